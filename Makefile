@@ -1,0 +1,56 @@
+# Everything runs from .venv, which the first target makes. A second run installs nothing.
+#   make backtest                   one backtest on the embedded market
+#   make PYTHON=/path/to/python3.12 test
+
+PYTHON ?= python3
+SOAK_MINUTES ?= 30
+BIN := .venv/bin
+# Constraints of the build environment too, so that hatchling is the same one everywhere (old pip reads the first name, new the second).
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m pip
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: backtest test check bench soak clean help
+
+backtest: .venv/.installed ## one backtest on the embedded market; prints the summary and the report's path
+	@$(BIN)/tomking backtest
+
+test: .venv/.test ## the whole suite, but for the long ones
+	@$(BIN)/python -m pytest -m "not bench and not soak"
+
+check: .venv/.test ## lint, format, types, house rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/test_house.py
+
+bench: .venv/.test ## speed and memory, as ratios taken in one run
+	@$(BIN)/python tests/bench/run.py
+
+soak: .venv/.test ## randomised tests with new seeds for SOAK_MINUTES (30), from where the last soak stopped
+	@$(BIN)/python tests/soak/run.py --minutes $(SOAK_MINUTES)
+
+clean: ## remove .venv and every cache; runs, imported markets and the soak's log stay
+	rm -rf .venv .bench .hypothesis .benchmarks .mypy_cache .pytest_cache .ruff_cache build dist
+	find sim adapters live scenarios conf tests -type d -name __pycache__ -prune -exec rm -rf {} +
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 16
+
+# --clear: a .venv left by an interrupted run is made again.
+.venv/.python:
+	@command -v "$(PYTHON)" >/dev/null || { echo "make: '$(PYTHON)' is not here; Python 3.11 or later is wanted: make PYTHON=/path/to/python3 ..." >&2; exit 2; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: '$(PYTHON)' is $$("$(PYTHON)" -V 2>&1); Python 3.11 or later is wanted: make PYTHON=/path/to/python3 ..." >&2; exit 2; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "make: '$(PYTHON)' cannot make a venv; on Debian or Ubuntu: apt install python3-venv" >&2; exit 2; }
+	@"$(PYTHON)" -m venv --clear .venv
+	@touch $@
+
+.venv/.installed: .venv/.python pyproject.toml constraints.txt
+	@echo "Installing tomking into .venv (once)"
+	@$(PIP) install --quiet -c constraints.txt -e .
+	@touch $@
+
+.venv/.test: .venv/.installed
+	@echo "Installing the test extras into .venv (once)"
+	@$(PIP) install --quiet -c constraints.txt -e ".[test]"
+	@touch $@

@@ -1,0 +1,1 @@
+"""Every way to reach a market: history, a broker's interface, vendors' files."""

@@ -1,0 +1,134 @@
+"""The historical broker: takes orders, and tells what became of them as time moves. A fill is never told early."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sim.daybook import DayBook
+from sim.model.event import Event, OrderAccepted, OrderCancelled, OrderExpired, OrderFilled, Settled
+from sim.model.instrument import OptionContract, Series
+from sim.model.order import Order, OrderError, Status, TimeInForce
+from sim.venue.matching import Match, Matcher
+from sim.venue.settlement import Settler
+
+
+class ReplayBroker:
+    """Implements ``sim.ports.Replayed``. One day at a time: ``begin``, then ``advance`` minute by minute, then ``end``."""
+
+    __slots__ = ("_book", "_due", "_k", "_matcher", "_matches", "_outbox", "_positions", "_settler", "_working")
+
+    def __init__(self, matcher: Matcher, settler: Settler) -> None:
+        self._matcher = matcher
+        self._settler = settler
+        self._book: DayBook | None = None
+        self._k = 0
+        self._working: dict[str, Order] = {}
+        self._matches: dict[str, Match | None] = {}
+        self._outbox: list[Event] = []
+        self._positions: dict[OptionContract, int] = {}
+        self._due: list[tuple[int, Series]] = []
+
+    def begin(self, book: DayBook) -> None:
+        """Opens the day: resting orders meet its quotes from the first column on, expiring positions await their end."""
+        self._book = book
+        self._k = 0
+        for order in self._working.values():
+            self._matches[order.id] = self._matcher.first(order, book, -self._matcher.model.delay)
+        self._due = self._settler.due(self._positions, book)
+
+    def submit(self, order: Order) -> None:
+        """Accepts at once; a fill comes with a later ``advance`` (``at_decision``: with the next drain)."""
+        if order.id in self._working:
+            raise OrderError(f"order {order.id} was submitted twice")
+        book = self._day
+        self._working[order.id] = order.to(Status.LIVE)
+        self._outbox.append(OrderAccepted(book.ts(self._k), order.id))
+        self._matches[order.id] = self._matcher.first(order, book, self._k)
+
+    def cancel(self, order_id: str) -> None:
+        """Cancels what still works; an order that is gone is none of the venue's business any more."""
+        if self._working.pop(order_id, None) is not None:
+            self._matches.pop(order_id, None)
+            self._outbox.append(OrderCancelled(self._day.ts(self._k), order_id))
+
+    def replace(self, order_id: str, order: Order) -> None:
+        """One order for another: the old one is cancelled first, so that never both can fill."""
+        self.cancel(order_id)
+        self.submit(order)
+
+    def snapshot(self) -> Sequence[Order]:
+        return tuple(self._working.values())
+
+    @property
+    def _day(self) -> DayBook:
+        if self._book is None:
+            raise OrderError("no session is open: an order needs one")
+        return self._book
+
+    def next_event(self) -> int | None:
+        """The next column in which a fill or a settlement happens, as things stand."""
+        columns = [m.k for m in self._matches.values() if m is not None]
+        if self._due:
+            columns.append(self._due[0][0])
+        return min(columns, default=None)
+
+    def drain(self) -> list[Event]:
+        """Answers to what was just submitted or cancelled, and fills that happen in the present column."""
+        out, self._outbox = self._outbox, []
+        return out + self._fills(self._k)
+
+    def advance(self, k: int) -> list[Event]:
+        """Fills and settlements up to and in column ``k``, in time order."""
+        self._k = k
+        out, self._outbox = self._outbox, []
+        out += self._fills(k)
+        while self._due and self._due[0][0] <= k:
+            at, series = self._due.pop(0)
+            out.append(self._settled(at, series))
+        return out
+
+    def _fills(self, k: int) -> list[Event]:
+        ready = [
+            (m.k, i, order_id) for i, (order_id, m) in enumerate(self._matches.items()) if m is not None and m.k <= k
+        ]
+        out: list[Event] = []
+        for _, _, order_id in sorted(ready):
+            match = self._matches.pop(order_id)
+            assert match is not None, "only matches are ready"
+            fill = self._matcher.fill(self._working.pop(order_id), self._day, match)
+            for leg in fill.legs:
+                self._move(leg.contract, leg.quantity)
+            out.append(OrderFilled(fill.ts, fill))
+        if out:
+            self._due = self._settler.due(self._positions, self._day)
+        return out
+
+    def _settled(self, at: int, series: Series) -> Event:
+        book = self._day
+        settlement = self._settler.settle(series, self._positions, book, at)
+        for leg in settlement.legs:
+            self._positions.pop(leg.contract, None)
+        return Settled(book.ts(at), settlement)
+
+    def _move(self, contract: OptionContract, quantity: int) -> None:
+        left = self._positions.get(contract, 0) + quantity
+        if left:
+            self._positions[contract] = left
+        else:
+            self._positions.pop(contract, None)
+
+    def end(self) -> list[Event]:
+        """The close: what is left to settle settles, shorts are assigned early, day orders expire."""
+        book = self._day
+        last = book.minutes - 1
+        out = self.advance(max(last, self._due[-1][0] if self._due else last))
+        for settlement in self._settler.assigned_early(self._positions, book):
+            for leg in settlement.legs:
+                self._positions.pop(leg.contract, None)
+            out.append(Settled(settlement.ts, settlement))
+        for order in list(self._working.values()):
+            if order.request.tif is TimeInForce.DAY:
+                del self._working[order.id]
+                self._matches.pop(order.id, None)
+                out.append(OrderExpired(book.ts(last), order.id))
+        return out

@@ -1,0 +1,153 @@
+"""Two ways to move time through history around one session: every minute, and jump.
+
+Every minute calls the strategies at every column. Jump goes straight to the next column in which anything can happen: a
+strategy wakes, an exit comes due, an order fills, a series settles. Both run the same session, venue and ledger, and
+must come out the same, fill by fill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from adapters.replay.broker import ReplayBroker
+from sim.calendar import at_ny, load_calendar
+from sim.daybook import DayBook
+from sim.model.errors import ConfigError
+from sim.model.event import Cancel, Decision, Moment, SessionClosed, Submit
+from sim.ports import Market, Strategy
+from sim.session import Session
+
+Progress = Callable[[int, int, date], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Sessions run, and quote rows that their days offered."""
+
+    sessions: int
+    rows: int
+
+
+def run(
+    session: Session,
+    broker: ReplayBroker,
+    market: Market,
+    strategies: Sequence[Strategy],
+    start: date,
+    end: date,
+    *,
+    jump: bool,
+    progress: Progress | None = None,
+) -> Done:
+    """Runs every date from ``start`` to ``end``.
+
+    ConfigError where the market has no session there. A weekday without a session is told to the strategies as closed.
+    """
+    underlyings = sorted({u for s in strategies for u in s.underlyings})
+    available = set(underlyings) & set(market.underlyings())
+    missing = [u for u in underlyings if u not in available]
+    if missing:
+        names = ", ".join(market.underlyings()) or "none"
+        raise ConfigError(f"market {market.name!r} has no {missing[0]!r}: it has {names}; set strategy.underlying")
+    days = [d for d in market.sessions(underlyings[0], start, end)]
+    for u in underlyings[1:]:
+        listed = set(market.sessions(u, start, end))
+        days = [d for d in days if d in listed]
+    if not days:
+        raise ConfigError(_outside(market, underlyings[0], start, end))
+    done = rows = 0
+    for day, is_session in _weekdays(start, end, days):
+        if not is_session:
+            _closed(session, strategies, day)
+            continue
+        book = DayBook(market, day, underlyings)
+        _day(session, broker, book, strategies, jump=jump)
+        done += 1
+        rows += sum(d.day.rows for d in book.days.values())
+        if progress is not None:
+            progress(done, len(days), day)
+    return Done(done, rows)
+
+
+def _outside(market: Market, underlying: str, start: date, end: date) -> str:
+    known = market.sessions(underlying)
+    reach = f"{known[0]} to {known[-1]}" if known else "no session"
+    return (
+        f"market {market.name!r} has no {underlying} session from {start} to {end}: it has {reach}; set start and end"
+    )
+
+
+def _weekdays(start: date, end: date, days: Sequence[date]) -> Iterable[tuple[date, bool]]:
+    """Every weekday from ``start`` to ``end`` in order, and whether the market has a session on it."""
+    listed = set(days)
+    day = start
+    while day <= end:
+        if day in listed:
+            yield day, True
+        elif day.weekday() < 5 and days[0] <= day <= days[-1]:
+            yield day, False
+        day += timedelta(days=1)
+
+
+def _closed(session: Session, strategies: Sequence[Strategy], day: date) -> None:
+    wakes = [w for s in strategies for w in s.wakes(day)]
+    if wakes:
+        calendar = load_calendar()
+        name = "no data of this day in the market" if calendar.is_session(day) else calendar.name_of(day)
+        session.closed_day(day, at_ny(day, min(wakes)), name)
+
+
+def _day(session: Session, broker: ReplayBroker, book: DayBook, strategies: Sequence[Strategy], *, jump: bool) -> None:
+    broker.begin(book)
+    _carry(session, broker, session.open(book))
+    wakes = sorted({k for s in strategies for w in s.wakes(book.session) if 0 <= (k := book.at(w)) < book.minutes})
+    if jump:
+        _jump(session, broker, book, wakes)
+    else:
+        _every_minute(session, broker, book, set(wakes))
+    for event in broker.end():
+        session.handle(event)
+    session.handle(SessionClosed(max(book.ts(book.minutes - 1), session.clock.now()), book.session))
+
+
+def _every_minute(session: Session, broker: ReplayBroker, book: DayBook, wakes: set[int]) -> None:
+    for k in range(book.minutes):
+        _moment(session, broker, book, k, k in wakes)
+
+
+def _jump(session: Session, broker: ReplayBroker, book: DayBook, wakes: list[int]) -> None:
+    k = 0
+    while k < book.minutes:
+        nearest = [w for w in wakes if w >= k][:1]
+        trigger = session.engine.next_trigger(k)
+        event = broker.next_event()
+        due = [x for x in (*nearest, trigger, event) if x is not None]
+        if not due:
+            return
+        k = max(min(due), k)
+        if k >= book.minutes:
+            return
+        _moment(session, broker, book, k, k in wakes)
+        k += 1
+
+
+def _moment(session: Session, broker: ReplayBroker, book: DayBook, k: int, wake: bool) -> None:
+    for event in broker.advance(k):
+        session.handle(event)
+    _carry(session, broker, session.handle(Moment(book.ts(k), k, wake)))
+
+
+def _carry(session: Session, broker: ReplayBroker, decisions: Sequence[Decision]) -> None:
+    """Carries the decisions out, and hears what the venue says at once."""
+    for decision in decisions:
+        match decision:
+            case Submit(order):
+                broker.submit(order)
+            case Cancel(order_id):
+                broker.cancel(order_id)
+            case _:
+                pass
+    for event in broker.drain() if decisions else ():
+        session.handle(event)

@@ -1,0 +1,1 @@
+"""Vendors' files into the store, one module a vendor. Each ends in the same archive with a manifest."""

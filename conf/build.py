@@ -1,0 +1,172 @@
+"""From a plain configuration to the objects of a run. The only module that knows every class."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from importlib import import_module
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+from conf.words import similar
+from sim.buying_power import BuyingPower
+from sim.ledger import Rate, RateOf
+from sim.model.errors import ConfigError
+from sim.ports import Market, Strategy
+from sim.rules.capital import BpCap, RiskPerTrade
+from sim.rules.correlation import Correlation
+from sim.rules.gate import Gate, Rule
+from sim.rules.market import Credit, EntryWindow, Freshness, MarketOpen, Volume
+from sim.rules.regime import Regime, VixPermission
+
+
+def target(node: Mapping[str, Any], *, where: str) -> Any:
+    """The object that ``_target_`` names, made with the other keys. ConfigError where it does not exist or fit."""
+    path = str(node.get("_target_") or "")
+    module, _, name = path.rpartition(".")
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        maker = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(f"{where}._target_ is {path!r}: cannot be imported ({error})") from None
+    given = {str(k): v for k, v in node.items() if not str(k).startswith("_")}
+    takes = signature(maker).parameters
+    unknown = sorted(set(given) - set(takes))
+    missing = [
+        p.name for p in takes.values() if p.default is p.empty and p.name not in given and p.kind.name != "VAR_KEYWORD"
+    ]
+    if missing:
+        raise ConfigError(f"{where} needs {missing[0]!r}, which is not set: {path} takes {', '.join(takes)}")
+    if unknown and path.startswith("sim."):
+        raise ConfigError(f"{where} has no {unknown[0]!r}{similar(unknown[0], takes)}: it takes {', '.join(takes)}")
+    try:
+        return maker(**{k: v for k, v in given.items() if k in takes})
+    except (TypeError, ValueError, InvalidOperation, KeyError) as error:
+        raise ConfigError(
+            f"{where}: {' '.join(str(error).split())}; look at conf/{where} for what each key takes"
+        ) from None
+
+
+def strategies(config: Mapping[str, Any]) -> tuple[Strategy, ...]:
+    return (target(config["strategy"], where="strategy"),)
+
+
+def market(config: Mapping[str, Any], root: Path) -> Market:
+    """The synthetic or the imported market that is chosen."""
+    node = config["market"]
+    if node["kind"] == "synthetic":
+        from sim.market.synthetic.market import SyntheticMarket
+
+        return SyntheticMarket(
+            str(node["name"]),
+            day("market.start", node["start"]),
+            day("market.end", node["end"]),
+            int(config["seed"]),
+            root,
+        )
+    from sim.market.store import StoreMarket
+
+    multiplier = node.get("multiplier")
+    vix = str(node["vix"])
+    if vix not in ("market", "previous_close", "none"):
+        raise ConfigError(f"market.vix is {vix!r}: choose market, previous_close or none")
+    return StoreMarket(
+        root,
+        str(node["name"]),
+        vix=vix,
+        multiplier=None if multiplier is None else Decimal(str(multiplier)),  # type: ignore[arg-type]
+    )
+
+
+def day(key: str, value: Any) -> date:
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        raise ConfigError(f"{key} is {value!r}: wanted a date like 2024-08-05") from None
+
+
+def number(key: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigError(f"{key} is {value!r}: wanted a number")
+    return float(value)
+
+
+def rates(config: Mapping[str, Any]) -> RateOf:
+    """Dollars per unit of account currency, dated before the day it is used on."""
+    currency = str(config["account"]["currency"]).upper()
+    if currency == "USD":
+        return lambda _: Rate(Decimal(1), None)
+    if currency != "GBP":
+        raise ConfigError(f"account.currency is {currency!r}: choose GBP or USD")
+    from sim.market.reference import gbpusd_daily
+
+    table = gbpusd_daily()
+    known: dict[date, Rate] = {}
+
+    def rate_of(on: date) -> Rate:
+        found = known.get(on)
+        if found is None:
+            dated, value = table.before(on)
+            found = known[on] = Rate(Decimal(repr(value)), dated)
+        return found
+
+    return rate_of
+
+
+def bp(config: Mapping[str, Any]) -> BuyingPower:
+    node = config["margin"]
+    return BuyingPower(target(node, where="margin") if node.get("_target_") else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The gate, its regime, and the names of the rules that are left out."""
+
+    gate: Gate
+    regime: Regime
+    left_out: tuple[str, ...]
+
+
+def rules(config: Mapping[str, Any]) -> Rules:
+    """The gate in the rulebook's order, without the rules that are not enabled."""
+    r = config["rules"]
+    regime = Regime.of(config["regime"])
+    try:
+        known: Sequence[tuple[str, Any]] = (
+            ("freshness", lambda _: Freshness()),
+            ("market_open", lambda c: MarketOpen(_flag("rules.market_open.early_close", c["early_close"]))),
+            ("entry_window", EntryWindow.of),
+            ("volume", lambda c: Volume({str(k): number(f"rules.volume.least.{k}", v) for k, v in c["least"].items()})),
+            ("vix_regime", lambda _: VixPermission(regime)),
+            ("correlation", Correlation.of),
+            ("buying_power", lambda c: BpCap.of(c, regime)),
+            ("risk_per_trade", RiskPerTrade.of),
+            ("credit", lambda c: Credit(number("rules.credit.max_width", c["max_width"]))),
+        )
+        names = [name for name, _ in known]
+        extra = sorted(set(r) - set(names))
+        if extra:
+            raise ConfigError(f"there is no rule {extra[0]!r}{similar(extra[0], names)}: rules are {', '.join(names)}")
+        made: list[Rule] = []
+        left_out = []
+        for name, make in known:
+            if _flag(f"rules.{name}.enabled", r[name]["enabled"]):
+                made.append(make(r[name]))
+            else:
+                left_out.append(name)
+    except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation) as error:
+        raise ConfigError(
+            f"rules: {' '.join(str(error).split())} does not fit; look at conf/rules/default.yaml"
+        ) from None
+    return Rules(Gate(tuple(made), regime), regime, tuple(left_out))
+
+
+def _flag(key: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{key} is {value!r}: wanted true or false")
+    return value

@@ -1,0 +1,128 @@
+"""Hydra, and nothing but: words of the command line in, one plain resolved configuration out.
+
+A typo in a group, a key or a value becomes one ``ConfigError`` line. A strategy may be a file of the user's, and an
+imported market is a choice of the group ``market`` without a file of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from conf.words import similar
+from sim.model.errors import ConfigError, UsageError
+
+HERE = Path(__file__).parent
+
+
+def home() -> Path:
+    """Where data and caches live: ``TOMKING_HOME``, else ``~/.tomking``."""
+    return Path(os.environ.get("TOMKING_HOME") or Path.home() / ".tomking").expanduser()
+
+
+def compose(overrides: Sequence[str], config_dir: str | None = None) -> dict[str, Any]:
+    """The composed configuration as plain dicts, lists and values, interpolations resolved.
+
+    ConfigError (one line) for everything that Hydra would answer with many.
+    """
+    words = [_local_file(w) for w in overrides]
+    for w in words:
+        if w.startswith("-") or "=" not in w:
+            raise UsageError(f"{w!r} is neither an option nor an override: write group=choice or group.key=value")
+    _register_market(words)
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    if config_dir is not None:
+        path = Path(config_dir).expanduser().resolve()
+        if not path.is_dir():
+            raise UsageError(f"--config-dir {config_dir}: no such folder")
+        words = [*words, f"hydra.searchpath=[file://{path}]"]
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(HERE), version_base="1.3"):
+            composed = hydra_compose("config", words)
+            plain = OmegaConf.to_container(composed, resolve=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(_one_line(error)) from None
+    assert isinstance(plain, dict), "the root of a configuration is a mapping"
+    return {str(k): v for k, v in plain.items()}
+
+
+def _local_file(word: str) -> str:
+    """``strategy=./my.yaml`` becomes a choice of its group, whatever folder one stands in."""
+    group, _, value = word.partition("=")
+    if not value.endswith((".yaml", ".yml")) or "." in group:
+        return word
+    path = Path(value).expanduser()
+    if not path.is_file():
+        raise ConfigError(f"{word}: no such file; give the path of a YAML file, or a name of the group {group}")
+    from hydra.core.config_store import ConfigStore
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    try:
+        node = OmegaConf.load(path)
+        head = path.read_text(encoding="utf-8").splitlines()[:3]
+    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
+    package = next((m.group(1) for line in head if (m := re.match(r"#\s*@package\s+(\S+)", line))), None)
+    name = f"file_{re.sub(r'[^A-Za-z0-9_]', '_', path.stem)}"
+    ConfigStore.instance().store(name=name, node=node, group=group, package=package)
+    return f"{group}={name}"
+
+
+def _register_market(words: Sequence[str]) -> None:
+    """Makes an imported market a choice of the group; ConfigError where there is no such market."""
+    chosen = [w.partition("=")[2] for w in words if w.startswith("market=")]
+    if not chosen or (HERE / "market" / f"{chosen[-1]}.yaml").is_file():
+        return
+    from sim.market.store import list_markets
+
+    name = chosen[-1]
+    here = {m.name: m for m in list_markets(home())}
+    built_in = sorted(p.stem for p in (HERE / "market").glob("*.yaml"))
+    if name not in here:
+        known = [*built_in, *here]
+        raise ConfigError(
+            f"there is no market {name!r}{similar(name, known)}: choose one of {', '.join(known)}, or import it"
+        )
+    from hydra.core.config_store import ConfigStore
+
+    found = here[name]
+    node = {
+        "kind": "imported", "name": name, "start": str(found.first), "end": str(found.last), "vix": "market", "multiplier": None,
+    }  # fmt: skip
+    ConfigStore.instance().store(name=name, node=node, group="market")
+
+
+def _one_line(error: Exception) -> str:
+    """What Hydra or OmegaConf meant, in one line of ours."""
+    text = str(error)
+    if m := re.search(r"Could not find '([^/']+)/([^']+)'", text):
+        group, name = m.groups()
+        known = sorted(p.stem for p in (HERE / group).glob("*.yaml")) if (HERE / group).is_dir() else []
+        return f"{group}={name}: there is no such choice{similar(name, known)}; choose one of {', '.join(known)}"
+    if m := re.search(r"Could not override '([^']+)'", text):
+        key = m.group(1)
+        inside = f" in {key.rpartition('.')[0]}" if "." in key else ""
+        hint = _known_keys(text)
+        return f"there is no key {key!r}{inside}{similar(key.rpartition('.')[2], hint) if hint else ''}: `tomking backtest --cfg` prints them all"
+    if m := re.search(
+        r"(?:Error parsing override|mismatched input|no viable alternative|token recognition).*", text, re.S
+    ):
+        first = text.splitlines()[0]
+        return f"{first}: write group=choice or group.key=value, and quote values with spaces or brackets"
+    return " ".join(text.split())
+
+
+def _known_keys(text: str) -> list[str]:
+    return re.findall(r"'([A-Za-z0-9_]+)'", text)

@@ -1,0 +1,194 @@
+"""``tomking data``: import vendors' files, list the markets, check their days, make and export the synthetic one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from conf import build, console
+from conf.compose import HERE, compose, home
+from conf.options import Options
+from conf.words import similar
+from sim.model.errors import CheckFailed, ConfigError, UsageError
+
+VENDORS = ("lean", "table")
+ACTIONS = ("import", "list", "check", "synth")
+
+
+def command(args: Sequence[str]) -> int:
+    """Dispatches the word after ``data``."""
+    if not args or args[0] not in ACTIONS:
+        given = f" {args[0]!r}{similar(args[0], ACTIONS)}" if args else ""
+        raise UsageError(f"tomking data{given}: say one of {', '.join(ACTIONS)}")
+    action, rest = args[0], args[1:]
+    match action:
+        case "import":
+            return _import(rest)
+        case "list":
+            return _list(rest)
+        case "check":
+            return _check(rest)
+        case _:
+            return _synth(rest)
+
+
+def _import(args: Sequence[str]) -> int:
+    options = Options.of(args, flags=("json",), values=("to", "underlying", "mapping"))
+    words = [w for w in options.overrides if "=" not in w]
+    name = options.value("to")
+    if len(words) != 2 or name is None or words[0] not in VENDORS:
+        vendor = f"{words[0]!r} is no vendor{similar(words[0], VENDORS)}; " if words and words[0] not in VENDORS else ""
+        raise UsageError(f"{vendor}write: tomking data import {'|'.join(VENDORS)} PATH --to NAME")
+    if (HERE / "market" / f"{name}.yaml").is_file():
+        raise UsageError(f"--to {name}: that is a built-in market; choose another name")
+    path = Path(words[1]).expanduser()
+    progress = None if options.flag("json") else console.note
+    if words[0] == "lean":
+        from adapters.vendors.lean import import_lean
+
+        manifest = import_lean(path, root=home(), to=name, progress=progress)
+    else:
+        from adapters.vendors.table import import_table
+
+        under = options.value("underlying")
+        manifest = import_table(
+            path, _mapping(options), root=home(), to=name,
+            underlying=None if under is None else Path(under).expanduser(), progress=progress,
+        )  # fmt: skip
+    from sim.market.manifest import manifest_record
+
+    record = manifest_record(manifest)
+    if options.flag("json"):
+        console.document({"market": name, "manifest": record})
+        return 0
+    rows_in = sum(s.rows_in for s in manifest.sources)
+    console.out(f"market {name}: {manifest.rows:,} quote rows of {rows_in:,} read, {len(manifest.dates())} sessions")
+    dropped: dict[str, int] = {}
+    for source in manifest.sources:
+        for reason, count in source.dropped.items():
+            dropped[reason] = dropped.get(reason, 0) + count
+    for reason, count in sorted(dropped.items()):
+        console.out(f"  dropped {count:,}: {reason}")
+    for underlying, parts in sorted(manifest.partitions.items()):
+        console.out(f"  {underlying}: {len(parts)} sessions, {parts[0].session} to {parts[-1].session}")
+    console.out(f"next: tomking data check {name}")
+    return 0
+
+
+def _mapping(options: Options) -> Any:
+    """The column mapping: the default file, a file of the user's, and single keys of the command line."""
+    import yaml
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    from adapters.vendors.mapping import TableMapping
+
+    base = OmegaConf.load(HERE / "vendor" / "table.yaml")
+    OmegaConf.set_struct(base, True)
+    own = options.value("mapping")
+    try:
+        if own is not None:
+            file = Path(own).expanduser()
+            if not file.is_file():
+                raise ConfigError(f"--mapping {own}: no such file; copy conf/vendor/table.yaml and change it")
+            base = OmegaConf.merge(base, OmegaConf.load(file))
+        words = [w for w in options.overrides if "=" in w]
+        merged = OmegaConf.merge(base, OmegaConf.from_dotlist(words))
+    except (OmegaConfBaseException, yaml.YAMLError) as error:
+        raise ConfigError(f"column mapping: {' '.join(str(error).split())}; see conf/vendor/table.yaml") from None
+    plain = OmegaConf.to_container(merged, resolve=True)
+    assert isinstance(plain, dict), "the mapping is a mapping"
+    return TableMapping.of({str(k): v for k, v in plain.items()})
+
+
+def _list(args: Sequence[str]) -> int:
+    options = Options.of(args, flags=("json",))
+    from sim.market.store import list_markets
+
+    rows: list[dict[str, Any]] = [
+        {
+            "name": m.name, "kind": m.kind, "underlyings": list(m.underlyings), "first": m.first and str(m.first),
+            "last": m.last and str(m.last), "sessions": m.sessions, "rows": m.rows,
+        }
+        for m in list_markets(home())
+    ]  # fmt: skip
+    rows = [*_built_in(), *rows]
+    if options.flag("json"):
+        console.document({"markets": rows})
+        return 0
+    for r in rows:
+        size = f"{r['rows']:,} rows" if r["rows"] is not None else "priced on demand"
+        reach = f"{r['first']} to {r['last']}, {r['sessions']} sessions"
+        console.out(f"{r['name']:<14} {r['kind']:<10} {', '.join(r['underlyings']):<18} {reach}, {size}")
+    return 0
+
+
+def _built_in() -> list[dict[str, Any]]:
+    """The embedded markets; their quotes are made when asked for, so that there is no number of rows."""
+    import yaml
+
+    from sim.calendar import Venue, load_calendar
+
+    out = []
+    for file in sorted((HERE / "market").glob("*.yaml")):
+        node = yaml.safe_load(file.read_text(encoding="utf-8"))
+        first, last = (build.day(f"market.{k}", node[k]) for k in ("start", "end"))
+        days = load_calendar().sessions(Venue.GLOBEX_EQUITY, first, last)
+        out.append(
+            {
+                "name": file.stem, "kind": "synthetic", "underlyings": ["ES", "SPX", "VIX"], "first": str(days[0]),
+                "last": str(days[-1]), "sessions": len(days), "rows": None,
+            }
+        )  # fmt: skip
+    return out
+
+
+def _check(args: Sequence[str]) -> int:
+    options = Options.of(args, flags=("json",))
+    if len(options.overrides) != 1:
+        raise UsageError("write: tomking data check NAME; `tomking data list` has the names")
+    name = options.overrides[0]
+    from sim.market.quality import check_market
+
+    config = compose([f"market={name}", "strategy=fixed_legs"])
+    days = check_market(build.market(config, home()))
+    fit = bool(days) and all(d.fit for d in days)
+    if options.flag("json"):
+        console.document({"market": name, "fit": fit, "days": [d.record() for d in days]})
+    else:
+        for d in days:
+            console.out(d.line())
+        unfit = sum(not d.fit for d in days)
+        console.out(f"{name}: {len(days)} days, " + ("all fit to trade on" if fit else f"{unfit} NOT fit to trade on"))
+    if not fit and not options.flag("json"):
+        raise CheckFailed(f"market {name} has days that are not fit to trade on: leave them out with start and end")
+    return 0 if fit else 1
+
+
+def _synth(args: Sequence[str]) -> int:
+    options = Options.of(args, flags=("json",), values=("export", "underlying", "start", "end"))
+    config = compose([*options.overrides, "strategy=fixed_legs"])
+    if config["market"]["kind"] != "synthetic":
+        raise UsageError(f"market {config['market']['name']} is no synthetic market: choose es_2024 or es_sample")
+    from sim.market.synthetic import SyntheticMarket
+
+    market = build.market(config, home())
+    assert isinstance(market, SyntheticMarket), "its kind was checked"
+    underlying = options.value("underlying") or "ES"
+    start, end = (None if (v := options.value(k)) is None else build.day(f"--{k}", v) for k in ("start", "end"))
+    days = market.sessions(underlying, start, end)
+    if not days:
+        raise UsageError(f"market {market.name} has no {underlying} session there: `tomking data list` shows its reach")
+    target = options.value("export")
+    written: dict[str, Any] = {"market": market.name, "seed": config["seed"], "sessions": len(days), "fingerprint": market.fingerprint}
+    if target is not None:
+        from sim.market.synthetic.export import export
+
+        done = export(market, Path(target).expanduser(), underlying, days)
+        written |= {"folder": target, "rows": done}
+    if options.flag("json"):
+        console.document(written)
+    else:
+        console.out(", ".join(f"{k} {v}" for k, v in written.items()))
+    return 0

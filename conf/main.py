@@ -1,0 +1,68 @@
+"""``tomking``: one word, then overrides. This module dispatches and maps errors to exit codes; it imports nothing heavy."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from conf import console
+from conf.words import HELP, LATER, WORDS, similar
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit code. ``console_scripts`` calls it without arguments."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in args
+    args = [a for a in args if a != "--debug"]
+    if not args or args[0] in ("-h", "--help", "help"):
+        console.out(HELP)
+        return 0
+    word, rest = args[0], args[1:]
+    if word in ("--version", "version"):
+        from importlib.metadata import version
+
+        console.out(f"tomking {version('tomking')}")
+        return 0
+    if word in LATER:
+        console.fail(f"tomking {word} is not there yet: {LATER[word]}")
+        return 2
+    if word not in WORDS:
+        console.fail(f"tomking has no command {word!r}{similar(word, WORDS)}; `tomking --help` lists them")
+        return 2
+    if debug:
+        return _run(word, rest)
+    from sim.model.errors import TomkingError
+
+    try:
+        return _run(word, rest)
+    except TomkingError as error:
+        console.fail(" ".join(str(error).split()))
+        return error.exit_code
+    except KeyboardInterrupt:
+        console.fail("stopped by Ctrl-C; nothing half-written was kept")
+        return 130
+    except BrokenPipeError:
+        return 0
+    except OSError as error:
+        where = f" at {error.filename}" if error.filename else ""
+        console.fail(
+            f"the system refused{where}: {error.strerror or error}; free the space or fix the rights and run again"
+        )
+        return 2
+
+
+def _run(word: str, rest: list[str]) -> int:
+    code: int = import_module(f"conf.{WORDS[word]}").command(rest)
+    return code
+
+
+def entry() -> None:
+    """The installed script."""
+    code = main()
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    entry()

@@ -1,0 +1,117 @@
+"""One run from a plain configuration: parts built, history driven, the result gathered. No files, no printing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from adapters.replay.broker import ReplayBroker
+from adapters.replay.drivers import Progress, run
+from conf import build
+from sim.clock import SimulatedClock, stopwatch
+from sim.engine import Engine, Settings
+from sim.journal import Journal
+from sim.ledger import Ledger
+from sim.model.errors import ConfigError
+from sim.ports import Market
+from sim.report.folder import digest
+from sim.report.result import RunResult
+from sim.session import Session
+from sim.venue.matching import Matcher
+from sim.venue.settlement import Settler
+
+DRIVERS = ("jump", "every_minute")
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A result with what identifies it. Seconds: ``load_s`` opening the market and building, ``engine_s`` driving."""
+
+    result: RunResult
+    run_id: str
+    config_hash: str
+    fingerprint: str
+    load_s: float
+    engine_s: float
+
+
+def execute(
+    config: Mapping[str, Any], root: Path, progress: Progress | None = None, market: Market | None = None
+) -> Finished:
+    """Runs the configuration. ``market`` replaces the one it names (a cut one, for the look-ahead check)."""
+    began = stopwatch()
+    driver = str(config["adapter"].get("driver"))
+    if config["adapter"].get("name") != "replay" or driver not in DRIVERS:
+        raise ConfigError(f"adapter.driver is {driver!r}: choose one of {', '.join(DRIVERS)}")
+    strategies = build.strategies(config)
+    rules = build.rules(config)
+    fees = build.target(config["fees"], where="fees")
+    model = build.target(config["fill"], where="fill")
+    bp = build.bp(config)
+    data = build.market(config, root) if market is None else market
+    start, end = span(config, data, strategies[0].underlyings[0])
+    config_hash = digest({k: v for k, v in config.items() if k != "report"})
+    run_id = digest({"config": config_hash, "data": data.fingerprint, "seed": config["seed"]})
+    nlv = Decimal(str(build.number("account.nlv", config["account"]["nlv"])))
+    if nlv <= 0:
+        raise ConfigError(f"account.nlv is {nlv}: wanted an amount above 0")
+    ledger = Ledger(str(config["account"]["currency"]).upper(), nlv, build.rates(config))
+    width = config["marks"]["max_width"]
+    vix_source = str(config["market"]["vix"])
+    settings = Settings(
+        run_id[:8], driver == "every_minute", None if width is None else build.number("marks.max_width", width),
+        rules.regime.label, vix_source,
+    )  # fmt: skip
+    engine = Engine(strategies, rules.gate, ledger, bp, settings)
+    session = Session(engine, Journal(), SimulatedClock())
+    early = config["adapter"].get("early_assignment")
+    settler = Settler(fees, None if early is None else Decimal(str(early)))
+    broker = ReplayBroker(Matcher(model, fees), settler)
+    loaded = stopwatch()
+    done = run(session, broker, data, strategies, start, end, jump=driver == "jump", progress=progress)
+    facts = {
+        "strategy": strategies[0].describe(),
+        "name": strategies[0].name,
+        "market": data.name,
+        "source": data.source,
+        "synthetic": "yes" if data.synthetic else "no",
+        "fill": model.describe(),
+        "fill_name": model.name,
+        "fees": f"{fees.name}, {fees.as_of}: {fees.source}",
+        "margin": str(config["margin"].get("name", "none")),
+        "regime": rules.regime.name,
+        "rules": "; ".join(rule.describe() for rule in rules.gate.rules) or "none",
+        "rules_left_out": ", ".join(rules.left_out),
+        "vix": {"market": "as known by the minute", "previous_close": "close of the session before", "none": "none"}[
+            vix_source
+        ],
+        "bp_cap": str(config["rules"]["buying_power"]["hard_cap"]),
+        "bands": repr([[b.low, b.high, b.label, b.cap] for b in rules.regime.bands]),
+        "start": str(session.equity[0].session),
+        "end": str(session.equity[-1].session),
+        "driver": driver,
+    }
+    result = RunResult(
+        ledger.closed, list(ledger.open.values()), list(session.orders.values()), session.fills, session.settlements,
+        session.refusals, session.equity, session.journal.entries, nlv, ledger.currency, done.sessions, done.rows, facts,
+    )  # fmt: skip
+    return Finished(result, run_id, config_hash, data.fingerprint, loaded - began, stopwatch() - loaded)
+
+
+def span(config: Mapping[str, Any], market: Market, underlying: str) -> tuple[date, date]:
+    """First and last date of the run: as configured, else the market's."""
+    known = market.sessions(underlying) if underlying in market.underlyings() else ()
+    if not known:
+        names = ", ".join(market.underlyings()) or "nothing"
+        raise ConfigError(f"market {market.name!r} has no {underlying!r}: it has {names}; set strategy.underlying")
+    start = known[0] if config["start"] is None else build.day("start", config["start"])
+    end = known[-1] if config["end"] is None else build.day("end", config["end"])
+    if end < start:
+        raise ConfigError(f"end {end} lies before start {start}: exchange them")
+    if end < known[0] or start > known[-1]:
+        raise ConfigError(f"{start} to {end} lies outside market {market.name!r}, which has {known[0]} to {known[-1]}")
+    return start, end

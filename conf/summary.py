@@ -1,0 +1,59 @@
+"""What stands on the screen after a run: a dozen lines, money with its currency, and where the page is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sim.report.result import RunResult
+
+
+def summary(run: RunResult, m: Mapping[str, Any], folder: Path, *, has_page: bool) -> str:
+    """The short summary of a run."""
+    facts = run.facts
+    c = run.currency
+    what = "SYNTHETIC market, not real quotes" if facts["synthetic"] == "yes" else facts["source"]
+    lines = [
+        f"{facts['name']} on {facts['market']} ({what})",
+        f"{facts['strategy']}",
+        f"{facts['start']} to {facts['end']}, {m['sessions']} sessions, fill {facts['fill_name']}, capital {float(run.start_nlv):,.0f} {c}",
+        "",
+        f"  net P/L          {_money(m['net_pnl'], c)}   ({_pct(m['return_pct'])} of capital; gross {_money(m['gross_pnl'], c)}, fees {_money(-m['fees'], c)})",
+        f"  max drawdown     {_money(-m['max_drawdown'], c)}   ({_pct(-m['max_drawdown_pct'])})",
+        f"  worst day        {_money(m['worst_day'], c)}   (CVaR 95 daily {_pct(m['cvar_95_daily'])})",
+        f"  Sharpe, Sortino  {_plain(m['sharpe'])}, {_plain(m['sortino'])}",
+        f"  trades           {m['trades']}: {m['winners']} won, {m['losers']} lost (win rate {_pct(m['win_rate'], sign=False)})",
+        f"  average          won {_money(m['avg_win'], c)}, lost {_money(m['avg_loss'], c)}, expectancy {_money(m['expectancy'], c)}",
+        f"  buying power     at most {_pct(m['max_bp_used_pct'], sign=False)} of the account",
+        f"  slippage         {_money(m['slippage'], c)} against mid, already inside the P/L",
+    ]
+    exits = Counter(t.exit_reason for t in run.closed)
+    if exits:
+        lines.append("  exits            " + ", ".join(f"{reason} {n}" for reason, n in exits.most_common()))
+    reasons = Counter(r.refused.reason for r in run.refusals)
+    if reasons:
+        lines.append("  refused          " + ", ".join(f"{reason} {n}" for reason, n in reasons.most_common()))
+    if run.open:
+        lines.append(f"  still open       {len(run.open)} trades, marked, not closed by force")
+    if facts["rules_left_out"]:
+        lines.append(f"  rules left out   {facts['rules_left_out']}")
+    lines += ["", f"run     {folder}"]
+    if has_page:
+        lines.append(f"report  {folder / 'report.html'}")
+    return "\n".join(lines)
+
+
+def _money(value: float | None, currency: str) -> str:
+    return "n/a" if value is None else f"{value:+,.2f} {currency}"
+
+
+def _pct(value: float | None, *, sign: bool = True) -> str:
+    if value is None:
+        return "n/a"
+    return f"{value:+.1f} %" if sign else f"{value:.1f} %"
+
+
+def _plain(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.2f}"

@@ -1,0 +1,67 @@
+"""The words of the command line and what ``--help`` says. Text only, so that it is shown at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Final
+
+WORDS: Final = {
+    "backtest": "backtest",
+    "data": "data",
+    "report": "reports",
+    "explain": "explain",
+    "verify": "verify",
+    "doctor": "doctor",
+}
+"""Command to the module in conf/ that carries it out."""
+
+LATER: Final = {
+    "sweep": "it arrives with the sweeps; run `tomking backtest` once a variant until then",
+    "scenario": "it arrives with the scenario suite",
+    "paper": "it arrives with paper trading",
+    "live": "it arrives with live trading, behind two separate keys",
+    "emulator": "it arrives with the TastyTrade emulator",
+    "account": "it arrives with live trading",
+}
+"""Words of the plan that are not built yet, and what to do instead."""
+
+HELP: Final = """\
+tomking: prove an option-selling rule before it costs money
+
+usage: tomking COMMAND [group=choice] [group.key=value] [--json] [--debug] [--config-dir DIR]
+
+commands
+  backtest                         one run: prints a summary, leaves a folder under runs/
+  data list                        the markets that are here
+  data import VENDOR PATH --to M   vendor files into market M (vendors: lean, table)
+  data check M                     is each day of market M fit to trade on
+  data synth [--export DIR]        make the embedded market; write a part of it as Parquet
+  report RUN [--compare RUN]       rebuild a run's page, or compare two runs
+  explain RUN [--date D]           why it traded and why it did not, rule by rule
+  verify lookahead RUN             the same decisions with the data cut at each of them
+  verify replay RUN                the same run again, byte for byte
+  doctor                           versions, calendar, store, credentials present or not
+
+groups (choose with group=name, change with group.key=value)
+  strategy  zero_dte, fixed_legs, bench_condor, ./my.yaml
+  market    es_2024, es_sample, or any imported market
+  regime    vix, none                rules    default, none
+  fill      default, mid, natural, at_decision
+  fees      tastytrade, none         margin   default, none
+  account   default                  report   html, none
+  adapter   replay                   experiment  a pinned study of conf/experiment
+
+examples
+  tomking backtest
+  tomking backtest strategy.entry.weekday=thursday strategy.offset=40 fill=natural
+  tomking backtest strategy=fixed_legs market=real start=2015-12-24 end=2015-12-24 --json
+
+Add --cfg to print the composed configuration without running. Exit codes: 0 done, 1 a check failed, 2 usage or
+configuration, 3 stopped by a risk rule, 4 the broker or the network."""
+
+
+def similar(word: str, known: Iterable[str]) -> str:
+    """`` (did you mean 'backtest'?)`` where one is close, else nothing."""
+    close = get_close_matches(word, list(known), 1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -1,0 +1,96 @@
+"""How much buying power a set of positions uses at one moment: the margin model fed with the quotes of that moment.
+
+A position whose market is unknown raises ``DataError``: margin is never guessed. Amounts are in product currency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import numpy as np
+
+from sim.calendar import Venue, load_calendar
+from sim.daybook import DayBook
+from sim.margin import MarginLine, MarginModel
+from sim.model.errors import DataError
+from sim.model.instrument import Kind, OptionContract
+from sim.model.market import BLANK
+from sim.pricing.implied import implied_vol
+from sim.view import YEAR_NS
+
+Held = Mapping[OptionContract, int]
+
+
+class BuyingPower:
+    """The margin model and how it reads a day. ``margin`` None: nothing is required (``margin=none``)."""
+
+    __slots__ = ("margin",)
+
+    def __init__(self, margin: MarginModel | None) -> None:
+        self.margin = margin
+
+    def used(self, held: Held, book: DayBook, k: int, vix: float) -> Decimal:
+        """Buying power used by all of ``held`` (signed contracts) in column ``k``, never negative."""
+        if self.margin is None:
+            return Decimal(0)
+        by_group: dict[str, list[tuple[OptionContract, int]]] = {}
+        for contract, quantity in held.items():
+            if quantity:
+                group = self.margin.group(contract.underlying, contract.product.kind)
+                by_group.setdefault(group, []).append((contract, quantity))
+        total = Decimal(0)
+        known_vix = None if np.isnan(vix) else vix
+        for group, pairs in by_group.items():
+            kind = pairs[0][0].product.kind
+            lines = self._lines(pairs, book, k, kind)
+            total += self.margin.used(group, kind, lines, book.session, known_vix)
+        return total
+
+    def _lines(self, pairs: list[tuple[OptionContract, int]], book: DayBook, k: int, kind: Kind) -> list[MarginLine]:
+        marks = [_mark(contract, quantity, book, k) for contract, quantity in pairs]
+        forwards = []
+        for contract, _ in pairs:
+            own = book.of(contract.underlying)
+            i = min(max(k - own.offset, 0), own.day.minutes - 1)
+            forwards.append(own.day.forward(contract.series, i))
+        now = book.ts(k)
+        calendar = load_calendar()
+        years = [
+            max(
+                calendar.settlement_instant(Venue(c.product.venue), c.expiration, morning=c.product.exercise.morning)
+                - now,
+                0,
+            )
+            / YEAR_NS
+            for c, _ in pairs
+        ]
+        ivs = [float("nan")] * len(pairs)
+        if kind is Kind.FUTURE:
+            solved = implied_vol(
+                np.array(marks), np.array(forwards), np.array([c.strike_e4 / 1e4 for c, _ in pairs]),
+                np.maximum(np.array(years), 1e-9), np.array([c.is_call for c, _ in pairs]),
+            )  # fmt: skip
+            # A mark at or below intrinsic has no time value to shock: its volatility is zero, not unknown.
+            ivs = [0.0 if np.isnan(v) else float(v) for v in solved]
+        return [
+            MarginLine(contract, quantity, mark, forward, iv, t)
+            for (contract, quantity), mark, forward, iv, t in zip(pairs, marks, forwards, ivs, years, strict=True)
+        ]
+
+
+def _mark(contract: OptionContract, quantity: int, book: DayBook, k: int) -> float:
+    """Mid in points; a long without a bid is worth nothing, a short without one costs its ask."""
+    quotes = book.live(contract)
+    i = k - book.of(contract.underlying).offset
+    if quotes is None or not 0 <= i < len(quotes.bid):
+        raise DataError(f"no quote of {contract.symbol} at this minute: margin cannot be computed")
+    bid, ask = int(quotes.bid[i]), int(quotes.ask[i])
+    increment = float(contract.product.increment)
+    if bid != BLANK and ask != BLANK:
+        return 0.5 * (bid + ask) * increment
+    if quantity > 0:
+        return max(bid, 0) * increment
+    if ask == BLANK:
+        raise DataError(f"no ask of {contract.symbol} at this minute: margin of a short cannot be computed")
+    return ask * increment

@@ -1,0 +1,207 @@
+"""The market of one trade date for all underlyings of a run, on one grid of minutes. Quotes are cleaned once a day.
+
+Underlyings open at different times (SPX 09:30, ES 18:00 the evening before): column ``k`` counts minutes from the first
+open, and ``offset`` says how many of them pass before an underlying's own column 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, time
+
+import numpy as np
+
+from sim.calendar import Session, Venue, at_ny, load_calendar
+from sim.model.book import Trade
+from sim.model.exits import Condition, Side
+from sim.model.instrument import OptionContract
+from sim.model.market import MINUTE_NS, Bools, Floats, Ints
+from sim.ports import Market, MarketDay
+from sim.quotes import FAR, LIMITS, LiveQuotes, SpreadQuotes, live_of, spread
+from sim.view import UnderlyingView
+
+
+@dataclass(frozen=True, slots=True)
+class DayOf:
+    """One underlying of the day: its data, its hours, and minutes between the grid's column 0 and its own."""
+
+    day: MarketDay
+    hours: Session
+    offset: int
+
+
+class DayBook:
+    """All that happened and will happen today. Only the venue and the exits may look ahead in it, never a view."""
+
+    __slots__ = ("_live", "days", "market", "minutes", "open_ns", "session")
+
+    def __init__(self, market: Market, session: date, underlyings: Iterable[str]) -> None:
+        self.market = market
+        self.session = session
+        calendar = load_calendar()
+        venues = {p.underlying: Venue(p.venue) for p in market.products()}
+        found = {u: market.day(u, session) for u in underlyings}
+        self.open_ns = min(d.open_ns for d in found.values())
+        self.days: dict[str, DayOf] = {}
+        for name, day in found.items():
+            offset = (day.open_ns - self.open_ns) // MINUTE_NS
+            self.days[name] = DayOf(day, calendar.session(venues[name], session), offset)
+        self.minutes = max(d.day.minutes + d.offset for d in self.days.values())
+        self._live: dict[OptionContract, LiveQuotes | None] = {}
+
+    def ts(self, k: int) -> int:
+        return self.open_ns + k * MINUTE_NS
+
+    def column(self, ts: int) -> int:
+        """The first column known at or after ``ts``; may lie outside the day."""
+        return -(-(ts - self.open_ns) // MINUTE_NS)
+
+    def at(self, clock: time) -> int:
+        """The column of a New York time of this trade date."""
+        return self.column(at_ny(self.session, clock))
+
+    def of(self, underlying: str) -> DayOf:
+        return self.days[underlying]
+
+    def views(self, k: int) -> dict[str, UnderlyingView]:
+        return {u: UnderlyingView(self.market, d.day, d.hours, k - d.offset) for u, d in self.days.items()}
+
+    def live(self, contract: OptionContract) -> LiveQuotes | None:
+        """Tradable quotes of the contract over its underlying's own columns; None where it is not listed today."""
+        if contract not in self._live:
+            day = self.days[contract.underlying].day
+            self._live[contract] = live_of(day, contract, LIMITS[self.market.nature])
+        return self._live[contract]
+
+    def quotes(self, signed: Iterable[tuple[OptionContract, int]], *, closing: bool) -> SpreadQuotes | None:
+        """The spread of these contracts over the underlying's own columns; None where one of them is not listed."""
+        pairs = list(signed)
+        legs = [self.live(contract) for contract, _ in pairs]
+        if any(leg is None for leg in legs):
+            return None
+        return spread([n for _, n in pairs], [leg for leg in legs if leg is not None], closing=closing)
+
+
+@dataclass(frozen=True, slots=True)
+class _Armed:
+    """A condition on today's grid: true from column ``start`` to before ``stop``."""
+
+    condition: Condition
+    start: int
+    stop: int
+
+
+class Watch:
+    """An open trade over today's columns: its mark, and when its exits come due. Columns are the grid's; ``since`` is the
+    one from which the trade stands as it is.
+
+    ``mark2`` is twice the mid cost of buying one unit back; ``valid`` where it may be trusted: both sides there, and the
+    width no more than ``max_width`` times the mark or the credit, whichever is larger (None: any width). A closing quote
+    of 19.60 by 76.80 is a hole in the market, not a price.
+    """
+
+    __slots__ = ("_armed", "_high", "_low", "mark2", "minutes", "offset", "since", "trade", "valid")
+
+    def __init__(
+        self,
+        trade: Trade,
+        held: dict[OptionContract, int],
+        units: int,
+        book: DayBook,
+        max_width: float | None,
+        since: int,
+    ) -> None:
+        self.trade = trade
+        self.since = since
+        mine = book.of(trade.underlying)
+        self.offset = mine.offset
+        self.minutes = mine.day.minutes
+        quotes = book.quotes([(c, -q // units) for c, q in held.items() if q], closing=True)
+        if quotes is None:
+            self.mark2: Ints = np.zeros(self.minutes, np.int64)
+            self.valid: Bools = np.zeros(self.minutes, np.bool_)
+        else:
+            self.mark2 = -quotes.mid2
+            self.valid = quotes.marked
+            if max_width is not None:
+                size = np.maximum(np.abs(self.mark2), 2 * abs(trade.credit))
+                self.valid = self.valid & (2 * quotes.width <= max_width * size)
+        self._low: list[int] | Ints = np.where(self.valid, self.mark2, FAR)
+        self._high: list[int] | Ints = np.where(self.valid, self.mark2, -FAR)
+        self._armed = tuple(self._arm(c, book) for e in trade.exits for c in e.conditions(trade.credit))
+
+    def _arm(self, condition: Condition, book: DayBook) -> _Armed:
+        start = 0 if condition.start is None else max(book.at(condition.start), 0)
+        stop = self.minutes + self.offset if condition.stop is None else book.at(condition.stop)
+        return _Armed(condition, start, min(stop, self.minutes + self.offset))
+
+    def hit(self, k: int, *, crossing: bool = False) -> Condition | None:
+        """The first declared condition that is true in column ``k``; ``crossing`` asks of the last exits only."""
+        i = k - self.offset
+        if not 0 <= i < self.minutes:
+            return None
+        for armed in self._armed:
+            c = armed.condition
+            if k < armed.start or k >= armed.stop or (crossing and not c.cross):
+                continue
+            if c.side is Side.CLOCK:
+                return c
+            if c.side is Side.AT_MOST:
+                if self._low[i] <= c.bound2:
+                    return c
+            elif self._high[i] >= c.bound2:
+                return c
+        return None
+
+    def search(self, k: int, *, crossing: bool = False) -> int | None:
+        """The first column from ``k`` on in which ``hit`` answers; None where none does today."""
+        best: int | None = None
+        for armed in self._armed:
+            c = armed.condition
+            if crossing and not c.cross:
+                continue
+            start, stop = max(armed.start, k, self.offset), armed.stop
+            if best is not None:
+                stop = min(stop, best)
+            if start >= stop:
+                continue
+            if c.side is Side.CLOCK:
+                best = start
+                continue
+            window = slice(start - self.offset, stop - self.offset)
+            true = (
+                np.asarray(self._low)[window] <= c.bound2
+                if c.side is Side.AT_MOST
+                else (np.asarray(self._high)[window] >= c.bound2)
+            )
+            first = int(true.argmax())
+            if true[first]:
+                best = start + first
+        return best
+
+    def last_mark(self, k: int, otherwise: int) -> int:
+        """``mark2`` of the last column up to ``k`` in which it was trusted; ``otherwise`` where there was none today."""
+        upto = min(k - self.offset, self.minutes - 1) + 1
+        if upto <= 0:
+            return otherwise
+        if self.valid[upto - 1]:
+            return int(self.mark2[upto - 1])
+        known = np.flatnonzero(self.valid[:upto])
+        return int(self.mark2[known[-1]]) if len(known) else otherwise
+
+    def each_minute(self) -> None:
+        """Turns the columns into plain integers, which one minute at a time reads faster."""
+        if not isinstance(self._low, list):
+            self._low = self._low.tolist()
+            self._high = np.asarray(self._high).tolist()
+
+    def worth(self, units: int, since: int, until: int) -> Floats:
+        """Signed market value of ``units`` in product currency over columns [since, until); NaN where not trusted."""
+        out = np.full(until - since, np.nan)
+        a, b = max(since, self.offset), min(until, self.offset + self.minutes)
+        if a < b:
+            own = slice(a - self.offset, b - self.offset)
+            tick = float(self.trade.legs[0].contract.product.tick_value)
+            out[a - since : b - since] = np.where(self.valid[own], self.mark2[own] * (-0.5 * tick * units), np.nan)
+        return out

@@ -1,0 +1,75 @@
+"""The day in money: what every trade was worth by minute, its best and worst moment, and the account's path.
+
+Marks are trusted ones only; between them the last trusted one stands, and before the first the price that was paid.
+float64, account currency: this feeds reports and drawdowns, never a ledger entry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import numpy as np
+
+from sim.daybook import Watch
+from sim.ledger import OpenTrade
+from sim.model.market import MINUTE_NS, Floats
+
+
+@dataclass(slots=True)
+class DayMarks:
+    """One trade date. ``cash`` is the account's cash at its start; columns are the grid's."""
+
+    cash: float
+    open_ns: int
+    minutes: int
+    fx: Decimal
+    flows: list[tuple[int, float]] = field(default_factory=list)
+    pieces: list[tuple[int, Floats]] = field(default_factory=list)
+
+    def flow(self, k: int, amount: Decimal) -> None:
+        """Cash that moved in column ``k``."""
+        if amount:
+            self.flows.append((k, float(amount)))
+
+    def piece(self, open_trade: OpenTrade, watch: Watch, since: int, until: int) -> None:
+        """A trade's worth over columns [since, until), as its legs stood then; keeps its extremes and its last mark."""
+        if until <= since:
+            return
+        trade = open_trade.trade
+        fx = float(self.fx)
+        worth = watch.worth(trade.quantity, since, until) / fx
+        first = -float(open_trade.mark2) * float(trade.legs[0].contract.product.tick_value) * trade.quantity / 2 / fx
+        known = ~np.isnan(worth)
+        open_trade.mark2 = watch.last_mark(until - 1, open_trade.mark2)
+        if known.all():
+            path = worth
+        else:
+            last = np.maximum.accumulate(np.where(known, np.arange(len(worth)), -1))
+            path = np.where(last >= 0, worth[last], first)
+        self.pieces.append((since, path))
+        profit = float(open_trade.gross) + path
+        low, high = int(profit.argmin()), int(profit.argmax())
+        if profit[low] < open_trade.mae:
+            open_trade.mae, open_trade.mae_ns = (
+                Decimal(repr(float(profit[low]))),
+                self.open_ns + (since + low) * MINUTE_NS,
+            )
+        if profit[high] > open_trade.mfe:
+            open_trade.mfe, open_trade.mfe_ns = (
+                Decimal(repr(float(profit[high]))),
+                self.open_ns + (since + high) * MINUTE_NS,
+            )
+
+    def extremes(self) -> tuple[float, float]:
+        """Lowest and highest account value of the day by minute, cash and trades together."""
+        if not self.flows and not self.pieces:
+            return self.cash, self.cash
+        size = max([self.minutes, *(k + 1 for k, _ in self.flows), *(a + len(p) for a, p in self.pieces)])
+        path = np.zeros(size)
+        for k, amount in self.flows:
+            path[k] += amount
+        path = self.cash + np.cumsum(path)
+        for since, worth in self.pieces:
+            path[since : since + len(worth)] += worth
+        return float(path.min()), float(path.max())

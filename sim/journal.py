@@ -1,0 +1,98 @@
+"""The append-only record of events and decisions: what a run can be replayed from and explained with.
+
+Moments at which nothing happened are not written in a replay: the data's fingerprint stands for them. Rows are plain
+values, so that the same run gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sim.model.event import (
+    Alert,
+    Cancel,
+    Command,
+    Decision,
+    Event,
+    Moment,
+    OrderAccepted,
+    OrderCancelled,
+    OrderExpired,
+    OrderFilled,
+    OrderRejected,
+    Refuse,
+    SessionClosed,
+    SessionOpened,
+    Settled,
+    Submit,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """``seq`` numbers events; a decision carries the number of the event that caused it. ``ts`` UTC ns."""
+
+    seq: int
+    ts: int
+    kind: str
+    ref: str
+    text: str
+
+
+class Journal:
+    """Appends; never changes what stands."""
+
+    __slots__ = ("entries",)
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    def event(self, seq: int, event: Event) -> None:
+        if isinstance(event, Moment):
+            return
+        kind, ref, text = _of_event(event)
+        self.entries.append(Entry(seq, event.ts, kind, ref, text))
+
+    def decision(self, seq: int, ts: int, decision: Decision) -> None:
+        kind, ref, text = _of_decision(decision)
+        self.entries.append(Entry(seq, ts, kind, ref, text))
+
+
+def _of_event(event: Event) -> tuple[str, str, str]:
+    match event:
+        case SessionOpened():
+            return "session_opened", str(event.session), ""
+        case SessionClosed():
+            return "session_closed", str(event.session), ""
+        case OrderAccepted():
+            return "accepted", event.order_id, ""
+        case OrderFilled(_, fill):
+            legs = " ".join(f"{leg.quantity:+d} {leg.contract.symbol} @{leg.price}" for leg in fill.legs)
+            return "filled", fill.order_id, f"net {fill.net}: {legs}"
+        case OrderCancelled():
+            return "cancelled", event.order_id, ""
+        case OrderRejected():
+            return "rejected", event.order_id, event.reason
+        case OrderExpired():
+            return "expired", event.order_id, ""
+        case Settled(_, settlement):
+            root, day = settlement.series.key
+            return "settled", f"{root} {day}", f"at {settlement.price}{' early' if settlement.early else ''}"
+        case Command():
+            return "command", event.word.value, ""
+        case Moment():
+            return "moment", "", ""
+
+
+def _of_decision(decision: Decision) -> tuple[str, str, str]:
+    match decision:
+        case Submit(order):
+            r = order.request
+            limit = "model" if r.limit is None else str(r.limit)
+            return "submit", order.id, f"{r.intent.value} {r.quantity} x {r.describe()} limit {limit}: {r.reason}"
+        case Cancel():
+            return "cancel", decision.order_id, decision.reason
+        case Refuse(_, refused):
+            return "refuse", refused.rule, f"{refused.strategy}: {refused.reason}; {refused.detail}; {refused.wanted}"
+        case Alert():
+            return "alert", "", decision.text

@@ -1,0 +1,194 @@
+"""What was traded and what it came to: cash, open trades, closed trades. Every amount is conserved, and checked.
+
+Flows are in product currency and turn into account currency on the day they happen, at the rate dated before that day:
+cash in account currency = starting cash + all converted flows, always. A trade's profit is the sum of its own flows.
+Nothing here marks a position: prices come from outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Final
+
+from sim.model.book import Holding, Trade
+from sim.model.errors import TomkingError
+from sim.model.fill import Fill, Outcome, Settlement
+from sim.model.instrument import OptionContract
+from sim.model.order import Intent, Order
+
+ZERO: Final = Decimal(0)
+
+
+class LedgerError(TomkingError):
+    """The books do not balance, or a fill belongs to nothing. A fault of this program: stop and look."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Product currency per unit of account currency, and the date it is of (None where both are the same)."""
+
+    fx: Decimal
+    dated: date | None
+
+
+RateOf = Callable[[date], Rate]
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedTrade:
+    """One row of ``trades.parquet``. Money in account currency; credit and debit in points of one unit."""
+
+    trade: Trade
+    closed_ns: int
+    exit_reason: str
+    debit: Decimal
+    gross: Decimal
+    fees: Decimal
+    slippage: Decimal
+    mae: Decimal
+    mfe: Decimal
+    mae_ns: int
+    mfe_ns: int
+    regime: str
+    assumed_zero: int
+    premium: Decimal
+    """Account currency received at the opening (negative: paid)."""
+
+    @property
+    def net(self) -> Decimal:
+        return self.gross - self.fees
+
+
+@dataclass(slots=True)
+class OpenTrade:
+    """A trade while it lives: what is left of each leg and what has flowed so far, in account currency."""
+
+    trade: Trade
+    regime: str
+    left: dict[OptionContract, int]
+    opened_k: int
+    """Column of the fill in the day it was opened."""
+    mark2: int
+    """Twice the last trusted cost of buying a unit back, in ticks; the entry price until a quote is trusted."""
+    gross: Decimal = ZERO
+    premium: Decimal = ZERO
+    fees: Decimal = ZERO
+    slippage: Decimal = ZERO
+    debit_ticks: int = 0
+    assumed_zero: int = 0
+    mae: Decimal = ZERO
+    mfe: Decimal = ZERO
+    mae_ns: int = 0
+    mfe_ns: int = 0
+    last_reason: str = ""
+    outcomes: set[str] = field(default_factory=set)
+
+
+class Ledger:
+    """The book. Apply fills and settlements; read cash, open and closed trades."""
+
+    __slots__ = ("_moved", "cash", "closed", "currency", "open", "rate_of", "start_cash")
+
+    def __init__(self, currency: str, cash: Decimal, rate_of: RateOf) -> None:
+        self.currency = currency
+        self.start_cash = cash
+        self.cash = cash
+        self.rate_of = rate_of
+        self.open: dict[str, OpenTrade] = {}
+        self.closed: list[ClosedTrade] = []
+        self._moved = ZERO
+
+    def apply_fill(self, fill: Fill, order: Order, session: date, trade_id: str, regime: str) -> OpenTrade:
+        """Books every leg of the fill; opens a trade or reduces the one that ``trade_id`` names."""
+        request = order.request
+        if request.intent is Intent.OPEN:
+            legs = tuple(Holding(leg.contract, leg.quantity) for leg in fill.legs)
+            trade = Trade(
+                trade_id, request.strategy, request.structure, request.underlying, legs, fill.quantity, fill.net,
+                fill.ts, session, request.exits,
+            )  # fmt: skip
+            book = OpenTrade(trade, regime, {h.contract: h.quantity for h in legs}, fill.k, 2 * fill.net)
+            book.mae_ns = book.mfe_ns = fill.ts
+            self.open[trade_id] = book
+        else:
+            found = self.open.get(trade_id)
+            if found is None:
+                raise LedgerError(f"fill of order {order.id} closes trade {trade_id!r}, which is not open")
+            book = found
+            book.debit_ticks -= fill.net
+            book.last_reason = request.reason
+            for leg in fill.legs:
+                left = book.left[leg.contract] + leg.quantity
+                if abs(left) > abs(book.left[leg.contract]):
+                    raise LedgerError(
+                        f"fill of order {order.id} closes more {leg.contract.label} than trade {trade_id} holds"
+                    )
+                book.left[leg.contract] = left
+        self._flow(fill, book, session)
+        if request.intent is Intent.OPEN:
+            book.premium = book.gross
+        return book
+
+    def _flow(self, fill: Fill, book: OpenTrade, session: date) -> None:
+        fx = self.rate_of(session).fx
+        gross = fees = slip = ZERO
+        for leg in fill.legs:
+            value = leg.contract.product.tick_value
+            gross -= leg.quantity * leg.price * value
+            fees += leg.fee
+            if leg.mid2 is not None:
+                slip += leg.quantity * (2 * leg.price - leg.mid2) * value / 2
+            book.assumed_zero += leg.assumed_zero
+        self._move(book, gross / fx, fees / fx)
+        book.slippage += slip / fx
+
+    def _move(self, book: OpenTrade, gross: Decimal, fees: Decimal) -> None:
+        book.gross += gross
+        book.fees += fees
+        self.cash += gross - fees
+        self._moved += gross - fees
+
+    def apply_settlement(self, settlement: Settlement, session: date) -> None:
+        """Pays out every leg of the series at its one price."""
+        fx = self.rate_of(session).fx
+        for leg in settlement.legs:
+            for book in self.open.values():
+                held = book.left.get(leg.contract, 0)
+                if not held or (settlement.early and held > 0):
+                    continue
+                outcome = leg.outcome(held)
+                fee = ZERO if outcome is Outcome.EXPIRED else leg.unit_fee * abs(held)
+                self._move(book, leg.unit_cash * held / fx, fee / fx)
+                book.left[leg.contract] = 0
+                book.outcomes.add(outcome.value)
+
+    def close_if_flat(self, trade_id: str, ts: int) -> ClosedTrade | None:
+        """Moves the trade to the closed ones when nothing of it is left."""
+        book = self.open.get(trade_id)
+        if book is None or any(book.left.values()):
+            return None
+        del self.open[trade_id]
+        increment = book.trade.legs[0].contract.product.increment
+        reason = book.last_reason if not book.outcomes else "+".join(sorted(book.outcomes))
+        net = book.gross - book.fees
+        closed = ClosedTrade(
+            book.trade, ts, reason, book.debit_ticks * increment, book.gross, book.fees, book.slippage,
+            min(book.mae, net), max(book.mfe, net), book.mae_ns if book.mae <= net else ts,
+            book.mfe_ns if book.mfe >= net else ts, book.regime, book.assumed_zero, book.premium,
+        )  # fmt: skip
+        self.closed.append(closed)
+        return closed
+
+    def check(self) -> None:
+        """Conservation: cash is the start plus every flow, and the flows are those of the trades. LedgerError if not."""
+        flows = sum((t.net for t in self.closed), ZERO) + sum((b.gross - b.fees for b in self.open.values()), ZERO)
+        drift = max(abs(self.cash - self.start_cash - self._moved), abs(flows - self._moved))
+        if drift > Decimal("0.000001"):
+            raise LedgerError(
+                f"the books do not balance by {drift}: cash {self.cash}, flows {self._moved}, trades {flows}"
+            )

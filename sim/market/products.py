@@ -1,0 +1,201 @@
+"""The option products this project knows, as data: index options of Cboe, options on CME's equity futures, stocks.
+
+What stands here is what exchanges publish; anything else must be declared by whoever imports it. It refuses to guess: a
+root that is neither here nor an equity option is ``None``, never a product with made-up ticks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from typing import Final
+
+from sim.calendar import Venue, third_friday
+from sim.model.errors import DataError
+from sim.model.instrument import MONTH_CODES, Exercise, Kind, Product, Style, TickTable, plain
+
+PENNY: Final = TickTable(((None, Decimal("0.01")),))
+"""Every option on a stock or fund is kept at cents: classes outside the penny program quote on coarser multiples."""
+
+# root, underlying, multiplier, ticks, exercise
+_INDEX: Final = """
+SPX   SPX   100  0.05<3,0.10  am_cash
+SPXW  SPX   100  0.05<3,0.10  pm_cash
+XSP   XSP   100  0.01         pm_cash
+"""
+
+# roots, underlying future, multiplier, style, exercise. E1A..E5D are Monday to Thursday, EW1..EW4 Friday, EW and EX the
+# last business day, EYC the quarterly that settles at 16:00. ES and MES themselves settle at 09:30 and are American.
+_FUTURE: Final = """
+ES                                       ES   50  american  am_physical
+EW,EW1,EW2,EW3,EW4,EYC                   ES   50  european  pm_physical
+E1A,E2A,E3A,E4A,E5A,E1B,E2B,E3B,E4B,E5B  ES   50  european  pm_physical
+E1C,E2C,E3C,E4C,E5C,E1D,E2D,E3D,E4D,E5D  ES   50  european  pm_physical
+MES                                      MES  5   american  am_physical
+EX,EX1,EX2,EX3,EX4                       MES  5   european  pm_physical
+X1A,X2A,X3A,X4A,X5A,X1B,X2B,X3B,X4B,X5B  MES  5   european  pm_physical
+X1C,X2C,X3C,X4C,X5C,X1D,X2D,X3D,X4D,X5D  MES  5   european  pm_physical
+"""
+_FUTURE_TICKS: Final = "0.05<5,0.25"
+
+_INDICES: Final = frozenset({"SPX", "XSP", "VIX", "NDX", "RUT"})
+_FUTURE_SYMBOL: Final = re.compile(rf"([A-Z0-9]{{1,3}})([{MONTH_CODES}])(\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class FutureMonth:
+    """A quarterly equity-index future as a symbol names it: ``ESH0``. ``year`` is the last digit only."""
+
+    root: str
+    month: int
+    year: int
+
+
+@cache
+def _known() -> Mapping[str, Product]:
+    found: dict[str, Product] = {}
+    for line in _INDEX.strip().splitlines():
+        root, underlying, multiplier, ticks, exercise = line.split()
+        found[root] = Product(
+            root, underlying, Kind.INDEX, Decimal(multiplier), parse_ticks(ticks), Style.EUROPEAN, Exercise(exercise),
+            Venue.CBOE_INDEX.value,
+        )  # fmt: skip
+    for line in _FUTURE.strip().splitlines():
+        roots, underlying, multiplier, style, exercise = line.split()
+        for root in roots.split(","):
+            found[root] = Product(
+                root, underlying, Kind.FUTURE, Decimal(multiplier), parse_ticks(_FUTURE_TICKS), Style(style),
+                Exercise(exercise), Venue.GLOBEX_EQUITY.value,
+            )  # fmt: skip
+    return found
+
+
+def known_product(root: str) -> Product | None:
+    """The index or future option product of ``root``; None where this table has none."""
+    return _known().get(root)
+
+
+def equity_option(root: str, underlying: str = "") -> Product:
+    """The option on a stock or fund: American, physical, 100 shares, cents."""
+    return Product(
+        root, underlying or root, Kind.EQUITY, Decimal(100), PENNY, Style.AMERICAN, Exercise.PM_PHYSICAL,
+        Venue.US_EQUITY.value,
+    )  # fmt: skip
+
+
+def is_future_root(root: str) -> bool:
+    """Whether options on the future ``root`` are known here (ES, MES)."""
+    return any(p.underlying == root for p in _known().values() if p.kind is Kind.FUTURE)
+
+
+def future_symbol(root: str, year: int, month: int) -> str:
+    """A future's month as everyone writes it: ``ESH0`` for March of a year that ends in 0."""
+    if not 1 <= month <= 12:
+        raise DataError(f"future {root} {year}-{month}: wanted a month from 1 to 12")
+    return f"{root}{MONTH_CODES[month - 1]}{year % 10}"
+
+
+def future_month(symbol: str) -> FutureMonth | None:
+    """Root, month and the year's last digit of a future's symbol; None where it is not one of a known root."""
+    match = _FUTURE_SYMBOL.fullmatch(symbol)
+    if match is None or not is_future_root(match[1]):
+        return None
+    return FutureMonth(match[1], MONTH_CODES.index(match[2]) + 1, int(match[3]))
+
+
+def delivery_year(month: FutureMonth, session: date) -> int:
+    """The full year of a future seen on ``session``: the first one not more than a year past that ends in its digit."""
+    year = session.year - 1
+    while year % 10 != month.year:
+        year += 1
+    if date(year, month.month, 28) < session.replace(day=1):
+        year += 10
+    return year
+
+
+def deliverable(product: Product, expiration: date) -> str:
+    """The quarterly future an option on ``ES`` or ``MES`` is exercised into.
+
+    That is the nearest one which still trades after the option has expired. The quarter's own future dies at 09:30 on
+    the third Friday: the option that settles then is on it, the one that settles at 16:00 is on the next.
+    """
+    year, month = expiration.year, (expiration.month + 2) // 3 * 3
+    last = third_friday(year, month)
+    if expiration > last or (expiration == last and not product.exercise.morning):
+        year, month = (year + 1, 3) if month == 12 else (year, month + 3)
+    return future_symbol(product.underlying, year, month)
+
+
+def main_symbol(underlying: str, session: date, symbols: Iterable[str]) -> str | None:
+    """Which symbol the path of an underlying follows: itself, or the nearest of its futures that is not dead."""
+    best: tuple[date, str] | None = None
+    for symbol in symbols:
+        if symbol == underlying:
+            return symbol
+        month = future_month(symbol)
+        if month is not None and month.root == underlying:
+            last = third_friday(delivery_year(month, session), month.month)
+            if last >= session and (best is None or (last, symbol) < best):
+                best = last, symbol
+    return best[1] if best else None
+
+
+def venue_of(symbol: str) -> Venue:
+    """Where an underlying trades: a known index at Cboe, a future of a known root on Globex, all else as stocks."""
+    if symbol in _INDICES:
+        return Venue.CBOE_INDEX
+    return Venue.GLOBEX_EQUITY if future_month(symbol) else Venue.US_EQUITY
+
+
+def ticks_text(ticks: TickTable) -> str:
+    """A tick table as one word: ``0.05<3,0.10`` is 0.05 below 3.00 and 0.10 from there on."""
+    return ",".join(str(t) if below is None else f"{t}<{plain(below)}" for below, t in ticks.steps)
+
+
+def parse_ticks(text: str) -> TickTable:
+    """The inverse of ``ticks_text``; DataError where it is not one."""
+    steps: list[tuple[Decimal | None, Decimal]] = []
+    try:
+        for part in text.split(","):
+            tick, _, below = part.partition("<")
+            steps.append((Decimal(below) if below else None, Decimal(tick)))
+    except InvalidOperation:
+        raise DataError(f"tick table {text!r}: wanted steps such as 0.05<3,0.10") from None
+    return TickTable(tuple(steps))
+
+
+def product_record(product: Product) -> dict[str, str]:
+    """A product as plain text, for a manifest."""
+    return {
+        "root": product.root,
+        "underlying": product.underlying,
+        "kind": product.kind.value,
+        "multiplier": str(product.multiplier),
+        "ticks": ticks_text(product.ticks),
+        "style": product.style.value,
+        "exercise": product.exercise.value,
+        "venue": product.venue,
+        "currency": product.currency,
+    }
+
+
+def read_product(record: Mapping[str, str]) -> Product:
+    """The inverse of ``product_record``; DataError where a word of it is unknown."""
+    try:
+        return Product(
+            root=record["root"],
+            underlying=record["underlying"],
+            kind=Kind(record["kind"]),
+            multiplier=Decimal(record["multiplier"]),
+            ticks=parse_ticks(record["ticks"]),
+            style=Style(record["style"]),
+            exercise=Exercise(record["exercise"]),
+            venue=Venue(record["venue"]).value,
+            currency=record["currency"],
+        )
+    except (KeyError, ValueError, InvalidOperation) as error:
+        raise DataError(f"product {dict(record)!r}: {error} does not fit; wanted the words of a Product") from None

@@ -1,0 +1,265 @@
+"""From a window of dates and a seed to the market's state by minute, and that state on disk.
+
+The state is one float64 array, a row a quantity and a column a minute of the window, one session after the other; beside
+it the daily bars of index and future, also for the 300 sessions before the window. It is written into a folder of its
+own and the folder renamed when it is complete: whoever finds the folder finds all of it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.calendar import Session
+from sim.market.reference import DailyOhlc, vix_daily
+from sim.market.synthetic.listing import front_expiration
+from sim.market.synthetic.parameters import HISTORY_SESSIONS, MODEL_VERSION, Parameters
+from sim.market.synthetic.paths import DayInput, DayState, make_day
+from sim.market.synthetic.surface import ETA_HIGH, ETA_LOW, swap_table, term_of_vix
+from sim.market.synthetic.timeline import (
+    VENUE,
+    VIX_AFTER,
+    VIX_FIRST,
+    VIX_PAUSE,
+    YEAR_NS,
+    Timeline,
+    column_at,
+    columns_of,
+    halted_from,
+    make_timeline,
+    minute_of_day,
+)
+from sim.market.synthetic.widths import hour_factor, stress_factor
+from sim.model.errors import DataError
+from sim.model.market import MINUTE_NS, Floats, Ints
+
+ROWS: Final = ("spot", "vix", "short", "long", "front", "eta", "width", "volume")
+"""Index in points; VIX as printed, NaN where it is not; three variances a day; skew; width of quotes; contracts so far."""
+BARS: Final = ("open", "high", "low", "close", "volume", "vix", "iv30", "i_open", "i_high", "i_low", "i_close")
+"""One row a session: the front future's bar (unadjusted), then the index's (regular session)."""
+FAR_DAYS: Final = 960
+"""Calendar days of timeline beyond the window: as far as options are listed."""
+MONTH_NS: Final = 30 * 86_400 * 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A market's state. ``minutes`` float64 [len(ROWS), columns]; ``offset[i]`` the first column of session i of the
+    window, one more entry than sessions; ``bars`` float64 [sessions of history and window, len(BARS)]."""
+
+    minutes: Floats
+    offset: Ints
+    bars: Floats
+
+
+def timeline_of(start: date, end: date) -> Timeline:
+    """The sessions from the beginning of the history to the farthest expiration; DataError without VIX for them."""
+    table = vix_daily()
+    full = make_timeline(start - timedelta(days=int(HISTORY_SESSIONS * 1.6)), end + timedelta(days=FAR_DAYS))
+    first = next((i for i, day in enumerate(full.dates) if day >= start), len(full.dates))
+    if first < HISTORY_SESSIONS or start > end or table[0].date > full.dates[first - HISTORY_SESSIONS]:
+        raise DataError(f"market from {start} to {end}: wanted dates in order, after {table[0].date} and some history")
+    if end > table[-1].date:
+        raise DataError(f"market until {end}: the VIX table ends on {table[-1].date}; use an earlier end")
+    return full
+
+
+def build(timeline: Timeline, start: date, end: date, seed: int, p: Parameters) -> Built:
+    """The state of every minute from ``start`` to ``end``; the same bytes for the same arguments."""
+    dates = timeline.dates
+    begin = next(i for i, day in enumerate(dates) if day >= start)
+    stop = next((i for i, day in enumerate(dates) if day > end), len(dates))
+    first = begin - HISTORY_SESSIONS
+    days = [timeline.session(d) for d in dates[first:stop]]
+    states = _states(timeline, days, seed, p)
+    log_index = _chained([s.log_index for s in states], days)
+    front0 = np.exp(p.carry * (_front_ns(timeline, days[begin - first].date) - days[begin - first].open_ns) / YEAR_NS)
+    level = np.log(p.level / front0) - log_index[begin - first][0]
+    spots = [np.round(np.exp(x + level), 2) for x in log_index]
+    terms = _terms(timeline, days, states, seed, p)
+    bars = np.array([_bar(timeline, s, x, st, iv, p) for s, x, st, iv in zip(days, spots, states, terms.iv, strict=True)])
+    kept = range(begin - first, len(days))
+    offset = np.concatenate(([0], np.cumsum([len(spots[i]) for i in kept])))
+    columns = slice(int(terms.offset[begin - first]), None)
+    minutes = np.empty((len(ROWS), int(offset[-1])))
+    minutes[0] = np.concatenate([spots[i] for i in kept])
+    minutes[1] = np.concatenate([_prints(days[i], states[i]) for i in kept])
+    minutes[2:6] = terms.rows[:, columns]
+    minutes[6] = np.concatenate([_widths(days[i], states[i]) for i in kept])
+    minutes[7] = np.concatenate([states[i].volume for i in kept])
+    return Built(minutes, np.asarray(offset, np.int64), bars)
+
+
+def _vix_rows(days: Sequence[Session]) -> tuple[list[DailyOhlc], Floats, Floats, Floats]:
+    """VIX of each day, then ln of the close before it and its means over 15 and 60 sessions up to then."""
+    table = {bar.date: bar for bar in vix_daily()}
+    missing = [d.date for d in days if d.date not in table]
+    if missing:
+        raise DataError(f"no VIX on {missing[0]}, a session of this market; wanted one for every session")
+    rows = [table[d.date] for d in days]
+    earlier = [bar for bar in vix_daily() if bar.date < days[0].date][-120:]
+    if len(earlier) < 60:
+        raise DataError(f"market with history from {days[0].date}: wanted 60 VIX closes before it, found {len(earlier)}")
+    logs = np.log([bar.close for bar in [*earlier, *rows]])
+    means = []
+    for span in (15.0, 60.0):
+        mean, line = logs[0], []
+        for value in logs.tolist():
+            mean += (value - mean) / span
+            line.append(mean)
+        means.append(np.array(line[len(earlier) - 1 : -1]))
+    return rows, np.asarray(logs[len(earlier) - 1 : -1]), means[0], means[1]
+
+
+def _states(timeline: Timeline, days: Sequence[Session], seed: int, p: Parameters) -> list[DayState]:
+    rows, before, mean, anchor = _vix_rows(days)
+    last, out = float(before[0]), []
+    for i, session in enumerate(days):
+        clock = timeline.elapsed(session)
+        live = halted_from(session)
+        traded = np.ones(len(clock)) if live is None else (np.diff(live, prepend=-1) > 0).astype(np.float64)
+        closing = column_at(session, session.rth_close_ns)
+        state = make_day(
+            DayInput(
+                day=session.date,
+                clock=clock,
+                gap=float(timeline.gap[timeline.index(session.date)]),
+                traded=traded,
+                rth_at=column_at(session, session.rth_open_ns),
+                close_at=closing,
+                vix_at=min(closing + VIX_AFTER, len(clock) - 1),
+                vix=rows[i],
+                before=float(before[i]),
+                last=last,
+                mean=float(mean[i]),
+                anchor=float(anchor[i]),
+            ),
+            seed,
+            p,
+        )
+        last = float(state.log_vix[-1])
+        out.append(state)
+    return out
+
+
+def _chained(parts: Sequence[Floats], days: Sequence[Session]) -> list[Floats]:
+    """Each session's ln index from where the one before ended; during a stop it stands still."""
+    out, level = [], 0.0
+    for part, session in zip(parts, days, strict=True):
+        live = halted_from(session)
+        path = level + (part if live is None else part[live])
+        out.append(path)
+        level = float(path[-1])
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    rows: Floats
+    offset: Ints
+    iv: Floats
+
+
+def _terms(timeline: Timeline, days: Sequence[Session], states: Sequence[DayState], seed: int, p: Parameters) -> _Terms:
+    """The term structure at every minute of all days, and the 30-day at-the-money volatility at each cash close."""
+    sizes = [len(s.log_vix) for s in states]
+    offset = np.concatenate(([0], np.cumsum(sizes)))
+    eta = np.clip(np.concatenate([s.eta for s in states]), ETA_LOW, ETA_HIGH)
+    ahead = month_ahead(timeline, days)
+    anchor = np.repeat(_vix_rows(days)[3], sizes)
+    table = swap_table(p)
+    vix = np.exp(np.concatenate([s.log_vix for s in states]))
+    term = term_of_vix(vix, ahead, anchor, eta, table, p)
+    at = offset[:-1] + np.array([column_at(d, d.rth_close_ns) for d in days])
+    iv = np.sqrt(table.theta_of((vix[at] / 100.0) ** 2 * (30.0 / 365.0), eta[at]) * (365.0 / 30.0))
+    return _Terms(np.stack((term.short, term.long, term.front, eta)), np.asarray(offset, np.int64), np.asarray(iv))
+
+
+def month_ahead(timeline: Timeline, days: Sequence[Session]) -> Floats:
+    """Variance days in the 30 calendar days after every minute of ``days``, one session after the other."""
+    knots, values = [], []
+    first, last = timeline.index(days[0].date), timeline.index(days[-1].date)
+    far = next((i for i, d in enumerate(timeline.dates) if d > days[-1].date + timedelta(days=35)), None)
+    for i in range(first, len(timeline.dates) if far is None else far):
+        session = timeline.session(timeline.dates[i])
+        clock = timeline.elapsed(session)
+        pick = np.unique(np.append(np.arange(0, len(clock), 15), len(clock) - 1))
+        knots.append(session.open_ns + pick * MINUTE_NS)
+        values.append(timeline.start[i] + clock[pick])
+    grid, clock_at = np.concatenate(knots), np.concatenate(values)
+    now = [timeline.start[first + i] + timeline.elapsed(s) for i, s in enumerate(days)]
+    when = [s.open_ns + np.arange(columns_of(s)) * MINUTE_NS for s in days]
+    origin = int(grid[0])
+    later = np.interp((np.concatenate(when) + MONTH_NS - origin).astype(np.float64), (grid - origin).astype(np.float64), clock_at)
+    if last - first + 1 != len(days):
+        raise DataError(f"{len(days)} sessions given where {last - first + 1} lie between the first and the last")
+    return np.asarray(later - np.concatenate(now))
+
+
+def _front_ns(timeline: Timeline, day: date) -> int:
+    return timeline.calendar.settlement_instant(VENUE, front_expiration(timeline.calendar, day), morning=True)
+
+
+def _bar(timeline: Timeline, session: Session, spot: Floats, state: DayState, iv: float, p: Parameters) -> list[float]:
+    left = _front_ns(timeline, session.date) - session.open_ns - np.arange(len(spot)) * MINUTE_NS
+    future = spot * np.exp(p.carry * left / YEAR_NS)
+    a, b = column_at(session, session.rth_open_ns), column_at(session, session.rth_close_ns)
+    regular = spot[a : b + 1]
+    vix = float(np.exp(state.log_vix[min(b + VIX_AFTER, len(spot) - 1)]))
+    prices = (future[0], future.max(), future.min(), future[b])
+    index = (regular[0], regular.max(), regular.min(), regular[-1])
+    return [*(round(4.0 * x) / 4.0 for x in prices), state.volume[-1], round(vix, 2), iv, *index]
+
+
+def _prints(session: Session, state: DayState) -> Floats:
+    """VIX as disseminated: two decimals, NaN outside its hours."""
+    minute = minute_of_day(len(state.log_vix))
+    a, b = column_at(session, session.rth_open_ns), column_at(session, session.rth_close_ns) + VIX_AFTER
+    k = np.arange(len(minute))
+    early = (k < a) & (minute >= VIX_FIRST) & (minute <= VIX_PAUSE) & (k >= a - 600)
+    shown = early | ((k >= a) & (k <= b))
+    return np.asarray(np.where(shown, np.round(np.exp(state.log_vix) * state.lift, 2), np.nan))
+
+
+def _widths(session: Session, state: DayState) -> Floats:
+    hour = hour_factor(minute_of_day(len(state.width)))
+    return np.asarray(state.width * hour * stress_factor(np.exp(state.log_vix)))
+
+
+def store(built: Built, folder: Path) -> None:
+    """Writes the state so that ``folder`` is either absent or complete; a folder that is there is left alone."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    stage = Path(tempfile.mkdtemp(prefix=f".stage-{MODEL_VERSION}-", dir=folder.parent))
+    try:
+        for name in ("minutes", "offset", "bars"):
+            np.save(stage / f"{name}.npy", getattr(built, name))
+        try:
+            os.rename(stage, folder)
+        except OSError:
+            if not folder.is_dir():  # not another process that was faster, which wrote the same bytes
+                raise
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def load(folder: Path, sessions: int) -> Built:
+    """The state of a folder, its minutes memory-mapped; DataError where it does not fit."""
+    try:
+        minutes = np.load(folder / "minutes.npy", mmap_mode="r").view(np.ndarray)
+        offset: NDArray[np.int64] = np.load(folder / "offset.npy")
+        bars = np.load(folder / "bars.npy")
+    except (OSError, ValueError) as error:
+        raise DataError(f"synthetic market in {folder}: {error}; remove the folder, it is made again") from error
+    fits = minutes.shape == (len(ROWS), int(offset[-1])) and len(offset) == sessions + 1 and bars.shape[1] == len(BARS)
+    if not fits:
+        raise DataError(f"synthetic market in {folder}: not as this version writes it; remove the folder")
+    return Built(minutes, offset, bars)

@@ -1,0 +1,292 @@
+"""One session of the synthetic market: the path of the future, and option quotes made when somebody asks.
+
+``quotes`` runs one contract through all minutes, ``chain`` all contracts through one minute; both call the same formula
+with the same numbers, elementwise, so they agree in every tick. What is made is remembered for as long as the day is.
+
+A series has no quotes after the minute in which it settles; during a stop of Globex quotes stand still and grow old.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from sim.calendar import Session
+from sim.market.synthetic import surface, widths
+from sim.market.synthetic.listing import Listed, future_expiration, strikes
+from sim.market.synthetic.noise import Keys, counters, key, mix
+from sim.market.synthetic.parameters import Parameters
+from sim.market.synthetic.timeline import VENUE, YEAR_NS, Timeline, column_at, halted_from
+from sim.model.errors import DataError
+from sim.model.instrument import OptionContract, Series, Style, contract_key
+from sim.model.market import BLANK, MINUTE_NS, Board, Chain, Floats, Ints, QuotePath, UnderlyingPath
+
+FUTURE_TICKS = 4
+"""Ticks of 0.25 in a point of the future."""
+KEPT_PATHS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class DaySource:
+    """What a day reads: views on the market's arrays over its own columns, and what it has in common with other days."""
+
+    session: Session
+    spot: Floats
+    vix: Floats
+    term: surface.Term
+    eta: Floats
+    width: Floats
+    volume: Floats
+    timeline: Timeline
+    parameters: Parameters
+    seed: int
+    listed: tuple[Listed, ...]
+    settlements: Callable[[Series, date], tuple[Floats, Floats]]
+    """Settlements of a series' future since the day it was listed, and those of its last 35 days."""
+    front: date
+    """Expiration of the front future."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """One series over the session, by column: all that does not depend on the strike."""
+
+    future: Floats
+    log_future: Floats
+    discount: Floats
+    theta: Floats
+    curve: Floats
+    deviation: Floats
+    last: int
+    """The column of its settlement, or the session's last."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Contracts:
+    """One series' contracts: the board, and strikes ready for the formula (points, one entry a contract)."""
+
+    board: Board
+    strike: Floats
+    log_strike: Floats
+    keys: Keys
+    row: Mapping[int, int]
+
+
+class SyntheticDay:
+    """A ``MarketDay`` for ES."""
+
+    __slots__ = ("_boards", "_keys", "_live", "_path", "_paths", "_series", "_sheets", "_source", "minutes")
+
+    def __init__(self, source: DaySource) -> None:
+        self._source = source
+        self.minutes = len(source.spot)
+        self._live = halted_from(source.session)
+        self._keys: Keys | None = None
+        self._path: UnderlyingPath | None = None
+        self._series: dict[tuple[str, date], Listed] | None = None
+        self._sheets: dict[Series, _Sheet] = {}
+        self._boards: dict[Series, _Contracts] = {}
+        self._paths: dict[OptionContract, QuotePath] = {}
+
+    @property
+    def underlying(self) -> str:
+        return "ES"
+
+    @property
+    def session(self) -> date:
+        return self._source.session.date
+
+    @property
+    def open_ns(self) -> int:
+        return self._source.session.open_ns
+
+    @property
+    def path(self) -> UnderlyingPath:
+        """The front future, to its tick of 0.25; bid and ask stand where it last traded and 1 to 4 ticks above."""
+        if self._path is None:
+            s = self._source
+            last = self._future(s.front)
+            ticks = np.minimum(1.0 + np.floor(s.width / 8.0), 4.0)
+            at = column_at(s.session, s.session.rth_open_ns)
+            lower = last - np.floor(ticks / 2.0) / FUTURE_TICKS
+            self._path = UnderlyingPath(last, lower, lower + ticks / FUTURE_TICKS, s.volume, float(last[at]), at)
+        return self._path
+
+    @property
+    def rows(self) -> int:
+        """Contracts times minutes of the series that were asked for so far: the others were never made."""
+        return sum(len(c.board.strike_e4) for c in self._boards.values()) * self.minutes
+
+    @property
+    def vix(self) -> Floats:
+        return self._source.vix
+
+    @property
+    def width(self) -> Floats:
+        """The width state by column: 1 in a calm regular session."""
+        return self._source.width
+
+    def series(self) -> tuple[Series, ...]:
+        return tuple(item.series for item in self._listed().values())
+
+    def board(self, series: Series) -> Board:
+        return self._contracts(series).board
+
+    def forward(self, series: Series, k: int) -> float:
+        return float(self._sheet(series).future[k])
+
+    def chain_age(self, series: Series) -> Ints | None:
+        """None but on a session with a stop, where quotes stand still."""
+        return None if self._live is None else np.arange(self.minutes) - self._live
+
+    def quotes(self, contract: OptionContract) -> QuotePath | None:
+        found = self._paths.get(contract)
+        if found is None:
+            if contract.series.key not in self._listed():
+                return None
+            contracts = self._contracts(contract.series)
+            row = contracts.row.get(contract.row_key)
+            if row is None:
+                return None
+            found = self._make_path(contract, contracts, row)
+            if len(self._paths) >= KEPT_PATHS:
+                self._paths.clear()
+            self._paths[contract] = found
+        return found
+
+    def chain(self, series: Series, k: int) -> Chain:
+        contracts, sheet = self._contracts(series), self._sheet(series)
+        board = contracts.board
+        size = len(board.strike_e4)
+        live = k if self._live is None else int(self._live[k])
+        age = np.full(size, k - live, np.int64)
+        ts = self.open_ns + k * MINUTE_NS
+        if live > sheet.last:
+            blank = np.full(size, BLANK, np.int64)
+            return Chain(board, ts, float(sheet.future[k]), blank, blank, age, age)
+        keys = contracts.keys + self._minute_keys(slice(live, live + 1))
+        american = series.product.style is Style.AMERICAN
+        bid, ask = self._quote(sheet, slice(live, live + 1), contracts.strike, contracts.log_strike, board.is_put, keys, american)
+        return Chain(board, ts, float(sheet.future[k]), bid, ask, age, age)
+
+    def prices(self, contract: OptionContract) -> Floats:
+        """The model's own price by column, points, before any width or tick; NaN after settlement."""
+        contracts, sheet = self._contracts(contract.series), self._sheet(contract.series)
+        row = contracts.row[contract.row_key]
+        one = slice(row, row + 1)
+        worth = surface.time_value(
+            sheet.log_future, sheet.future, contracts.log_strike[one], contracts.strike[one], sheet.theta, sheet.curve,
+            self._source.parameters.rho,
+        )  # fmt: skip
+        american = contract.product.style is Style.AMERICAN
+        out = surface.price(
+            sheet.future, contracts.strike[one], worth, sheet.discount, contracts.board.is_put[one], american
+        )
+        out[sheet.last + 1 :] = np.nan
+        return out
+
+    def _make_path(self, contract: OptionContract, contracts: _Contracts, row: int) -> QuotePath:
+        sheet = self._sheet(contract.series)
+        one, every = slice(row, row + 1), slice(0, self.minutes)
+        keys = contracts.keys[one] + self._minute_keys(every)
+        american = contract.product.style is Style.AMERICAN
+        bid, ask = self._quote(
+            sheet, every, contracts.strike[one], contracts.log_strike[one], contracts.board.is_put[one], keys, american
+        )
+        age = np.zeros(self.minutes, np.int64)
+        if self._live is not None:
+            bid, ask = bid[self._live], ask[self._live]
+            age = np.arange(self.minutes) - self._live
+        bid[sheet.last + 1 :] = BLANK
+        ask[sheet.last + 1 :] = BLANK
+        return QuotePath(bid, ask, age, age)
+
+    def _quote(
+        self, sheet: _Sheet, at: slice, strike: Floats, log_strike: Floats, is_put: np.ndarray, keys: Keys, american: bool
+    ) -> tuple[Ints, Ints]:
+        """Bid and ask: ``at`` one column for many strikes, or all columns for one. Everything in it is elementwise."""
+        future, discount = sheet.future[at], sheet.discount[at]
+        worth = surface.time_value(
+            sheet.log_future[at], future, log_strike, strike, sheet.theta[at], sheet.curve[at], self._source.parameters.rho
+        )
+        value = surface.price(future, strike, worth, discount, is_put, american)
+        inner = np.maximum(np.where(is_put, strike - future, future - strike), 0.0)
+        return widths.quote(value, worth, inner, sheet.deviation[at], self._source.width[at], keys)
+
+    def _minute_keys(self, at: slice) -> Keys:
+        if self._keys is None:
+            self._keys = mix(counters(key(self._source.seed, "quote", self.session.toordinal()), self.minutes))
+        return self._keys[at]
+
+    def _listed(self) -> dict[tuple[str, date], Listed]:
+        if self._series is None:
+            today = self.session
+            self._series = {
+                item.series.key: item
+                for item in self._source.listed
+                if item.series.expiration >= today and item.since <= today
+            }
+        return self._series
+
+    def _future(self, expiration: date) -> Floats:
+        """A quarterly future by column, to its tick, until it settles (09:30) and as it settled after that."""
+        s = self._source
+        end = s.timeline.calendar.settlement_instant(VENUE, expiration, morning=True)
+        years = (end - self.open_ns - np.arange(self.minutes) * MINUTE_NS) / YEAR_NS
+        out = np.round(s.spot * np.exp(s.parameters.carry * np.maximum(years, 0.0)) * FUTURE_TICKS) / FUTURE_TICKS
+        if expiration == self.session:
+            last = column_at(s.session, end)
+            out[last + 1 :] = out[last]
+        return np.asarray(out)
+
+    def _sheet(self, series: Series) -> _Sheet:
+        found = self._sheets.get(series)
+        if found is None:
+            self._item(series)
+            found = self._make_sheet(series)
+            self._sheets[series] = found
+        return found
+
+    def _make_sheet(self, series: Series) -> _Sheet:
+        s, p = self._source, self._source.parameters
+        calendar, morning = s.timeline.calendar, series.product.exercise.morning
+        end = calendar.settlement_instant(VENUE, series.expiration, morning=morning)
+        days = s.timeline.at(series.expiration, end) - s.timeline.clock(self.session)
+        theta = np.maximum(s.term.theta(days, p), surface.LEAST_DEVIATION**2)
+        years = (end - self.open_ns - np.arange(self.minutes) * MINUTE_NS) / YEAR_NS
+        future = self._future(future_expiration(calendar, series))
+        return _Sheet(
+            future=future,
+            log_future=np.log(future),
+            discount=np.exp(-p.rate * np.maximum(years, 0.0)),
+            theta=theta,
+            curve=surface.phi(theta, s.eta, p),
+            deviation=future * np.sqrt(theta),
+            last=column_at(s.session, end) if series.expiration == self.session else self.minutes - 1,
+        )
+
+    def _item(self, series: Series) -> Listed:
+        found = self._listed().get(series.key)
+        if found is None:
+            name = f"{series.product.root} {series.expiration}"
+            raise DataError(f"{self.session} does not list {name}; wanted one of the day's own series")
+        return found
+
+    def _contracts(self, series: Series) -> _Contracts:
+        found = self._boards.get(series)
+        if found is None:
+            self._item(series)
+            points = strikes(*self._source.settlements(series, self.session))
+            strike_e4 = np.repeat(points * 10_000, 2)
+            is_put = np.tile(np.array([False, True]), len(points))
+            strike = np.repeat(points.astype(np.float64), 2)
+            base = key(self._source.seed, series.product.root, series.expiration.toordinal())
+            row_keys = strike_e4 << 1 | is_put
+            keys = mix(row_keys.astype(np.uint64) + np.uint64(base))
+            rows = {contract_key(int(k), bool(put)): i for i, (k, put) in enumerate(zip(strike_e4, is_put, strict=True))}
+            found = _Contracts(Board(series, strike_e4, is_put), strike, np.log(strike), keys, rows)
+            self._boards[series] = found
+        return found

@@ -1,0 +1,345 @@
+"""The synthetic market: E-mini S&P 500 options over a window of dates, from a seed. A ``Market`` like the store.
+
+VIX's daily prints are history; everything else is drawn (``docs/synthetic-market.md``). The state is made on first use
+and, with a ``cache_root``, kept there as memory-mapped arrays; quotes are made when somebody asks and kept nowhere. It
+has ES with its options and SPX, the cash index, without any. It refuses dates without VIX, and knows no other future.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_left, bisect_right
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from sim.calendar import Session, Venue
+from sim.market.synthetic import build as building
+from sim.market.synthetic.day import FUTURE_TICKS, DaySource, SyntheticDay
+from sim.market.synthetic.listing import (
+    FINE_DAYS,
+    ROOTS,
+    Listed,
+    catalogue,
+    front_expiration,
+    future_expiration,
+    product,
+)
+from sim.market.synthetic.parameters import (
+    DEFAULT_SEED,
+    HISTORY_SESSIONS,
+    MODEL_VERSION,
+    NAMED,
+    Parameters,
+)
+from sim.market.synthetic.surface import Term, check
+from sim.market.synthetic.timeline import VENUE, YEAR_NS, Timeline, column_at
+from sim.model.errors import DataError
+from sim.model.instrument import OptionContract, Product, Series
+from sim.model.market import MINUTE_NS, Board, Chain, DailyBar, Floats, Ints, Nature, QuotePath, UnderlyingPath
+from sim.ports import MarketDay
+
+KEPT_DAYS: Final = 8
+UNDERLYINGS: Final = ("ES", "SPX")
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """The market once it is there: its state, its clock, and what is listed."""
+
+    state: building.Built
+    timeline: Timeline
+    first: int
+    """Row of the timeline of the first session of the history."""
+    listed: tuple[Listed, ...]
+    dates: tuple[date, ...]
+    """Sessions of the window."""
+    closes: Floats
+    """The index at each cash close, from the first session of the history on."""
+    close_ns: Ints
+    days: OrderedDict[tuple[str, date], MarketDay]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexDay:
+    """SPX on one session: the regular hours, no options. A ``MarketDay``."""
+
+    hours: Session
+    path: UnderlyingPath
+    vix: Floats
+
+    @property
+    def underlying(self) -> str:
+        return "SPX"
+
+    @property
+    def session(self) -> date:
+        return self.hours.date
+
+    @property
+    def open_ns(self) -> int:
+        return self.hours.open_ns
+
+    @property
+    def minutes(self) -> int:
+        return len(self.vix)
+
+    @property
+    def rows(self) -> int:
+        return 0
+
+    def series(self) -> tuple[Series, ...]:
+        return ()
+
+    def board(self, series: Series) -> Board:
+        raise self._none(series)
+
+    def quotes(self, contract: OptionContract) -> QuotePath | None:
+        return None
+
+    def chain(self, series: Series, k: int) -> Chain:
+        raise self._none(series)
+
+    def chain_age(self, series: Series) -> Ints | None:
+        return None
+
+    def forward(self, series: Series, k: int) -> float:
+        raise self._none(series)
+
+    def _none(self, series: Series) -> DataError:
+        return DataError(f"the synthetic market has no options on SPX (asked for {series.product.root}); use those on ES")
+
+
+class SyntheticMarket:
+    """Dense quotes of ES options from ``start`` to ``end``. The same arguments give the same quotes, to the tick.
+
+    ``cache_root`` is the folder under which built states are kept; None builds in memory. A name of ``NAMED`` stands for
+    its own window (see ``named_market``); any other name is a label for a window of one's own. Errors: ``DataError``.
+    """
+
+    __slots__ = ("_cache_root", "_end", "_loaded", "_name", "_seed", "_start", "fingerprint", "parameters")
+
+    def __init__(
+        self,
+        name: str,
+        start: date,
+        end: date,
+        seed: int = DEFAULT_SEED,
+        cache_root: Path | None = None,
+        parameters: Parameters | None = None,
+    ) -> None:
+        given = NAMED.get(name)
+        if given is not None and (start, end) != (given.start, given.end):
+            raise DataError(
+                f"market {name} is {given.start} to {given.end}, not {start} to {end}; give another window another name"
+            )
+        level = given.level if given else Parameters().level
+        self.parameters = parameters or replace(Parameters(), level=level)
+        check(self.parameters)
+        self._name, self._start, self._end, self._seed = name, start, end, seed
+        self._cache_root = cache_root
+        self._loaded: _Loaded | None = None
+        self.fingerprint = self._hash()
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def seed(self) -> int:
+        return self._seed
+
+    @property
+    def synthetic(self) -> bool:
+        return True
+
+    @property
+    def nature(self) -> Nature:
+        return Nature.DENSE
+
+    @property
+    def source(self) -> str:
+        return f"synthetic model {MODEL_VERSION}, seed {self._seed}, on daily VIX history"
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the state is kept, None in memory."""
+        if self._cache_root is None:
+            return None
+        return self._cache_root / "synthetic" / f"{self._name}-v{MODEL_VERSION}-{self._seed}-{self.fingerprint[:12]}"
+
+    def underlyings(self) -> tuple[str, ...]:
+        return UNDERLYINGS
+
+    def products(self) -> tuple[Product, ...]:
+        return tuple(product(root) for root in ROOTS)
+
+    def sessions(self, underlying: str, start: date | None = None, end: date | None = None) -> tuple[date, ...]:
+        self._known(underlying)
+        dates = self._load().dates
+        a = 0 if start is None else bisect_left(dates, start)
+        b = len(dates) if end is None else bisect_right(dates, end)
+        return dates[a:b]
+
+    def day(self, underlying: str, session: date) -> MarketDay:
+        self._known(underlying)
+        loaded = self._load()
+        found = loaded.days.get((underlying, session))
+        if found is None:
+            found = self.es_day(session) if underlying == "ES" else self._index_day(loaded, session)
+            loaded.days[underlying, session] = found
+            while len(loaded.days) > KEPT_DAYS:
+                loaded.days.popitem(last=False)
+        return found
+
+    def es_day(self, session: date) -> SyntheticDay:
+        """A fresh day of ES, with what the model alone knows (prices before widths, the width state)."""
+        loaded = self._load()
+        spot, vix, short, long, front, eta, width, volume = self._columns(loaded, session)
+        timeline = loaded.timeline
+        return SyntheticDay(
+            DaySource(
+                session=timeline.session(session),
+                spot=spot,
+                vix=vix,
+                term=Term(short, long, front),
+                eta=eta,
+                width=width,
+                volume=volume,
+                timeline=timeline,
+                parameters=self.parameters,
+                seed=self._seed,
+                listed=loaded.listed,
+                settlements=self._settlements,
+                front=front_expiration(timeline.calendar, session),
+            )
+        )
+
+    def history(self, underlying: str, before: date, days: int) -> tuple[DailyBar, ...]:
+        """Daily bars strictly before ``before``, oldest first: of the front future (ES) or the regular session (SPX).
+
+        A future's bar opens at 18:00 the evening before and closes at the settlement of 16:00; high and low are those of
+        all its minutes, ``vix`` is history. Bars from before a roll are carried to the future that is front on
+        ``before``, so that no roll looks like a move.
+        """
+        self._known(underlying)
+        loaded = self._load()
+        last = bisect_left(loaded.timeline.dates, before) - loaded.first
+        rows = range(max(0, min(last, len(loaded.state.bars)) - days), min(last, len(loaded.state.bars)))
+        calendar = loaded.timeline.calendar
+        out = []
+        for i in rows:
+            day, bar = loaded.timeline.dates[loaded.first + i], loaded.state.bars[i]
+            vix, iv = float(bar[5]), float(bar[6])
+            if underlying == "SPX":
+                prices = tuple(round(float(x), 2) for x in bar[7:11])
+                out.append(DailyBar(day.toordinal(), *prices, float("nan"), vix, iv))
+                continue
+            apart = (front_expiration(calendar, before) - front_expiration(calendar, day)).days / 365.0
+            factor = float(np.exp(self.parameters.carry * apart))
+            prices = tuple(round(float(x) * factor * FUTURE_TICKS) / FUTURE_TICKS for x in bar[:4])
+            out.append(DailyBar(day.toordinal(), *prices, float(bar[4]), vix, iv))
+        return tuple(out)
+
+    def settlement(self, series: Series) -> float | None:
+        """The future's price at the settlement instant; None where that is outside the market's window."""
+        loaded = self._load()
+        if series.expiration not in loaded.dates:
+            return None
+        day = self.day("ES", series.expiration)
+        if series not in day.series():
+            return None
+        end = loaded.timeline.calendar.settlement_instant(
+            VENUE, series.expiration, morning=series.product.exercise.morning
+        )
+        return day.forward(series, (end - day.open_ns) // MINUTE_NS)
+
+    def _index_day(self, loaded: _Loaded, session: date) -> IndexDay:
+        columns = self._columns(loaded, session)
+        globex = loaded.timeline.session(session)
+        hours = loaded.timeline.calendar.session(Venue.CBOE_INDEX, session)
+        a, b = column_at(globex, hours.open_ns), column_at(globex, hours.close_ns)
+        last = columns[0][a : b + 1].copy()
+        bell = column_at(globex, hours.rth_close_ns) - a
+        last[bell + 1 :] = last[bell]
+        none = np.full(len(last), np.nan)
+        return IndexDay(hours, UnderlyingPath(last, none, none, none, float(last[0]), 0), columns[1][a : b + 1])
+
+    def _columns(self, loaded: _Loaded, session: date) -> tuple[Floats, ...]:
+        i = bisect_left(loaded.dates, session)
+        if i == len(loaded.dates) or loaded.dates[i] != session:
+            raise DataError(
+                f"{self._name} has no session on {session}; it has {len(loaded.dates)} from {loaded.dates[0]} to "
+                f"{loaded.dates[-1]}"
+            )
+        a, b = int(loaded.state.offset[i]), int(loaded.state.offset[i + 1])
+        return tuple(row[a:b] for row in loaded.state.minutes)
+
+    def _settlements(self, series: Series, session: date) -> tuple[Floats, Floats]:
+        loaded = self._load()
+        calendar = loaded.timeline.calendar
+        dates = loaded.timeline.dates
+        today = bisect_left(dates, session) - loaded.first
+        item = next(x for x in loaded.listed if x.series == series)
+        # The strikes of a session come from the settlement before it.
+        since = bisect_left(dates, item.since) - loaded.first if item.since > dates[loaded.first] else 0
+        near = bisect_left(dates, series.expiration - timedelta(days=FINE_DAYS)) - loaded.first
+        end = calendar.settlement_instant(VENUE, future_expiration(calendar, series), morning=True)
+        first = max(0, min(since, today) - 1)
+        years = (end - loaded.close_ns[first:today]) / YEAR_NS
+        prices = loaded.closes[first:today] * np.exp(self.parameters.carry * years)
+        return prices, prices[max(0, near - 1 - first) :] if near <= today else prices[:0]
+
+    def _known(self, underlying: str) -> None:
+        if underlying not in UNDERLYINGS:
+            raise DataError(f"{self._name} has no {underlying}; it has {' and '.join(UNDERLYINGS)}")
+
+    def _hash(self) -> str:
+        digest = hashlib.sha256()
+        digest.update(f"{MODEL_VERSION}|{self._name}|{self._start}|{self._end}|{self._seed}|{self.parameters!r}".encode())
+        for package, path in (("sim.market", "data/vix_daily.csv"), ("sim.calendar_data", "sessions.txt")):
+            digest.update(files(package).joinpath(path).read_bytes())
+        return digest.hexdigest()
+
+    def _load(self) -> _Loaded:
+        if self._loaded is None:
+            timeline = building.timeline_of(self._start, self._end)
+            a, b = bisect_left(timeline.dates, self._start), bisect_right(timeline.dates, self._end)
+            first = a - HISTORY_SESSIONS
+            state = self._state(timeline, b - a)
+            days = [timeline.session(d) for d in timeline.dates[first:b]]
+            self._loaded = _Loaded(
+                state=state,
+                timeline=timeline,
+                first=first,
+                listed=catalogue(timeline.calendar, self._start, self._end),
+                dates=timeline.dates[a:b],
+                closes=state.bars[:, building.BARS.index("i_close")],
+                close_ns=np.array([d.rth_close_ns for d in days], np.int64),
+                days=OrderedDict(),
+            )
+        return self._loaded
+
+    def _state(self, timeline: Timeline, sessions: int) -> building.Built:
+        folder = self.folder
+        if folder is not None and folder.is_dir():
+            return building.load(folder, sessions)
+        built = building.build(timeline, self._start, self._end, self._seed, self.parameters)
+        if folder is None:
+            return built
+        building.store(built, folder)
+        return building.load(folder, sessions)
+
+
+def named_market(name: str, *, seed: int = DEFAULT_SEED, cache_root: Path | None = None) -> SyntheticMarket:
+    """A market of ``NAMED``; DataError where there is none of that name."""
+    window = NAMED.get(name)
+    if window is None:
+        raise DataError(f"no synthetic market {name!r}; wanted one of {', '.join(NAMED)}, or a window with dates")
+    return SyntheticMarket(name, window.start, window.end, seed, cache_root)
+

@@ -1,0 +1,68 @@
+"""What is held: open trades, and the account as rules see it at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from sim.model.exits import Exit
+from sim.model.instrument import OptionContract
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One leg of an open trade; ``quantity`` signed per the whole trade, long positive."""
+
+    contract: OptionContract
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """One open strategy unit: what one order opened. ``credit`` net ticks of one unit, credit positive."""
+
+    id: str
+    strategy: str
+    structure: str
+    underlying: str
+    legs: tuple[Holding, ...]
+    quantity: int
+    credit: int
+    opened_ns: int
+    session: date
+    exits: tuple[Exit, ...]
+
+    @property
+    def expirations(self) -> tuple[date, ...]:
+        return tuple(sorted({leg.contract.expiration for leg in self.legs}))
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A position or a working opening order, as the limits count it: one strategy unit on one underlying."""
+
+    strategy: str
+    underlying: str
+    expirations: tuple[date, ...]
+    structure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The account at one moment, earlier approvals of the same moment counted as if they were filled.
+
+    Money in account currency. ``fx`` is product currency per unit of account currency (1.27: dollars per pound), with
+    the date of the rate. ``bp_used`` is buying power used by everything open or working.
+    """
+
+    currency: str
+    nlv: Decimal
+    bp_used: Decimal
+    fx: Decimal
+    fx_date: date | None
+    claims: tuple[Claim, ...] = ()
+
+    def in_account(self, amount: Decimal) -> Decimal:
+        """Product currency to account currency at the dated rate."""
+        return amount / self.fx

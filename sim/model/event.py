@@ -1,0 +1,132 @@
+"""What may happen to a session. Everything that changes anything arrives as one of these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
+
+from sim.model.fill import Fill, Settlement
+from sim.model.order import Approved, Order, Refused
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOpened:
+    """A trade date begins. ``ts`` UTC ns."""
+
+    ts: int
+    session: date
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The market as known in column ``k`` of the day; ``wake`` where a strategy asked to be called."""
+
+    ts: int
+    k: int
+    wake: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SessionClosed:
+    ts: int
+    session: date
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAccepted:
+    ts: int
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilled:
+    ts: int
+    fill: Fill
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCancelled:
+    ts: int
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRejected:
+    ts: int
+    order_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderExpired:
+    ts: int
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    ts: int
+    settlement: Settlement
+
+
+class Word(Enum):
+    """Words of a person to a running session."""
+
+    STOP_ENTRIES = "stop entries"
+    RESUME = "resume"
+    CANCEL_ALL = "cancel all"
+    FLATTEN = "flatten"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    ts: int
+    word: Word
+
+
+Event = (
+    SessionOpened
+    | Moment
+    | SessionClosed
+    | OrderAccepted
+    | OrderFilled
+    | OrderCancelled
+    | OrderRejected
+    | OrderExpired
+    | Settled
+    | Command
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Send this order."""
+
+    order: Order
+    approved: Approved
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    order_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """A request that a rule refused: kept, explained, never sent."""
+
+    ts: int
+    refused: Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something a person should know."""
+
+    ts: int
+    text: str
+
+
+Decision = Submit | Cancel | Refuse | Alert

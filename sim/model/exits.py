@@ -1,0 +1,125 @@
+"""When a trade ends: rules declared by a strategy, evaluated by the engine, the same number by number in every driver.
+
+Each rule compiles to ``Condition`` values: a bound on the spread's mark, or a minute, inside a window of minutes. A
+condition is checked at one minute (every minute, live) or searched over a session's arrays (jump); both compare the same
+integers. ``mark2`` is twice the mid price of buying the spread back, in ticks, so that halves stay exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import time
+from enum import Enum
+from fractions import Fraction
+from math import ceil
+from typing import Protocol
+
+
+class Side(Enum):
+    AT_MOST = "at_most"
+    """The mark is at or below the bound."""
+    AT_LEAST = "at_least"
+    """The mark is at or above the bound."""
+    CLOCK = "clock"
+    """The window has begun; the mark does not matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """``bound2`` in half ticks of the spread; true only from ``start`` to before ``stop`` (New York times, None: open)."""
+
+    reason: str
+    side: Side
+    bound2: int
+    start: time | None = None
+    stop: time | None = None
+    cross: bool = False
+    """True where the closing order must take the natural price whatever the fill model."""
+
+
+class Exit(Protocol):
+    """``credit`` is the net entry price of one unit in ticks (credit positive, debit negative)."""
+
+    def conditions(self, credit: int) -> tuple[Condition, ...]: ...
+    def describe(self) -> str: ...
+
+
+def _after_gain(credit: int, share: float) -> int:
+    """Twice the mark at which ``share`` of the credit (of the debit paid) is earned, rounded down: never too early."""
+    return 2 * credit - ceil(2 * abs(credit) * _exact(share))
+
+
+def _after_loss(credit: int, multiple: float) -> int:
+    """Twice the mark at which ``multiple`` times the credit (the debit) is lost, rounded up: never too early."""
+    return 2 * credit + ceil(2 * abs(credit) * _exact(multiple))
+
+
+def _exact(value: float) -> Fraction:
+    """0.1 means a tenth, not the binary float nearest to it."""
+    return Fraction(value).limit_denominator(10_000)
+
+
+@dataclass(frozen=True, slots=True)
+class ProfitTarget:
+    """Close when ``share`` of the credit is earned (0.5: the mark is at half the credit or less).
+
+    For a debit the target is a gain of ``share`` of what was paid.
+    """
+
+    share: float
+
+    def conditions(self, credit: int) -> tuple[Condition, ...]:
+        return (Condition("profit_target", Side.AT_MOST, _after_gain(credit, self.share)),)
+
+    def describe(self) -> str:
+        return f"take profit at {self.share:.0%} of the credit"
+
+
+@dataclass(frozen=True, slots=True)
+class StopLoss:
+    """Close when the loss reaches ``multiple`` times the credit (2.0: the spread costs three times its credit)."""
+
+    multiple: float
+
+    def conditions(self, credit: int) -> tuple[Condition, ...]:
+        return (Condition("stop_loss", Side.AT_LEAST, _after_loss(credit, self.multiple)),)
+
+    def describe(self) -> str:
+        return f"stop at a loss of {self.multiple:g} x credit"
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """At ``at``: close when ``profit`` of the credit is earned, else keep with the stop tightened to ``stop`` x credit."""
+
+    at: time
+    profit: float
+    stop: float
+
+    def conditions(self, credit: int) -> tuple[Condition, ...]:
+        until = time(self.at.hour + (self.at.minute + 1) // 60, (self.at.minute + 1) % 60)
+        return (
+            Condition("review", Side.AT_MOST, _after_gain(credit, self.profit), self.at, until),
+            Condition("stop_tightened", Side.AT_LEAST, _after_loss(credit, self.stop), self.at),
+        )
+
+    def describe(self) -> str:
+        return f"at {self.at:%H:%M} close at {self.profit:.0%} profit, else stop at a loss of {self.stop:g} x credit"
+
+
+@dataclass(frozen=True, slots=True)
+class CloseAt:
+    """Close at ``at`` New York time; from ``cross_at`` on at the natural price, whatever the fill model."""
+
+    at: time
+    cross_at: time | None = None
+
+    def conditions(self, credit: int) -> tuple[Condition, ...]:
+        first = Condition("time", Side.CLOCK, 0, self.at)
+        if self.cross_at is None:
+            return (first,)
+        return (first, Condition("time_final", Side.CLOCK, 0, self.cross_at, cross=True))
+
+    def describe(self) -> str:
+        last = f", by {self.cross_at:%H:%M} at the natural price" if self.cross_at else ""
+        return f"close at {self.at:%H:%M}{last}"

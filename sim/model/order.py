@@ -1,0 +1,201 @@
+"""Orders of one to four legs as one thing, from the wish to the last state. Immutable; transitions in one table.
+
+A strategy returns an ``OrderRequest``. The gate turns it into ``Approved`` or ``Refused``: only an ``Approved`` can become
+an ``Order``, so an order that no rule has seen cannot be submitted, by type.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import Enum
+from typing import Final
+
+from sim.model.errors import TomkingError
+from sim.model.exits import Exit
+from sim.model.instrument import OptionContract
+
+
+class OrderError(TomkingError):
+    """An order that does not fit together, or a transition that no venue makes."""
+
+
+class Action(Enum):
+    """The broker's four words. The sign of a leg follows from it: buying is +1, selling is -1."""
+
+    BUY_TO_OPEN = "Buy to Open"
+    SELL_TO_OPEN = "Sell to Open"
+    BUY_TO_CLOSE = "Buy to Close"
+    SELL_TO_CLOSE = "Sell to Close"
+
+    @property
+    def sign(self) -> int:
+        return 1 if self in (Action.BUY_TO_OPEN, Action.BUY_TO_CLOSE) else -1
+
+    @property
+    def opening(self) -> bool:
+        return self in (Action.BUY_TO_OPEN, Action.SELL_TO_OPEN)
+
+    @property
+    def closing_twin(self) -> Action:
+        """The action that undoes an opening one."""
+        return Action.SELL_TO_CLOSE if self is Action.BUY_TO_OPEN else Action.BUY_TO_CLOSE
+
+
+class TimeInForce(Enum):
+    DAY = "Day"
+    GTC = "GTC"
+
+
+class Intent(Enum):
+    """What an order does to the book. The gate asks of openings; a closing always passes it."""
+
+    OPEN = "open"
+    CLOSE = "close"
+
+
+class Status(Enum):
+    NEW = "new"
+    LIVE = "live"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+    @property
+    def done(self) -> bool:
+        return not TRANSITIONS[self]
+
+
+TRANSITIONS: Final[dict[Status, frozenset[Status]]] = {
+    Status.NEW: frozenset({Status.LIVE, Status.REJECTED}),
+    Status.LIVE: frozenset({Status.FILLED, Status.CANCELLED, Status.EXPIRED, Status.REJECTED}),
+    Status.FILLED: frozenset(),
+    Status.CANCELLED: frozenset(),
+    Status.REJECTED: frozenset(),
+    Status.EXPIRED: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One contract of an order; ``ratio`` is contracts of it per unit of the order, positive."""
+
+    contract: OptionContract
+    ratio: int
+    action: Action
+
+    @property
+    def signed(self) -> int:
+        """Contracts per unit, long positive."""
+        return self.ratio * self.action.sign
+
+
+MAX_LEGS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """A wish. ``limit`` is the worst acceptable net price of one unit in ticks, credit positive, debit negative; None
+    takes whatever the fill model gives (a marketable limit on a real wire).
+
+    ``exits`` travel with an opening order: the engine watches them from the fill on. ``trade_id`` names the trade that a
+    closing order closes. ``reason`` is kept for the report and for ``explain``.
+    """
+
+    strategy: str
+    legs: tuple[Leg, ...]
+    quantity: int
+    limit: int | None
+    intent: Intent
+    reason: str
+    tif: TimeInForce = TimeInForce.DAY
+    exits: tuple[Exit, ...] = ()
+    trade_id: str = ""
+    structure: str = ""
+    planned_loss_ticks: int | None = None
+    """Planned loss at the stop, ticks per unit (rule ``risk_per_trade``); None where there is no stop."""
+    cross: bool = False
+    """Takes the natural price whatever the fill model: the last exit of the day."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.legs) <= MAX_LEGS:
+            raise OrderError(f"order of {len(self.legs)} legs: wanted 1 to {MAX_LEGS}; split it or drop legs")
+        if self.quantity < 1 or any(leg.ratio < 1 for leg in self.legs):
+            raise OrderError(f"order quantity {self.quantity}: wanted whole positive quantities and ratios")
+        if len({leg.contract for leg in self.legs}) != len(self.legs):
+            raise OrderError("order names one contract twice: put it in one leg with a ratio")
+        first = self.legs[0].contract
+        if any(leg.contract.underlying != first.underlying for leg in self.legs):
+            raise OrderError("order mixes underlyings: one order trades one underlying")
+        if any(leg.contract.product.tick_value != first.product.tick_value for leg in self.legs):
+            raise OrderError("order mixes products of different tick value: one order trades one kind of contract")
+        if any(leg.action.opening != (self.intent is Intent.OPEN) for leg in self.legs):
+            raise OrderError(f"order to {self.intent.value} has a leg that does not: {self.describe()}")
+
+    @property
+    def underlying(self) -> str:
+        return self.legs[0].contract.underlying
+
+    @property
+    def expirations(self) -> tuple[date, ...]:
+        return tuple(sorted({leg.contract.expiration for leg in self.legs}))
+
+    def describe(self) -> str:
+        """``-1 745P -1 755C 2015-12-24``: what a person reads."""
+        return (
+            " ".join(f"{g.signed:+d} {g.contract.label}" for g in self.legs)
+            + " "
+            + "/".join(map(str, self.expirations))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """A request that passed the gate (or closes). Made by ``sim.rules.gate`` only."""
+
+    request: OrderRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A strategy that was due but has no order to send: what it lacked. It goes through the gate like a request, so that
+    an earlier rule (the market is closed, it is too early) names the reason; else its own stands."""
+
+    strategy: str
+    underlying: str
+    structure: str
+    rule: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A wish that a rule refused: the rule's stable code, its literal reason, and the numbers behind it."""
+
+    strategy: str
+    rule: str
+    reason: str
+    detail: str = ""
+    wanted: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An approved request with an identity. ``id`` is the idempotency key on the wire. Instants in UTC ns."""
+
+    id: str
+    request: OrderRequest
+    status: Status
+    created_ns: int
+
+    @staticmethod
+    def of(approved: Approved, order_id: str, now_ns: int) -> Order:
+        return Order(order_id, approved.request, Status.NEW, now_ns)
+
+    def to(self, status: Status) -> Order:
+        """The same order in its next state; OrderError where no venue makes that step."""
+        if status not in TRANSITIONS[self.status]:
+            raise OrderError(f"order {self.id}: {self.status.value} cannot become {status.value}")
+        return replace(self, status=status)

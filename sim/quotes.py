@@ -1,0 +1,117 @@
+"""What a spread of one to four legs is quoted at, over a session or at one minute. Integer ticks only.
+
+Two steps. ``live`` says which sides of a contract may be traded: not blank, not too old, neither crossed nor locked, and
+the series itself has spoken lately. ``SpreadQuotes`` nets the legs: what the spread brings and costs at the natural
+price, and twice its mid. The same arrays serve the fill models, the exits and the marks, so that they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from sim.model.instrument import OptionContract
+from sim.model.market import BLANK, Bools, Ints, Nature, QuotePath
+from sim.ports import MarketDay
+
+FAR: Final = 1 << 40
+"""A mark that reaches no bound, used where a spread cannot be marked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How old a quote may be: ``side`` minutes for the side that is needed, ``chain`` minutes for any row of its series."""
+
+    side: int
+    chain: int
+
+
+LIMITS: Final[dict[Nature, Freshness]] = {
+    Nature.STREAMING: Freshness(side=0, chain=0),
+    Nature.DENSE: Freshness(side=2, chain=2),
+    Nature.SPARSE: Freshness(side=45, chain=2),
+}
+"""By the nature of the source (a streaming quote of 45 seconds is of this minute's column)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveQuotes:
+    """One contract over a session, only what may be traded: ``BLANK`` where it may not."""
+
+    bid: Ints
+    ask: Ints
+
+
+def live(path: QuotePath, chain_age: Ints | None, limits: Freshness) -> LiveQuotes:
+    """``path`` with every side blanked that is too old, or that belongs to a crossed or locked pair."""
+    bid, ask = path.bid, path.ask
+    dead_bid = path.bid_age > limits.side
+    dead_ask = path.ask_age > limits.side
+    both = (bid != BLANK) & (ask != BLANK) & (bid >= ask)
+    if chain_age is not None:
+        both = both | (chain_age > limits.chain)
+    dead_bid |= both
+    dead_ask |= both
+    if dead_bid.any():
+        bid = np.where(dead_bid, BLANK, bid)
+    if dead_ask.any():
+        ask = np.where(dead_ask, BLANK, ask)
+    return LiveQuotes(bid, ask)
+
+
+def live_of(day: MarketDay, contract: OptionContract, limits: Freshness) -> LiveQuotes | None:
+    """The contract's tradable quotes over the day; None where the day does not list it."""
+    path = day.quotes(contract)
+    if path is None:
+        return None
+    return live(path, day.chain_age(contract.series), limits)
+
+
+@dataclass(frozen=True, slots=True)
+class SpreadQuotes:
+    """A spread over columns. ``signed[i]`` contracts of leg i per unit, bought positive (the order's own direction).
+
+    ``natural``: net of trading at once, selling at bids and buying at asks, credit positive; valid where ``tradable``.
+    ``mid2``: twice the net at mids, credit positive, and ``width`` the distance between both natural sides; valid where
+    ``marked``.
+    """
+
+    signed: tuple[int, ...]
+    legs: tuple[LiveQuotes, ...]
+    natural: Ints
+    tradable: Bools
+    mid2: Ints
+    width: Ints
+    marked: Bools
+
+
+def spread(
+    signed: Sequence[int], legs: Sequence[LiveQuotes], *, closing: bool, columns: slice = slice(None)
+) -> SpreadQuotes:
+    """Nets the legs over ``columns``. When ``closing``, a long wing (sold back) without a bid counts as worth 0.00."""
+    size = len(legs[0].bid[columns])
+    natural = np.zeros(size, np.int64)
+    mid2 = np.zeros(size, np.int64)
+    width = np.zeros(size, np.int64)
+    tradable = np.ones(size, np.bool_)
+    marked = np.ones(size, np.bool_)
+    used: list[LiveQuotes] = []
+    for n, leg in zip(signed, legs, strict=True):
+        bid, ask = leg.bid[columns], leg.ask[columns]
+        if n < 0 and closing:
+            bid = np.where(bid == BLANK, 0, bid)
+            # A wing nobody offers either is marked at its bid: worth at most that.
+            ask_for_mark = np.where(ask == BLANK, bid, ask)
+        else:
+            ask_for_mark = ask
+        side = bid if n < 0 else ask
+        natural -= n * side
+        tradable &= side != BLANK
+        mid2 -= n * (bid + ask_for_mark)
+        width += abs(n) * (ask_for_mark - bid)
+        marked &= (bid != BLANK) & (ask_for_mark != BLANK)
+        used.append(LiveQuotes(bid, ask))
+    return SpreadQuotes(tuple(signed), tuple(used), natural, tradable, mid2, width, marked)

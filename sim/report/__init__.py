@@ -1,0 +1,1 @@
+"""What a run leaves behind: tables, metrics, the folder, the page. Reads results; decides nothing."""

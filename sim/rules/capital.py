@@ -1,0 +1,123 @@
+"""Rules that ask the account: is there buying power, and can the loss be borne."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sim.model.errors import DataError
+from sim.model.instrument import Right
+from sim.model.order import Leg, OrderRequest, Pass
+from sim.rules.gate import BpAfter, Refusal
+from sim.rules.regime import Regime
+from sim.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class BpCap:
+    """Buying power used after the order stays within the regime's share of net liquidation, and leaves ``reserve`` free.
+
+    ``least_free`` is what must be free before a strategy enters at all, in account currency, by its name.
+    """
+
+    regime: Regime
+    hard_cap: float
+    least_free: Mapping[str, Decimal]
+    code: str = "buying_power"
+    needs_legs: bool = True
+
+    @staticmethod
+    def of(config: Mapping[str, Any], regime: Regime) -> BpCap:
+        free = {str(k): Decimal(str(v)) for k, v in (config.get("least_free") or {}).items()}
+        return BpCap(regime, float(config["hard_cap"]), free)
+
+    def check(self, request: OrderRequest | Pass, view: View, bp_after: BpAfter) -> Refusal | None:
+        assert isinstance(request, OrderRequest), "a rule of legs is asked with legs"
+        account = view.account
+        try:
+            used, after = account.bp_used, bp_after(request)
+        except DataError as error:
+            return Refusal("Buying power unknown", str(error))
+        band = self.regime.band(view.vix)
+        share = self.hard_cap if band is None else min(band.cap, self.hard_cap)
+        cap = account.nlv * Decimal(str(share))
+        free = cap - used
+        least = self.least_free.get(request.strategy)
+        if least is not None and free < least:
+            return Refusal(f"Buying power below {least:,.0f}", f"free {free:,.0f} {account.currency}")
+        if after > cap:
+            return Refusal(
+                f"Buying power cap ({share:.1%})", f"used after {after:,.0f} of {cap:,.0f} {account.currency}"
+            )
+        return None
+
+    def describe(self) -> str:
+        return f"buying power within the regime's cap, never above {self.hard_cap:.0%} of net liquidation"
+
+
+@dataclass(frozen=True, slots=True)
+class RiskPerTrade:
+    """Planned loss at the stop at most ``at_stop`` of net liquidation, the worst loss of a defined-risk spread at most
+    ``max_loss``. What has no worst loss is judged by its margin here, and by the stress of its group elsewhere."""
+
+    at_stop: float
+    max_loss: float
+    code: str = "risk_per_trade"
+    needs_legs: bool = True
+
+    @staticmethod
+    def of(config: Mapping[str, Any]) -> RiskPerTrade:
+        return RiskPerTrade(float(config["at_stop"]), float(config["max_loss"]))
+
+    def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
+        assert isinstance(request, OrderRequest), "a rule of legs is asked with legs"
+        account = view.account
+        tick = request.legs[0].contract.product.tick_value * request.quantity
+        if request.planned_loss_ticks is not None:
+            loss, limit = (
+                account.in_account(request.planned_loss_ticks * tick),
+                account.nlv * Decimal(str(self.at_stop)),
+            )
+            if loss > limit:
+                return Refusal(
+                    f"Planned loss above {self.at_stop:.0%}", f"{loss:,.0f} of {limit:,.0f} {account.currency}"
+                )
+        worst = worst_loss(request.legs)
+        if worst is not None:
+            paid = -(request.limit or 0)
+            multiplier = request.legs[0].contract.product.multiplier * request.quantity
+            loss = account.in_account(worst * multiplier + paid * tick)
+            limit = account.nlv * Decimal(str(self.max_loss))
+            if loss > limit:
+                return Refusal(
+                    f"Maximum loss above {self.max_loss:.0%}", f"{loss:,.0f} of {limit:,.0f} {account.currency}"
+                )
+        return None
+
+    def describe(self) -> str:
+        return f"planned loss at the stop at most {self.at_stop:.0%}, worst loss at most {self.max_loss:.0%} of net liquidation"
+
+
+def worst_loss(legs: Iterable[Leg]) -> Decimal | None:
+    """The largest payout at expiration of one unit in points, before its credit; None where it has no bound.
+
+    Legs of one expiration. Positive: what has to be paid at worst.
+    """
+    held = list(legs)
+    if sum(leg.signed for leg in held if leg.contract.right is Right.CALL) < 0:
+        return None
+    corners = [Decimal(0), *(leg.contract.strike for leg in held)]
+    payouts = [
+        sum((-leg.signed * _intrinsic(leg, price) for leg in held), Decimal(0))
+        for price in (*corners, max(corners) * 2)
+    ]
+    if sum(leg.signed for leg in held if leg.contract.right is Right.PUT) < 0:
+        return None
+    return max(max(payouts), Decimal(0))
+
+
+def _intrinsic(leg: Leg, price: Decimal) -> Decimal:
+    gain = price - leg.contract.strike if leg.contract.right is Right.CALL else leg.contract.strike - price
+    return max(gain, Decimal(0))

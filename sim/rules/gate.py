@@ -1,0 +1,73 @@
+"""The gate: every opening order passes the rules one by one, in the rulebook's order; the first refusal wins.
+
+A closing order always passes: no rule may keep a trader in a position. An ``Approved`` is made here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Protocol
+
+from sim.model.order import Approved, Intent, OrderRequest, Pass, Refused
+from sim.view import View
+
+BpAfter = Callable[[OrderRequest], Decimal]
+"""Buying power used in account currency if the request were filled now, everything open and working included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why not: the literal reason, and the numbers behind it."""
+
+    reason: str
+    detail: str = ""
+
+
+class Rule(Protocol):
+    """One rule. ``code`` is stable; ``check`` answers None where it has nothing against the request."""
+
+    @property
+    def code(self) -> str: ...
+    @property
+    def needs_legs(self) -> bool:
+        """False where the rule judges a bare wish as well: by time, market, VIX, group."""
+
+    def check(self, request: OrderRequest | Pass, view: View, bp_after: BpAfter) -> Refusal | None: ...
+    def describe(self) -> str:
+        """The rule in one sentence with its numbers."""
+
+
+class Sizer(Protocol):
+    """What makes an order smaller: the VIX regime."""
+
+    def resized(self, quantity: int, vix: float) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The rules in force, in their order."""
+
+    rules: tuple[Rule, ...]
+    sizer: Sizer
+
+    def check(self, request: OrderRequest | Pass, view: View, bp_after: BpAfter) -> Approved | Refused:
+        """``Refused`` by the first rule that objects, else ``Approved``. A ``Pass`` is always refused.
+
+        An opening order is first brought to the size that the regime allows.
+        """
+        if isinstance(request, Pass):
+            for rule in self.rules:
+                if not rule.needs_legs and (no := rule.check(request, view, bp_after)) is not None:
+                    return Refused(request.strategy, rule.code, no.reason, no.detail, request.structure)
+            return Refused(request.strategy, request.rule, request.reason, request.detail, request.structure)
+        if request.intent is Intent.OPEN:
+            quantity = self.sizer.resized(request.quantity, view.vix)
+            if quantity != request.quantity:
+                request = replace(request, quantity=quantity)
+            for rule in self.rules:
+                if (no := rule.check(request, view, bp_after)) is not None:
+                    wanted = f"{request.structure} {request.quantity} x {request.describe()}".strip()
+                    return Refused(request.strategy, rule.code, no.reason, no.detail, wanted)
+        return Approved(request)

@@ -1,0 +1,164 @@
+"""Rules that ask the market: is it open, is it time, is the quote fresh, is there volume, is there a price worth taking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import time
+from math import isnan
+from typing import Any
+
+from sim.calendar import parse_time
+from sim.model.market import BLANK
+from sim.model.order import OrderRequest, Pass
+from sim.rules.gate import BpAfter, Refusal
+from sim.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """Every side that is needed is there, young enough, and not part of a crossed or locked pair."""
+
+    code: str = "freshness"
+    needs_legs: bool = True
+
+    def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
+        assert isinstance(request, OrderRequest), "a rule of legs is asked with legs"
+        under = view.of(request.underlying)
+        limits = under.limits
+        for leg in request.legs:
+            contract = leg.contract
+            quote = under.quote(contract)
+            if quote is None:
+                return Refusal("No quote", f"{contract.label} {contract.expiration} is not listed")
+            age = under.chain_minutes(contract.series)
+            if age > limits.chain:
+                return Refusal(
+                    "Stale chain",
+                    f"{contract.product.root} {contract.expiration}: no row for {age} min, limit {limits.chain}",
+                )
+            side, price, minutes = (
+                ("ask", quote.ask, quote.ask_age) if leg.signed > 0 else ("bid", quote.bid, quote.bid_age)
+            )
+            if price == BLANK:
+                return Refusal("No quote", f"{contract.label} has no {side}")
+            if minutes > limits.side:
+                return Refusal("Stale quote", f"{contract.label} {side} is {minutes} min old, limit {limits.side}")
+            if quote.bid != BLANK and quote.ask != BLANK and quote.bid >= quote.ask:
+                what = "locked" if quote.bid == quote.ask else "crossed"
+                return Refusal("Crossed quote", f"{contract.label} is {what}")
+        return None
+
+    def describe(self) -> str:
+        return "quotes fresh: 45 s streaming, two bars dense, 45 min a side and 2 min the chain in sparse data"
+
+
+@dataclass(frozen=True, slots=True)
+class MarketOpen:
+    """The underlying's venue trades now; an early close day only where it is allowed."""
+
+    early_close: bool
+    code: str = "market_open"
+    needs_legs: bool = False
+
+    def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
+        hours = view.of(request.underlying).hours
+        if not hours.is_open(view.ts):
+            return Refusal("Market closed", f"{view.clock:%H:%M} New York is outside the session")
+        if hours.early_close and not self.early_close:
+            return Refusal("Early close", "the exchange closes early today")
+        return None
+
+    def describe(self) -> str:
+        return f"market open{'' if self.early_close else ', no entries on early-close days'}"
+
+
+@dataclass(frozen=True, slots=True)
+class EntryWindow:
+    """Strategies named here enter only from ``first`` to ``last``, New York time, both included."""
+
+    windows: Mapping[str, tuple[time, time]]
+    code: str = "entry_window"
+    needs_legs: bool = False
+
+    @staticmethod
+    def of(config: Mapping[str, Any]) -> EntryWindow:
+        return EntryWindow({str(k): (parse_time(a), parse_time(b)) for k, (a, b) in config["windows"].items()})
+
+    def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
+        window = self.windows.get(request.strategy)
+        if window is None:
+            return None
+        first, last = window
+        if view.clock < first:
+            return Refusal(f"Before {_twelve(first)} restriction", f"it is {view.clock:%H:%M} New York")
+        if view.clock > last:
+            return Refusal(f"After {_twelve(last)} restriction", f"it is {view.clock:%H:%M} New York")
+        return None
+
+    def describe(self) -> str:
+        return "; ".join(f"{name} enters {a:%H:%M} to {b:%H:%M} New York" for name, (a, b) in self.windows.items())
+
+
+def _twelve(clock: time) -> str:
+    return f"{(clock.hour - 1) % 12 + 1}:{clock:%M} {'AM' if clock.hour < 12 else 'PM'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """The underlying has traded more than ``least`` contracts this session, for the strategies named."""
+
+    least: Mapping[str, float]
+    code: str = "volume"
+    needs_legs: bool = False
+
+    def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
+        least = self.least.get(request.strategy)
+        if least is None:
+            return None
+        volume = view.of(request.underlying).volume
+        if isnan(volume):
+            return Refusal(
+                "Volume unknown",
+                f"the market has no volume of {request.underlying}; rules.volume.enabled=false to go without",
+            )
+        if volume <= least:
+            return Refusal(f"Volume at or below {least:,.0f}", f"{volume:,.0f} so far")
+        return None
+
+    def describe(self) -> str:
+        return "; ".join(f"{name}: volume above {v:,.0f}" for name, v in self.least.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """The mid brings at least the order's limit, and the spread's width is no more than ``max_width`` times its mid."""
+
+    max_width: float
+    code: str = "credit"
+    needs_legs: bool = True
+
+    def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
+        assert isinstance(request, OrderRequest), "a rule of legs is asked with legs"
+        under = view.of(request.underlying)
+        mid2 = width = 0
+        for leg in request.legs:
+            quote = under.quote(leg.contract)
+            if quote is None or quote.ask == BLANK:
+                return Refusal("No two-sided quote", f"{leg.contract.label} has no ask")
+            # A wing nobody bids for still has a price: what it costs. Its bid is worth nothing.
+            bid = max(quote.bid, 0) if leg.signed > 0 else quote.bid
+            if bid == BLANK:
+                return Refusal("No two-sided quote", f"{leg.contract.label} has no bid")
+            mid2 -= leg.signed * (bid + quote.ask)
+            width += leg.ratio * (quote.ask - bid)
+        increment = float(request.legs[0].contract.product.increment)
+        if request.limit is not None and mid2 < 2 * request.limit:
+            wanted, have = request.limit * increment, mid2 * increment / 2
+            return Refusal("Credit below minimum", f"mid {have:.2f}, wanted {wanted:.2f}")
+        if 2 * width > self.max_width * abs(mid2):
+            return Refusal("Spread too wide", f"width {width * increment:.2f} on a mid of {mid2 * increment / 2:.2f}")
+        return None
+
+    def describe(self) -> str:
+        return f"credit at least the order's minimum, quoted width at most {self.max_width:g} x the mid"

@@ -1,0 +1,178 @@
+"""A trading session: the same object in backtest, paper and production. No I/O and no await.
+
+``handle`` gives each event its number, moves the clock to it, journals it, lets the engine decide and journals what it
+decided. The caller carries the decisions out. At the close it draws the day's equity from the marks of the day.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from sim.clock import SimulatedClock
+from sim.daybook import DayBook
+from sim.engine import Engine
+from sim.journal import Journal
+from sim.model.errors import DataError
+from sim.model.event import (
+    Decision,
+    Event,
+    Moment,
+    OrderAccepted,
+    OrderCancelled,
+    OrderExpired,
+    OrderFilled,
+    OrderRejected,
+    Refuse,
+    SessionClosed,
+    SessionOpened,
+    Settled,
+    Submit,
+)
+from sim.model.fill import Fill, Settlement
+from sim.model.order import Order, Status
+
+
+@dataclass(slots=True)
+class OrderRecord:
+    """An order that was sent, with the last that was heard of it; ``done_ns`` UTC ns, None while it works."""
+
+    order: Order
+    status: Status
+    done_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EquityPoint:
+    """One session's end. Money in account currency; ``low`` and ``high`` are the session's extremes by minute.
+
+    ``bp_used`` is the most buying power that was used at any fill or at the close; NaN where a position could not be
+    marked then. ``vix`` is the last one known.
+    """
+
+    ts: int
+    session: date
+    nlv: float
+    low: float
+    high: float
+    cash: float
+    bp_used: float
+    open_trades: int
+    vix: float
+
+
+class Session:
+    """Sequence, clock, journal, engine and ledger around one another."""
+
+    __slots__ = (
+        "_bp_high",
+        "clock",
+        "engine",
+        "equity",
+        "fills",
+        "journal",
+        "orders",
+        "refusals",
+        "seq",
+        "settlements",
+    )
+
+    def __init__(self, engine: Engine, journal: Journal, clock: SimulatedClock) -> None:
+        self.engine = engine
+        self.journal = journal
+        self.clock = clock
+        self.seq = 0
+        self.equity: list[EquityPoint] = []
+        self.fills: list[Fill] = []
+        self.orders: dict[str, OrderRecord] = {}
+        self.settlements: list[Settlement] = []
+        self.refusals: list[Refuse] = []
+        self._bp_high = 0.0
+
+    def open(self, book: DayBook) -> list[Decision]:
+        """Begins a trade date on its book."""
+        self.engine.book = book
+        self._bp_high = 0.0
+        return self.handle(SessionOpened(max(book.open_ns, self.clock.now()), book.session))
+
+    def closed_day(self, day: date, ts: int, name: str) -> None:
+        """Records the wishes of a weekday on which the market is closed."""
+        for refuse in self.engine.closed_day(day, ts, name):
+            self.seq += 1
+            self._keep(ts, refuse)
+
+    def handle(self, event: Event) -> list[Decision]:
+        """One event in, decisions out, both kept."""
+        self.seq += 1
+        self.clock.advance(event.ts)
+        decisions = self.engine.step(event)
+        if not isinstance(event, Moment):
+            self.journal.event(self.seq, event)
+            match event:
+                case OrderFilled(ts, fill):
+                    self.fills.append(fill)
+                    self._done(fill.order_id, Status.FILLED, ts)
+                    self._bp(fill.k)
+                case OrderAccepted(_, order_id):
+                    self.orders[order_id].status = Status.LIVE
+                case OrderCancelled(ts, order_id):
+                    self._done(order_id, Status.CANCELLED, ts)
+                case OrderExpired(ts, order_id):
+                    self._done(order_id, Status.EXPIRED, ts)
+                case OrderRejected(ts, order_id):
+                    self._done(order_id, Status.REJECTED, ts)
+                case Settled(_, settlement):
+                    self.settlements.append(settlement)
+                case SessionClosed():
+                    self._draw(event)
+                case _:
+                    pass
+        for decision in decisions:
+            self._keep(event.ts, decision)
+        return decisions
+
+    def _keep(self, ts: int, decision: Decision) -> None:
+        self.journal.decision(self.seq, ts, decision)
+        match decision:
+            case Refuse():
+                self.refusals.append(decision)
+            case Submit(order):
+                self.orders[order.id] = OrderRecord(order, order.status)
+            case _:
+                pass
+
+    def _done(self, order_id: str, status: Status, ts: int) -> None:
+        record = self.orders[order_id]
+        record.status, record.done_ns = status, ts
+
+    def _bp(self, k: int) -> None:
+        """Keeps the most buying power used; a position without a quote makes the day's figure unknown, not zero."""
+        try:
+            used = float(self.engine.bp_used(k))
+        except DataError:
+            used = float("nan")
+        self._bp_high = max(self._bp_high, used) if used == used else used
+
+    def _draw(self, event: SessionClosed) -> None:
+        engine = self.engine
+        book = engine.book
+        assert book is not None, "a session was open"
+        last = book.minutes - 1
+        if engine.ledger.open:
+            self._bp(last)
+        low, high = engine.marks.extremes()
+        nlv = float(engine.nlv(last))
+        engine.ledger.check()
+        self.equity.append(
+            EquityPoint(
+                event.ts,
+                event.session,
+                nlv,
+                min(low, nlv),
+                max(high, nlv),
+                float(engine.ledger.cash),
+                self._bp_high,
+                len(engine.ledger.open),
+                engine.vix(last),
+            )  # fmt: skip
+        )

@@ -1,0 +1,40 @@
+"""When a strategy wants in, in the words of its configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, time
+from typing import Any
+
+from sim.calendar import at_ny, parse_time, parse_weekday
+from sim.model.errors import ConfigError
+
+_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """``at`` New York time of the one attempt of a day; ``weekday`` 0 Monday .. 6, None any day."""
+
+    at: time
+    weekday: int | None
+
+    @staticmethod
+    def of(config: Mapping[str, Any]) -> Entry:
+        """From ``{at: "10:30", weekday: friday}``; ConfigError names what does not fit."""
+        unknown = set(config) - {"at", "weekday"}
+        if unknown:
+            raise ConfigError(f"strategy.entry has no {sorted(unknown)[0]!r}: it takes at and weekday")
+        return Entry(parse_time(config["at"]), parse_weekday(config.get("weekday", "any")))
+
+    def wakes(self, day: date) -> tuple[time, ...]:
+        return (self.at,) if self.weekday is None or day.weekday() == self.weekday else ()
+
+    def due(self, ts: int, session: date) -> bool:
+        """Whether this is the moment: the right weekday and exactly the minute."""
+        return (self.weekday is None or session.weekday() == self.weekday) and ts == at_ny(session, self.at)
+
+    def describe(self) -> str:
+        when = "every day" if self.weekday is None else f"on {_NAMES[self.weekday]}s"
+        return f"{when} at {self.at:%H:%M} New York"

@@ -1,0 +1,217 @@
+"""The same-day spread: fades the morning's move with a credit spread, or sells both sides when the morning was flat.
+
+Above ``threshold`` from the regular session's open it sells calls, below minus it puts, between them an iron condor.
+Rulebook 3.1 has every number; all of them are configuration, so that it runs on ES, SPXW or an equity chain alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, time
+from decimal import Decimal
+from math import isnan
+from typing import Any, Final
+
+from sim.calendar import Venue, load_calendar
+from sim.model.errors import ConfigError
+from sim.model.instrument import Right, Series
+from sim.model.order import Intent, Leg, OrderRequest, Pass, TimeInForce
+from sim.strategies.entry import Entry
+from sim.strategies.exits import exits_of
+from sim.strategies.pick import average_true_range, guarded, net_mid2, round_half_up, unlisted, vertical
+from sim.view import UnderlyingView, View
+
+MODES: Final = ("fixed", "atr")
+
+
+@dataclass(frozen=True, slots=True)
+class Strikes:
+    """How the short strikes are found. ``offset`` and ``wing`` in points, ``step`` the listed distance of strikes.
+
+    ``mode`` atr takes ``atr_spread`` or ``atr_condor`` times the 14-day average true range as the offset, rounded to the
+    step. ``delta_guard`` moves a short strike out while its delta is that much or more (None: never).
+    """
+
+    mode: str
+    offset: float
+    wing: float
+    step: float
+    atr_spread: float
+    atr_condor: float
+    delta_guard: float | None
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise ConfigError(f"strategy.strike_mode is {self.mode!r}: choose one of {', '.join(MODES)}")
+        for name, value in (("offset", self.offset), ("wing", self.wing), ("round", self.step)):
+            if value <= 0:
+                raise ConfigError(f"strategy.{name} is {value:g}: wanted points above 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    """``table`` rows of (from net liquidation, contracts); shares of net liquidation that one trade may cost at its stop
+    and at worst."""
+
+    table: tuple[tuple[Decimal, int], ...]
+    at_stop: Decimal
+    max_loss: Decimal
+
+    def contracts(self, nlv: Decimal, stop_loss: Decimal, worst: Decimal) -> int:
+        """Contracts for this account: the table's, and no more than both shares allow. Amounts in account currency."""
+        rows = [n for least, n in self.table if nlv >= least]
+        if not rows or stop_loss <= 0 or worst <= 0:
+            return 0
+        return min(rows[-1], int(self.at_stop * nlv / stop_loss), int(self.max_loss * nlv / worst))
+
+
+class ZeroDte:
+    """See the module. ``name`` is what rules and reports call it."""
+
+    __slots__ = (
+        "_atr_days", "_entry", "_exits", "_min_credit", "_sizing", "_stop", "_strikes", "_threshold", "_underlying", "name",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        name: str,
+        underlying: str,
+        entry: Mapping[str, Any],
+        threshold_pct: float,
+        strike_mode: str,
+        offset: float,
+        wing: float,
+        round: float,
+        atr_days: int,
+        atr_spread: float,
+        atr_condor: float,
+        delta_guard: float | None,
+        min_credit: float,
+        sizing: Mapping[str, Any],
+        exits: Mapping[str, Any],
+    ) -> None:
+        self.name = name
+        self._underlying = underlying
+        self._entry = Entry.of(entry)
+        self._threshold = float(threshold_pct)
+        self._strikes = Strikes(
+            strike_mode, float(offset), float(wing), float(round), float(atr_spread), float(atr_condor), delta_guard
+        )
+        self._atr_days = int(atr_days)
+        self._min_credit = float(min_credit)
+        table = tuple((Decimal(str(a)), int(n)) for a, n in sizing["table"])
+        self._sizing = Sizing(table, Decimal(str(sizing["at_stop"])), Decimal(str(sizing["max_loss"])))
+        self._exits = exits_of(exits)
+        self._stop = exits.get("stop")
+
+    @property
+    def underlyings(self) -> tuple[str, ...]:
+        return (self._underlying,)
+
+    def wakes(self, day: date) -> tuple[time, ...]:
+        return self._entry.wakes(day)
+
+    def describe(self) -> str:
+        s = self._strikes
+        how = f"{s.offset:g} points out" if s.mode == "fixed" else f"{s.atr_spread:g}/{s.atr_condor:g} x ATR out"
+        exits = "; ".join(e.describe() for e in self._exits) or "held to expiration"
+        return (
+            f"{self._underlying} same-day spreads {self._entry.describe()}: calls above +{self._threshold:g} % from the open, "
+            f"puts below -{self._threshold:g} %, else an iron condor; shorts {how}, wings {s.wing:g}; {exits}"
+        )
+
+    def decide(self, view: View) -> Sequence[OrderRequest | Pass]:
+        if not self._entry.due(view.ts, view.session):
+            return ()
+        under = view.of(self._underlying)
+        move = under.move_pct
+        if isnan(move):
+            return (self._pass("", "direction", "Move unknown", "no regular-session open or no last price"),)
+        structure = direction(move, self._threshold)
+        series = under.expiring(view.session)
+        if series is None:
+            return (self._pass(structure, "expiration", "No expiration today", f"{self._underlying} lists none"),)
+        built = self._legs(structure, under, series, view)
+        if isinstance(built, Pass):
+            return (built,)
+        return (self._order(structure, built, under, view, move),)
+
+    def _order(
+        self, structure: str, legs: tuple[Leg, ...], under: UnderlyingView, view: View, move: float
+    ) -> OrderRequest | Pass:
+        product = legs[0].contract.product
+        sides = len(legs) // 2
+        floor = _ticks(self._min_credit * sides, float(product.increment))
+        mid2 = net_mid2(legs, under)
+        if mid2 is None:
+            return self._pass(
+                structure, "freshness", "No two-sided quote", " ".join(leg.contract.label for leg in legs)
+            )
+        if mid2 < 2 * floor:
+            have = mid2 * float(product.increment) / 2
+            return self._pass(
+                structure,
+                "credit",
+                "Credit below minimum",
+                f"mid {have:.2f}, wanted {floor * float(product.increment):.2f}",
+            )
+        credit = Decimal(mid2) / 2
+        stop_ticks = int(credit * Decimal(str(self._stop))) if self._stop is not None else None
+        wing = Decimal(str(self._strikes.wing)) / product.increment
+        account = view.account
+        worst = account.in_account((wing - credit) * product.tick_value)
+        planned = worst if stop_ticks is None else account.in_account(stop_ticks * product.tick_value)
+        contracts = self._sizing.contracts(account.nlv, planned, worst)
+        if contracts < 1:
+            detail = f"one contract risks {planned:,.0f} at its stop and {worst:,.0f} at worst, of {account.nlv:,.0f} {account.currency}"
+            return self._pass(structure, "sizing", "Account too small for one contract", detail)
+        return OrderRequest(
+            self.name, legs, contracts, floor, Intent.OPEN, f"{structure}: {move:+.2f} % from the open", TimeInForce.DAY,
+            self._exits, structure=structure, planned_loss_ticks=stop_ticks,
+        )  # fmt: skip
+
+    def _legs(self, structure: str, under: UnderlyingView, series: Series, view: View) -> tuple[Leg, ...] | Pass:
+        s = self._strikes
+        atm = round_half_up(under.spot, s.step)
+        offset = s.offset
+        if s.mode == "atr":
+            atr = average_true_range(under.history(self._atr_days + 1), self._atr_days)
+            if isnan(atr):
+                return self._pass(structure, "strikes", "ATR unknown", f"fewer than {self._atr_days + 1} daily bars")
+            offset = round_half_up(atr * (s.atr_condor if structure == "IRON_CONDOR" else s.atr_spread), s.step)
+        put, call = atm - offset, atm + offset
+        if s.delta_guard is not None:
+            venue = Venue(series.product.venue)
+            surface = under.surface(series, load_calendar().settlement_instant(venue, series.expiration))
+            put = guarded(surface, put, Right.PUT, s.step, s.delta_guard)
+            call = guarded(surface, call, Right.CALL, s.step, s.delta_guard)
+        puts = () if structure == "CALL_SPREAD" else (put, put - s.wing)
+        calls = () if structure == "PUT_SPREAD" else (call, call + s.wing)
+        if any(isnan(x) for x in (*puts, *calls)):
+            return self._pass(
+                structure, "strikes", "Delta unknown", "the chain's quotes give no delta for a short strike"
+            )
+        legs: tuple[Leg, ...] = ()
+        if puts:
+            legs += vertical(series, *puts, Right.PUT)
+        if calls:
+            legs += vertical(series, *calls, Right.CALL)
+        missing = unlisted(legs, under)
+        if missing:
+            return self._pass(structure, "strikes", "Contract not listed", ", ".join(c.label for c in missing))
+        return legs
+
+    def _pass(self, structure: str, rule: str, reason: str, detail: str) -> Pass:
+        return Pass(self.name, self._underlying, structure, rule, reason, detail)
+
+
+def direction(move_pct: float, threshold: float) -> str:
+    """Which structure a move from the open asks for; exactly at the threshold the morning counts as flat."""
+    if move_pct > threshold:
+        return "CALL_SPREAD"
+    return "PUT_SPREAD" if move_pct < -threshold else "IRON_CONDOR"
+
+
+def _ticks(points: float, increment: float) -> int:
+    return round(points / increment)
