@@ -22,9 +22,7 @@ def command(args: Sequence[str]) -> int:
     options = Options.of(args, flags=("json", "cfg"), values=("config-dir",))
     config = compose(options.overrides, options.value("config-dir"))
     if options.flag("cfg"):
-        import yaml
-
-        console.out(yaml.safe_dump(config, sort_keys=False, allow_unicode=True).rstrip())
+        console.out(asas_yaml(config).rstrip())
         return 0
     quiet = options.flag("json")
     folder, numbers, finished = backtest(config, home(), Path.cwd() / "runs", quiet=quiet)
@@ -51,7 +49,7 @@ def backtest(
         progress.finish()
         numbers = metrics(finished.result)
         folder.tables(finished.result)
-        folder.text("config.yaml", _yaml(config))
+        folder.text("config.yaml", as_yaml(config))
         numbers |= {
             "engine_s": round(finished.engine_s, 4),
             "load_s": round(finished.load_s, 4),
@@ -123,7 +121,8 @@ def _log(finished: Finished, began: int) -> str:
     return "".join(json.dumps(line) + "\n" for line in lines)
 
 
-def _yaml(config: Mapping[str, Any]) -> str:
-    import yaml
+def as_yaml(config: Mapping[str, Any]) -> str:
+    """The configuration as YAML, in the order it was composed."""
+    from omegaconf import OmegaConf
 
-    return str(yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
+    return OmegaConf.to_yaml(OmegaConf.create(dict(config)))

@@ -37,26 +37,35 @@ class Progress:
     def __init__(self, label: str, *, quiet: bool) -> None:
         self._label = label
         self._quiet = quiet
-        self._tty = sys.stderr.isatty()
-        self._began = stopwatch()
-        self._shown = self._began
-        self._first: int | None = None
+        self._began = self._shown = stopwatch()
+        self._bar: Any = None
+        self._task: Any = None
 
     def __call__(self, done: int, total: int, day: date) -> None:
         now = stopwatch()
-        if self._quiet or now - self._shown < (0.1 if self._tty else 5.0):
+        if self._quiet or now - self._shown < (0.1 if sys.stderr.isatty() else 5.0):
             return
         self._shown = now
         rate = done / max(now - self._began, 1e-9)
-        left = (total - done) / rate if rate > 0 else 0.0
-        text = f"{self._label} {day} {done}/{total} sessions, {rate:,.0f}/s, {left:,.0f} s left"
-        if self._tty:
-            filled = int(24 * done / max(total, 1))
-            print(f"\r[{'#' * filled}{'.' * (24 - filled)}] {text}\x1b[K", end="", file=sys.stderr, flush=True)
+        if sys.stderr.isatty():
+            self._draw(done, total, f"{day} {rate:,.0f} sessions/s")
         else:
-            print(text, file=sys.stderr, flush=True)
+            left = (total - done) / max(rate, 1e-9)
+            note(f"{self._label} {day} {done}/{total} sessions, {rate:,.0f}/s, {left:,.0f} s left")
+
+    def _draw(self, done: int, total: int, text: str) -> None:
+        if self._bar is None:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task(text, total=total)
+        self._bar.update(self._task, completed=done, description=f"{self._label} {text}")
 
     def finish(self) -> None:
-        """Clears the bar."""
-        if self._tty and not self._quiet:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        """Takes the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None

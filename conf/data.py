@@ -53,23 +53,20 @@ def _import(args: Sequence[str]) -> int:
 
         under = options.value("underlying")
         manifest = import_table(
-            path, _mapping(options), root=home(), to=name,
-            underlying=None if under is None else Path(under).expanduser(), progress=progress,
+            path, bars=None if under is None else Path(under).expanduser(), mapping=_mapping(options), root=home(),
+            to=name, progress=progress,
         )  # fmt: skip
-    from sim.market.manifest import manifest_record
+    import json
 
-    record = manifest_record(manifest)
+    record = json.loads(manifest.text())
     if options.flag("json"):
         console.document({"market": name, "manifest": record})
         return 0
-    rows_in = sum(s.rows_in for s in manifest.sources)
-    console.out(f"market {name}: {manifest.rows:,} quote rows of {rows_in:,} read, {len(manifest.dates())} sessions")
-    dropped: dict[str, int] = {}
-    for source in manifest.sources:
-        for reason, count in source.dropped.items():
-            dropped[reason] = dropped.get(reason, 0) + count
-    for reason, count in sorted(dropped.items()):
+    console.out(f"market {name}: {manifest.rows:,} quote rows of {record['rows_in']:,} read, {len(manifest.dates())} sessions")
+    for reason, count in record["rows_dropped"].items():
         console.out(f"  dropped {count:,}: {reason}")
+    for reason, count in record["rows_noted"].items():
+        console.out(f"  kept {count:,}: {reason}")
     for underlying, parts in sorted(manifest.partitions.items()):
         console.out(f"  {underlying}: {len(parts)} sessions, {parts[0].session} to {parts[-1].session}")
     console.out(f"next: tomking data check {name}")
@@ -78,11 +75,11 @@ def _import(args: Sequence[str]) -> int:
 
 def _mapping(options: Options) -> Any:
     """The column mapping: the default file, a file of the user's, and single keys of the command line."""
-    import yaml
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
-    from adapters.vendors.mapping import TableMapping
+    from adapters.vendors.mapping import read_mapping
 
     base = OmegaConf.load(HERE / "vendor" / "table.yaml")
     OmegaConf.set_struct(base, True)
@@ -95,11 +92,11 @@ def _mapping(options: Options) -> Any:
             base = OmegaConf.merge(base, OmegaConf.load(file))
         words = [w for w in options.overrides if "=" in w]
         merged = OmegaConf.merge(base, OmegaConf.from_dotlist(words))
-    except (OmegaConfBaseException, yaml.YAMLError) as error:
+    except (OmegaConfBaseException, YAMLError) as error:
         raise ConfigError(f"column mapping: {' '.join(str(error).split())}; see conf/vendor/table.yaml") from None
     plain = OmegaConf.to_container(merged, resolve=True)
     assert isinstance(plain, dict), "the mapping is a mapping"
-    return TableMapping.of({str(k): v for k, v in plain.items()})
+    return read_mapping({str(k): v for k, v in plain.items()})
 
 
 def _list(args: Sequence[str]) -> int:
@@ -126,13 +123,13 @@ def _list(args: Sequence[str]) -> int:
 
 def _built_in() -> list[dict[str, Any]]:
     """The embedded markets; their quotes are made when asked for, so that there is no number of rows."""
-    import yaml
+    from omegaconf import OmegaConf
 
     from sim.calendar import Venue, load_calendar
 
     out = []
     for file in sorted((HERE / "market").glob("*.yaml")):
-        node = yaml.safe_load(file.read_text(encoding="utf-8"))
+        node = OmegaConf.load(file)
         first, last = (build.day(f"market.{k}", node[k]) for k in ("start", "end"))
         days = load_calendar().sessions(Venue.GLOBEX_EQUITY, first, last)
         out.append(

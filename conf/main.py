@@ -50,6 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"the system refused{where}: {error.strerror or error}; free the space or fix the rights and run again"
         )
         return 2
+    except Exception as error:  # noqa: BLE001 - the last resort: a fault of ours is one line too
+        console.fail(f"a fault of this program ({type(error).__name__}: {error}); run it again with --debug and report it")
+        return 2
 
 
 def _run(word: str, rest: list[str]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -17,9 +17,10 @@ from sim.engine import Engine, Settings
 from sim.journal import Journal
 from sim.ledger import Ledger
 from sim.model.errors import ConfigError
-from sim.ports import Market
+from sim.ports import Market, Strategy
 from sim.report.folder import digest
 from sim.report.result import RunResult
+from sim.rules.gate import Checks, Gate
 from sim.session import Session
 from sim.venue.matching import Matcher
 from sim.venue.settlement import Settler
@@ -39,11 +40,28 @@ class Finished:
     engine_s: float
 
 
-def execute(
-    config: Mapping[str, Any], root: Path, progress: Progress | None = None, market: Market | None = None
-) -> Finished:
-    """Runs the configuration. ``market`` replaces the one it names (a cut one, for the look-ahead check)."""
-    began = stopwatch()
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything of a run, built and not yet driven."""
+
+    session: Session
+    broker: ReplayBroker
+    market: Market
+    strategies: tuple[Strategy, ...]
+    start: date
+    end: date
+    jump: bool
+    facts: Mapping[str, str]
+    nlv: Decimal
+    run_id: str
+    config_hash: str
+
+
+Tracing = Callable[[Gate], Checks]
+
+
+def assemble(config: Mapping[str, Any], root: Path, trace: Tracing | None = None) -> Parts:
+    """Builds every part of the configuration; ``trace`` may wrap the gate, for ``explain``."""
     driver = str(config["adapter"].get("driver"))
     if config["adapter"].get("name") != "replay" or driver not in DRIVERS:
         raise ConfigError(f"adapter.driver is {driver!r}: choose one of {', '.join(DRIVERS)}")
@@ -52,7 +70,7 @@ def execute(
     fees = build.target(config["fees"], where="fees")
     model = build.target(config["fill"], where="fill")
     bp = build.bp(config)
-    data = build.market(config, root) if market is None else market
+    data = build.market(config, root)
     start, end = span(config, data, strategies[0].underlyings[0])
     config_hash = digest({k: v for k, v in config.items() if k != "report"})
     run_id = digest({"config": config_hash, "data": data.fingerprint, "seed": config["seed"]})
@@ -66,13 +84,11 @@ def execute(
         run_id[:8], driver == "every_minute", None if width is None else build.number("marks.max_width", width),
         rules.regime.label, vix_source,
     )  # fmt: skip
-    engine = Engine(strategies, rules.gate, ledger, bp, settings)
+    engine = Engine(strategies, rules.gate if trace is None else trace(rules.gate), ledger, bp, settings)
     session = Session(engine, Journal(), SimulatedClock())
     early = config["adapter"].get("early_assignment")
     settler = Settler(fees, None if early is None else Decimal(str(early)))
     broker = ReplayBroker(Matcher(model, fees), settler)
-    loaded = stopwatch()
-    done = run(session, broker, data, strategies, start, end, jump=driver == "jump", progress=progress)
     facts = {
         "strategy": strategies[0].describe(),
         "name": strategies[0].name,
@@ -91,15 +107,27 @@ def execute(
         ],
         "bp_cap": str(config["rules"]["buying_power"]["hard_cap"]),
         "bands": repr([[b.low, b.high, b.label, b.cap] for b in rules.regime.bands]),
-        "start": str(session.equity[0].session),
-        "end": str(session.equity[-1].session),
         "driver": driver,
     }
+    return Parts(session, broker, data, strategies, start, end, driver == "jump", facts, nlv, run_id, config_hash)
+
+
+def execute(config: Mapping[str, Any], root: Path, progress: Progress | None = None) -> Finished:
+    """Runs the configuration and gathers what came out."""
+    began = stopwatch()
+    parts = assemble(config, root)
+    loaded = stopwatch()
+    session, ledger = parts.session, parts.session.engine.ledger
+    done = run(
+        session, parts.broker, parts.market, parts.strategies, parts.start, parts.end, jump=parts.jump, progress=progress
+    )
+    reach = {"start": str(session.equity[0].session), "end": str(session.equity[-1].session)}
     result = RunResult(
         ledger.closed, list(ledger.open.values()), list(session.orders.values()), session.fills, session.settlements,
-        session.refusals, session.equity, session.journal.entries, nlv, ledger.currency, done.sessions, done.rows, facts,
+        session.refusals, session.equity, session.journal.entries, parts.nlv, ledger.currency, done.sessions, done.rows,
+        {**parts.facts, **reach},
     )  # fmt: skip
-    return Finished(result, run_id, config_hash, data.fingerprint, loaded - began, stopwatch() - loaded)
+    return Finished(result, parts.run_id, parts.config_hash, parts.market.fingerprint, loaded - began, stopwatch() - loaded)
 
 
 def span(config: Mapping[str, Any], market: Market, underlying: str) -> tuple[date, date]:

@@ -106,6 +106,11 @@ class Session:
         halted = any(start <= instant_ns < end for start, end in self.halts)
         return self.open_ns <= instant_ns < self.close_ns and not halted
 
+    def at(self, clock: time) -> int:
+        """The instant of a New York time of day in this session: 18:05 of a Globex session is the evening before."""
+        instant = at_ny(self.date, clock)
+        return instant if instant <= self.close_ns else at_ny(ny(self.open_ns).date(), clock)
+
 
 @dataclass(frozen=True, slots=True)
 class _Special:

@@ -12,7 +12,7 @@ from datetime import date, time
 
 import numpy as np
 
-from sim.calendar import Session, Venue, at_ny, load_calendar
+from sim.calendar import Session, Venue, load_calendar
 from sim.model.book import Trade
 from sim.model.exits import Condition, Side
 from sim.model.instrument import OptionContract
@@ -34,7 +34,7 @@ class DayOf:
 class DayBook:
     """All that happened and will happen today. Only the venue and the exits may look ahead in it, never a view."""
 
-    __slots__ = ("_live", "days", "market", "minutes", "open_ns", "session")
+    __slots__ = ("_hours", "_live", "days", "market", "minutes", "open_ns", "session")
 
     def __init__(self, market: Market, session: date, underlyings: Iterable[str]) -> None:
         self.market = market
@@ -48,6 +48,7 @@ class DayBook:
             offset = (day.open_ns - self.open_ns) // MINUTE_NS
             self.days[name] = DayOf(day, calendar.session(venues[name], session), offset)
         self.minutes = max(d.day.minutes + d.offset for d in self.days.values())
+        self._hours = min((d.hours for d in self.days.values()), key=lambda h: h.open_ns)
         self._live: dict[OptionContract, LiveQuotes | None] = {}
 
     def ts(self, k: int) -> int:
@@ -58,8 +59,8 @@ class DayBook:
         return -(-(ts - self.open_ns) // MINUTE_NS)
 
     def at(self, clock: time) -> int:
-        """The column of a New York time of this trade date."""
-        return self.column(at_ny(self.session, clock))
+        """The column of a New York time of this trade date, by the hours of the underlying that opens first."""
+        return self.column(self._hours.at(clock))
 
     def of(self, underlying: str) -> DayOf:
         return self.days[underlying]
@@ -132,6 +133,8 @@ class Watch:
         self._armed = tuple(self._arm(c, book) for e in trade.exits for c in e.conditions(trade.credit))
 
     def _arm(self, condition: Condition, book: DayBook) -> _Armed:
+        if condition.on is not None and book.session < condition.on:
+            return _Armed(condition, 0, 0)
         start = 0 if condition.start is None else max(book.at(condition.start), 0)
         stop = self.minutes + self.offset if condition.stop is None else book.at(condition.stop)
         return _Armed(condition, start, min(stop, self.minutes + self.offset))

@@ -41,7 +41,7 @@ from sim.model.instrument import OptionContract
 from sim.model.order import Action as A
 from sim.model.order import Approved, Intent, Leg, Order, OrderRequest, Refused, Status, TimeInForce
 from sim.ports import Strategy
-from sim.rules.gate import Gate
+from sim.rules.gate import Checks
 from sim.view import View
 
 CLOSED_MARKET: Final = "market_open"
@@ -71,7 +71,7 @@ class Engine:
     )  # fmt: skip
 
     def __init__(
-        self, strategies: Sequence[Strategy], gate: Gate, ledger: Ledger, bp: BuyingPower, settings: Settings
+        self, strategies: Sequence[Strategy], gate: Checks, ledger: Ledger, bp: BuyingPower, settings: Settings
     ) -> None:
         self.strategies = tuple(strategies)
         self.gate = gate

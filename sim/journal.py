@@ -67,8 +67,9 @@ def _of_event(event: Event) -> tuple[str, str, str]:
         case OrderAccepted():
             return "accepted", event.order_id, ""
         case OrderFilled(_, fill):
-            legs = " ".join(f"{leg.quantity:+d} {leg.contract.symbol} @{leg.price}" for leg in fill.legs)
-            return "filled", fill.order_id, f"net {fill.net}: {legs}"
+            unit = fill.legs[0].contract.product.increment
+            legs = " ".join(f"{leg.quantity:+d} {leg.contract.symbol} at {leg.price * unit}" for leg in fill.legs)
+            return "filled", fill.order_id, f"net {fill.net * unit} a unit: {legs}"
         case OrderCancelled():
             return "cancelled", event.order_id, ""
         case OrderRejected():
@@ -88,8 +89,9 @@ def _of_decision(decision: Decision) -> tuple[str, str, str]:
     match decision:
         case Submit(order):
             r = order.request
-            limit = "model" if r.limit is None else str(r.limit)
-            return "submit", order.id, f"{r.intent.value} {r.quantity} x {r.describe()} limit {limit}: {r.reason}"
+            unit = r.legs[0].contract.product.increment
+            limit = "at the fill model's price" if r.limit is None else f"for at least {r.limit * unit}"
+            return "submit", order.id, f"{r.intent.value} {r.quantity} x {r.describe()} {limit}: {r.reason}"
         case Cancel():
             return "cancel", decision.order_id, decision.reason
         case Refuse(_, refused):

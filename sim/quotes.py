@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from sim.model.instrument import OptionContract
-from sim.model.market import BLANK, Bools, Ints, Nature, QuotePath
+from sim.model.market import BLANK, Bools, Ints, Nature, Quote, QuotePath
 from sim.ports import MarketDay
 
 FAR: Final = 1 << 40
@@ -46,20 +46,41 @@ class LiveQuotes:
 
 
 def live(path: QuotePath, chain_age: Ints | None, limits: Freshness) -> LiveQuotes:
-    """``path`` with every side blanked that is too old, or that belongs to a crossed or locked pair."""
-    bid, ask = path.bid, path.ask
-    dead_bid = path.bid_age > limits.side
-    dead_ask = path.ask_age > limits.side
-    both = (bid != BLANK) & (ask != BLANK) & (bid >= ask)
+    """``path`` with every side blanked that may not be traded on.
+
+    That is a side that is too old, both sides while the whole series is silent, and what a crossed or locked pair tells:
+    quoted in the same minute it is no market; else the younger side stands, and the older one, which it met or passed,
+    must be gone.
+    """
+    bid, ask, bid_age, ask_age = path.bid, path.ask, path.bid_age, path.ask_age
+    dead_bid = bid_age > limits.side
+    dead_ask = ask_age > limits.side
     if chain_age is not None:
-        both = both | (chain_age > limits.chain)
-    dead_bid |= both
-    dead_ask |= both
+        silent = chain_age > limits.chain
+        dead_bid |= silent
+        dead_ask |= silent
+    met = (bid >= ask) & (bid != BLANK) & (ask != BLANK) & ~dead_bid & ~dead_ask
+    if met.any():
+        dead_bid |= met & (bid_age >= ask_age)
+        dead_ask |= met & (ask_age >= bid_age)
     if dead_bid.any():
         bid = np.where(dead_bid, BLANK, bid)
     if dead_ask.any():
         ask = np.where(dead_ask, BLANK, ask)
     return LiveQuotes(bid, ask)
+
+
+def why_dead(quote: Quote, limits: Freshness, *, ask: bool) -> str | None:
+    """Why one side of one quote may not be traded on, by the same rule as ``live``; None where it may."""
+    price, age = (quote.ask, quote.ask_age) if ask else (quote.bid, quote.bid_age)
+    other, other_age = (quote.bid, quote.bid_age) if ask else (quote.ask, quote.ask_age)
+    if price == BLANK:
+        return "blank"
+    if age > limits.side:
+        return f"{age} min old, limit {limits.side}"
+    if other == BLANK or other_age > limits.side or quote.bid < quote.ask or age < other_age:
+        return None
+    return "locked" if quote.bid == quote.ask else "crossed"
 
 
 def live_of(day: MarketDay, contract: OptionContract, limits: Freshness) -> LiveQuotes | None:

@@ -58,12 +58,12 @@ def run(
     if not days:
         raise ConfigError(_outside(market, underlyings[0], start, end))
     done = rows = 0
-    for day, is_session in _weekdays(start, end, days):
+    for day, is_session in weekdays(start, end, days):
         if not is_session:
-            _closed(session, strategies, day)
+            closed_day(session, strategies, day)
             continue
         book = DayBook(market, day, underlyings)
-        _day(session, broker, book, strategies, jump=jump)
+        one_day(session, broker, book, strategies, jump=jump)
         done += 1
         rows += sum(d.day.rows for d in book.days.values())
         if progress is not None:
@@ -79,7 +79,7 @@ def _outside(market: Market, underlying: str, start: date, end: date) -> str:
     )
 
 
-def _weekdays(start: date, end: date, days: Sequence[date]) -> Iterable[tuple[date, bool]]:
+def weekdays(start: date, end: date, days: Sequence[date]) -> Iterable[tuple[date, bool]]:
     """Every weekday from ``start`` to ``end`` in order, and whether the market has a session on it."""
     listed = set(days)
     day = start
@@ -91,7 +91,8 @@ def _weekdays(start: date, end: date, days: Sequence[date]) -> Iterable[tuple[da
         day += timedelta(days=1)
 
 
-def _closed(session: Session, strategies: Sequence[Strategy], day: date) -> None:
+def closed_day(session: Session, strategies: Sequence[Strategy], day: date) -> None:
+    """Tells the strategies that would have woken that the market is closed."""
     wakes = [w for s in strategies for w in s.wakes(day)]
     if wakes:
         calendar = load_calendar()
@@ -99,27 +100,39 @@ def _closed(session: Session, strategies: Sequence[Strategy], day: date) -> None
         session.closed_day(day, at_ny(day, min(wakes)), name)
 
 
-def _day(session: Session, broker: ReplayBroker, book: DayBook, strategies: Sequence[Strategy], *, jump: bool) -> None:
+def one_day(
+    session: Session,
+    broker: ReplayBroker,
+    book: DayBook,
+    strategies: Sequence[Strategy],
+    *,
+    jump: bool,
+    until: int | None = None,
+) -> None:
+    """One trade date. ``until`` stops after that column and leaves the day open, for the look-ahead check."""
     broker.begin(book)
     _carry(session, broker, session.open(book))
     wakes = sorted({k for s in strategies for w in s.wakes(book.session) if 0 <= (k := book.at(w)) < book.minutes})
+    last = book.minutes - 1 if until is None else until
     if jump:
-        _jump(session, broker, book, wakes)
+        _jump(session, broker, book, wakes, last)
     else:
-        _every_minute(session, broker, book, set(wakes))
+        _every_minute(session, broker, book, set(wakes), last)
+    if until is not None:
+        return
     for event in broker.end():
         session.handle(event)
     session.handle(SessionClosed(max(book.ts(book.minutes - 1), session.clock.now()), book.session))
 
 
-def _every_minute(session: Session, broker: ReplayBroker, book: DayBook, wakes: set[int]) -> None:
-    for k in range(book.minutes):
+def _every_minute(session: Session, broker: ReplayBroker, book: DayBook, wakes: set[int], last: int) -> None:
+    for k in range(last + 1):
         _moment(session, broker, book, k, k in wakes)
 
 
-def _jump(session: Session, broker: ReplayBroker, book: DayBook, wakes: list[int]) -> None:
+def _jump(session: Session, broker: ReplayBroker, book: DayBook, wakes: list[int], last: int) -> None:
     k = 0
-    while k < book.minutes:
+    while k <= last:
         nearest = [w for w in wakes if w >= k][:1]
         trigger = session.engine.next_trigger(k)
         event = broker.next_event()
@@ -127,7 +140,7 @@ def _jump(session: Session, broker: ReplayBroker, book: DayBook, wakes: list[int
         if not due:
             return
         k = max(min(due), k)
-        if k >= book.minutes:
+        if k > last:
             return
         _moment(session, broker, book, k, k in wakes)
         k += 1

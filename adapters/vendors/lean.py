@@ -32,11 +32,11 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from sim.calendar import Calendar, Venue, load_calendar
+from sim.calendar import FIRST_YEAR, LAST_YEAR, Calendar, Venue, load_calendar
 from sim.market.archive import MarketWriter
 from sim.market.cache import Bars
-from sim.market.intake import Intake, QuoteRows, ticks_of
-from sim.market.manifest import Manifest, Source
+from sim.market.intake import Intake, QuoteRows, source_of, ticks_of
+from sim.market.manifest import Manifest
 from sim.market.products import equity_option, future_symbol, is_future_root, known_product, venue_of
 from sim.model.errors import DataError
 from sim.model.instrument import Product, Series
@@ -121,10 +121,7 @@ def import_lean(path: Path, *, root: Path, to: str, progress: Callable[[str], No
                 writer.add(session, day)
         return writer.commit(
             nature=Nature.SPARSE,
-            sources=[
-                Source(file.name, sha, size, intake.tallies[n].rows_in, intake.tallies[n].dropped)
-                for n, file, sha, size in sources
-            ],
+            sources=[source_of(file.name, file.kind, sha, size, intake.tallies[n]) for n, file, sha, size in sources],
             skipped=skipped,
             zones={kind: _ZONES[kind] for kind in sorted({f.kind for f in files})},
         )
@@ -178,6 +175,8 @@ def _classify(path: Path, name: str) -> _File | str:
     ):
         return f"{kind} {ticker} is not known"
     day = _date(match[1], name)
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        return "day outside the calendar"
     return _File(path, name, kind, ticker, day, quotes, match[3] or "", underlying, product, future)
 
 
@@ -237,6 +236,8 @@ def _table(file: _File, members: Sequence[_Member], fields: tuple[str, ...], wan
 
     data = b"".join(m.data for m in members)
     rows = sum(m.rows for m in members)
+    if not rows:
+        return pl.DataFrame(schema={name: pl.Int64 if name == "time" else pl.Float64 for name in wanted})
     schema = {name: pl.Int64 if name == "time" else pl.Float64 for name in fields}
     try:
         if data.count(b",") != rows * (len(fields) - 1):

@@ -29,7 +29,7 @@ _HOURS: Final = {"equity": Venue.US_EQUITY, "index": Venue.CBOE_INDEX, "future":
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Where a row's time stands. ``ts`` or ``date`` and ``minute`` are columns; ``zone`` is of times that carry none."""
+    """Where a row's time stands: ``ts``, or ``date`` and ``minute``; ``zone`` is of times that carry none."""
 
     ts: str = ""
     date: str = ""

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
-from sim.calendar import Session, Venue
+from sim.calendar import Session
 from sim.market.cache import Bars, DayData, digest, pack, symbol_columns
 from sim.market.intake import arrange, merge_bars, rows_of
 from sim.market.manifest import (
@@ -294,7 +294,8 @@ def day_bar(day: DayData, session: Session) -> DayBar | None:
     if symbol is None:
         return None
     bars = next(b for b in day.bars if b.symbol == symbol)
-    until = session.close_ns if session.venue is Venue.CBOE_INDEX else session.rth_close_ns
+    # A cash market opens with its regular hours, and its last print counts; on Globex the evening is another story.
+    until = session.close_ns if session.open_ns == session.rth_open_ns else session.rth_close_ns
     inside = (bars.ts_event >= session.rth_open_ns) & (bars.ts_init <= until) & ~np.isnan(bars.close)
     if not inside.any():
         return None

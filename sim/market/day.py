@@ -62,6 +62,7 @@ class StoreDay:
         "_vix_of",
         "minutes",
         "open_ns",
+        "rows",
         "session",
         "underlying",
     )
@@ -74,10 +75,12 @@ class StoreDay:
         layout: Layout,
         intern: Callable[[bytes, bytes, int], Series],
         vix_of: Callable[[StoreDay], Floats],
+        rows: int,
     ) -> None:
         self.underlying, self.session = underlying, session
         self.open_ns, self.minutes = layout.open_ns, layout.minutes
         self._buffer, self._layout = buffer, layout
+        self.rows = rows
         self._intern, self._vix_of = intern, vix_of
         self._grid: _Grid | None = None
         self._listed: dict[tuple[str, date], _Listed] | None = None

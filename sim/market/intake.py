@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from sim.calendar import Calendar, Session, Venue
 from sim.market.cache import Bars, DayData, Small, column_at, columns_of
+from sim.market.manifest import Source
 from sim.market.products import venue_of
 from sim.model.instrument import Series
 from sim.model.market import BLANK, Bools, Floats, Ints
@@ -56,10 +57,16 @@ class Tally:
 
     rows_in: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
+    noted: dict[str, int] = field(default_factory=dict)
+    """Rows that were kept though something is odd about them: ``crossed``, ``locked``."""
 
     def drop(self, reason: str, count: int) -> None:
         if count:
             self.dropped[reason] = self.dropped.get(reason, 0) + count
+
+    def note(self, what: str, count: int) -> None:
+        if count:
+            self.noted[what] = self.noted.get(what, 0) + count
 
 
 @dataclass(slots=True)
@@ -104,7 +111,11 @@ class Intake:
             tally.drop("empty", int(empty.sum()))
             rows = rows.take(np.flatnonzero(~empty))
         for session, kept in self._by_session(venue, rows.ts_event, rows.ts_init, tally):
-            self._at(underlying, session).quotes.append(rows.take(kept))
+            mine = rows.take(kept)
+            both = (mine.bid != BLANK) & (mine.ask != BLANK)
+            tally.note("crossed", int((both & (mine.bid > mine.ask)).sum()))
+            tally.note("locked", int((both & (mine.bid == mine.ask)).sum()))
+            self._at(underlying, session).quotes.append(mine)
 
     def bars(self, underlying: str, venue: Venue, source: int, bars: Bars) -> None:
         """Takes bars of one symbol of one file; of two with one instant the first is kept."""
@@ -176,6 +187,11 @@ def density(intake: Intake) -> float:
     return intake.filled / intake.possible if intake.possible else 0.0
 
 
+def source_of(name: str, kind: str, sha256: str, size: int, tally: Tally) -> Source:
+    """A file as the manifest keeps it."""
+    return Source(name, kind, sha256, size, tally.rows_in, tally.dropped, tally.noted)
+
+
 def venue_for(underlying: str, series: Sequence[Series]) -> Venue:
     """Where an underlying trades: as its options say, else as its symbol does."""
     return Venue(series[0].product.venue) if series else venue_of(underlying)
@@ -232,6 +248,11 @@ def _numbered(key: Ints, ts: Ints) -> tuple[Ints, Ints]:
     if block and len(key) % block == 0 and (key.reshape(-1, block) == key[:block]).all():
         unique, number = np.unique(key[:block], return_inverse=True)
         return unique, np.tile(number, len(key) // block)
+    return numbered(key)
+
+
+def numbered(key: Ints) -> tuple[Ints, Ints]:
+    """The distinct values ascending and each row's as a number, quick where equal ones stand together."""
     heads = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
     unique, number = np.unique(key[heads], return_inverse=True)
     return unique, np.repeat(number, np.diff(np.append(heads, len(key))))
@@ -241,7 +262,8 @@ def _ordered(contract: Ints, rows: QuoteRows, session: Session, contracts: int) 
     """Row numbers by contract and time, and those of rows whose contract and instant came before."""
     minutes = columns_of(session)
     size = contracts * minutes
-    cell = contract * minutes + column_at(rows.ts_init, session)
+    # Clipped for stored rows of a session that the calendar has since shortened: they end up in the sorting below.
+    cell = contract * minutes + np.clip(column_at(rows.ts_init, session), 0, minutes - 1)
     if size <= 64 * len(cell) + 4096:
         # One row a contract and minute: the grid itself is the order, no sorting needed.
         number = np.full(size, -1, np.int32)
@@ -287,14 +309,12 @@ def rows_of(data: DayData, numbers: Sequence[int]) -> QuoteRows:
     )  # fmt: skip
 
 
-def ticks_of(prices: Floats, increment: float, *, single: bool = False) -> tuple[Small, Bools]:
+def ticks_of(prices: Floats, increment: Floats | float) -> tuple[Small, Bools]:
     """Prices in points as ticks, ``BLANK`` for NaN; and where a price is no multiple of the increment.
 
-    A float64 that was written with a few decimals is within a millionth of a tick of the integer it means, one of
-    ``single`` precision within its last bit. Anything farther off is no multiple: the caller counts it, nobody rounds.
+    A float that was written with a few decimals is within a millionth of a tick of the integer it means. Anything
+    farther off is no multiple: the caller counts it, nobody rounds.
     """
-    blank = np.isnan(prices)
-    scaled = np.where(blank, BLANK, prices / increment)
+    scaled = np.where(np.isnan(prices), BLANK, prices / increment)
     nearest = np.rint(scaled)
-    allowed = np.maximum(1e-6, np.abs(nearest) * 2.0**-23) if single else 1e-6
-    return nearest.astype(np.int32), np.abs(scaled - nearest) > allowed
+    return nearest.astype(np.int32), np.abs(scaled - nearest) > 1e-6

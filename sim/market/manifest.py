@@ -29,13 +29,18 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file that was read. ``name`` is relative to what the user named; ``dropped`` counts rows by reason."""
+    """One file that was read. ``name`` is relative to what the user named, ``kind`` what it was read as.
+
+    ``dropped`` counts rows by reason, ``noted`` rows that were kept though they are odd: ``crossed`` (bid above ask), ``locked`` (equal).
+    """
 
     name: str
+    kind: str
     sha256: str
     size: int
     rows_in: int
     dropped: Mapping[str, int]
+    noted: Mapping[str, int]
 
     @property
     def rows_kept(self) -> int:
@@ -114,10 +119,6 @@ class Manifest:
     def text(self) -> str:
         """The JSON document, ending in a line feed."""
         parts = [p for parts in self.partitions.values() for p in parts]
-        dropped: dict[str, int] = {}
-        for source in self.sources:
-            for reason, count in source.dropped.items():
-                dropped[reason] = dropped.get(reason, 0) + count
         document = {
             "schema_version": SCHEMA_VERSION,
             "cache_layout": CACHE_LAYOUT,
@@ -129,7 +130,8 @@ class Manifest:
             "rows": self.rows,
             "rows_in": sum(s.rows_in for s in self.sources),
             "rows_kept": sum(s.rows_kept for s in self.sources),
-            "rows_dropped": dict(sorted(dropped.items())),
+            "rows_dropped": _summed(s.dropped for s in self.sources),
+            "rows_noted": _summed(s.noted for s in self.sources),
             "first_ns": min((p.first_ns for p in parts), default=None),
             "last_ns": max((p.last_ns for p in parts), default=None),
             "zones": dict(sorted(self.zones.items())),
@@ -137,8 +139,8 @@ class Manifest:
             "files_skipped": dict(sorted(self.skipped.items())),
             "products": [product_record(p) for p in self.products],
             "sources": [
-                {"name": s.name, "sha256": s.sha256, "size": s.size, "rows_in": s.rows_in, "rows_kept": s.rows_kept,
-                 "rows_dropped": dict(sorted(s.dropped.items()))}
+                {"name": s.name, "kind": s.kind, "sha256": s.sha256, "size": s.size, "rows_in": s.rows_in, "rows_kept": s.rows_kept,
+                 "rows_dropped": dict(sorted(s.dropped.items())), "rows_noted": dict(sorted(s.noted.items()))}
                 for s in self.sources
             ],
             "partitions": {
@@ -151,6 +153,14 @@ class Manifest:
             },
         }  # fmt: skip
         return json.dumps(document, indent=1, allow_nan=False) + "\n"
+
+
+def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for one in counts:
+        for reason, count in one.items():
+            total[reason] = total.get(reason, 0) + count
+    return dict(sorted(total.items()))
 
 
 def check_name(name: str) -> str:
@@ -191,7 +201,8 @@ def _manifest(document: Mapping[str, Any]) -> Manifest:
         licence=document["licence"],
         zones=document["zones"],
         sources=tuple(
-            Source(s["name"], s["sha256"], s["size"], s["rows_in"], s["rows_dropped"]) for s in document["sources"]
+            Source(s["name"], s["kind"], s["sha256"], s["size"], s["rows_in"], s["rows_dropped"], s["rows_noted"])
+            for s in document["sources"]
         ),
         skipped=document["files_skipped"],
         products=tuple(read_product(p) for p in document["products"]),
@@ -207,7 +218,7 @@ def _partition(row: list[Any]) -> Partition:
 
 
 def merged_sources(old: Iterable[Source], new: Iterable[Source]) -> tuple[Source, ...]:
-    """Every file once, by its content: what was imported before, unless this import read it again; sorted by name."""
-    found = {s.sha256: s for s in old}
-    found.update({s.sha256: s for s in new})
+    """Every file once, by kind and content: what was imported before, unless this import read it again; by name."""
+    found = {(s.kind, s.sha256): s for s in old}
+    found.update({(s.kind, s.sha256): s for s in new})
     return tuple(sorted(found.values(), key=lambda s: (s.name, s.sha256)))

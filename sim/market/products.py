@@ -131,7 +131,7 @@ def deliverable(product: Product, expiration: date) -> str:
 
 
 def main_symbol(underlying: str, session: date, symbols: Iterable[str]) -> str | None:
-    """Which symbol the path of an underlying follows: itself, or the nearest of its futures that is not dead."""
+    """Which symbol the path of an underlying follows: itself, or the nearest of its futures that trades all day."""
     best: tuple[date, str] | None = None
     for symbol in symbols:
         if symbol == underlying:
@@ -139,7 +139,7 @@ def main_symbol(underlying: str, session: date, symbols: Iterable[str]) -> str |
         month = future_month(symbol)
         if month is not None and month.root == underlying:
             last = third_friday(delivery_year(month, session), month.month)
-            if last >= session and (best is None or (last, symbol) < best):
+            if last > session and (best is None or (last, symbol) < best):
                 best = last, symbol
     return best[1] if best else None
 

@@ -27,7 +27,7 @@ from sim.market.day import StoreDay
 from sim.market.intake import venue_for
 from sim.market.manifest import MANIFEST, Manifest, Partition, check_name, read_manifest
 from sim.market.reference import vix_before, vix_daily
-from sim.market.tables import cache_path, read_day
+from sim.market.tables import cache_path, has_settlement, read_day
 from sim.model.errors import DataError
 from sim.model.instrument import Kind, Product, Series
 from sim.model.market import MINUTE_NS, DailyBar, Floats, Nature
@@ -167,8 +167,7 @@ class StoreMarket:
         product = series.product
         venue = Venue(product.venue)
         entry = self._parts.get(product.underlying, {}).get(series.expiration)
-        fixed = (Venue.CBOE_INDEX, Venue.US_EQUITY, Venue.GLOBEX_EQUITY)
-        if entry is None or product.exercise.morning or venue not in fixed:
+        if entry is None or product.exercise.morning or not has_settlement(venue):
             return None
         day = self._open(product.underlying, series.expiration, entry[1])
         symbol = series.future if product.kind is Kind.FUTURE else product.underlying
@@ -183,16 +182,18 @@ class StoreMarket:
 
     def _open(self, underlying: str, session: date, content: bytes) -> StoreDay:
         hours = self._calendar.session(self._venues[underlying], session)
-        path = cache_path(self._folder, underlying, session)
-        buffer: mmap.mmap | bytes | None = _mapped(path)
+        # As text: this is done for every session of a run, and pathlib costs more than the mapping.
+        buffer: mmap.mmap | bytes | None = _mapped(f"{self._folder}/cache/{underlying}/{session}.bin")
         layout = read_layout(buffer) if buffer is not None else None
         if buffer is None or layout is None or not _fits(layout, content, hours):
-            buffer = self._rebuilt(path, underlying, session, content, hours)
+            buffer = self._rebuilt(underlying, session, content, hours)
             layout = read_layout(buffer)
             assert layout is not None
-        return StoreDay(underlying, session, buffer, layout, self._series, self._vix_of)
+        rows = self._parts[underlying][session][0].rows
+        return StoreDay(underlying, session, buffer, layout, self._series, self._vix_of, rows)
 
-    def _rebuilt(self, path: Path, underlying: str, session: date, content: bytes, hours: Session) -> bytes:
+    def _rebuilt(self, underlying: str, session: date, content: bytes, hours: Session) -> bytes:
+        path = cache_path(self._folder, underlying, session)
         day = read_day(self._folder, underlying, session, self._stored)
         if digest(day) != content:
             raise DataError(
@@ -251,7 +252,7 @@ def _fits(layout: Layout, content: bytes, hours: Session) -> bool:
     return layout.content == content and layout.open_ns == hours.open_ns and layout.minutes == columns_of(hours)
 
 
-def _mapped(path: Path) -> mmap.mmap | None:
+def _mapped(path: str) -> mmap.mmap | None:
     """The file as read-only memory; None where it is not there or empty. The mapping ends with the last view on it."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -8,7 +8,7 @@ integers. ``mark2`` is twice the mid price of buying the spread back, in ticks, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import time
+from datetime import date, time
 from enum import Enum
 from fractions import Fraction
 from math import ceil
@@ -35,6 +35,8 @@ class Condition:
     stop: time | None = None
     cross: bool = False
     """True where the closing order must take the natural price whatever the fill model."""
+    on: date | None = None
+    """Not before this trade date."""
 
 
 class Exit(Protocol):
@@ -109,17 +111,20 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class CloseAt:
-    """Close at ``at`` New York time; from ``cross_at`` on at the natural price, whatever the fill model."""
+    """Close at ``at`` New York time, not before the trade date ``on`` where that is given; from ``cross_at`` on at the
+    natural price, whatever the fill model."""
 
     at: time
     cross_at: time | None = None
+    on: date | None = None
 
     def conditions(self, credit: int) -> tuple[Condition, ...]:
-        first = Condition("time", Side.CLOCK, 0, self.at)
+        first = Condition("time", Side.CLOCK, 0, self.at, on=self.on)
         if self.cross_at is None:
             return (first,)
-        return (first, Condition("time_final", Side.CLOCK, 0, self.cross_at, cross=True))
+        return (first, Condition("time_final", Side.CLOCK, 0, self.cross_at, cross=True, on=self.on))
 
     def describe(self) -> str:
+        day = f" on {self.on}" if self.on else ""
         last = f", by {self.cross_at:%H:%M} at the natural price" if self.cross_at else ""
-        return f"close at {self.at:%H:%M}{last}"
+        return f"close at {self.at:%H:%M}{day}{last}"

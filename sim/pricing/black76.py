@@ -165,7 +165,6 @@ def chain(
     rows = max(1, BLOCK // max(1, k.size))
     work = np.empty((10, min(rows, f.size), k.size))
     with np.errstate(all="ignore"):  # infinities are wanted: they make a far tail exactly zero
-        f, k = np.where(f > 0.0, f, np.nan), np.where(k > 0.0, k, np.nan)
         lnf, lnk, sqrt_t = np.log(f), np.log(k), np.sqrt(np.maximum(years, 0.0))
         for i in range(0, f.size, rows):
             s = slice(i, i + rows)

@@ -3,8 +3,8 @@
 The price is first reduced to its time value, which call and put of a strike share. A starting guess comes from the
 normal (Bachelier) model, whose implied deviation is nearly a closed form in ln(1 + intrinsic / time value), and is then
 carried over to the lognormal model. Two Halley steps on the logarithm of the price follow; an option that has not
-settled after them is solved by a bracketed search. With a price exact to float64, the error is below 1e-9 where the
-time value exceeds 1e-6 of the forward; on real quotes the tick decides.
+settled after them is solved by a bracketed search. With a price exact to float64, the error is below 1e-8 where the
+time value exceeds 1e-6 of forward and strike; on real quotes the tick decides.
 
 The answer is NaN where no volatility gives the price: at or below intrinsic value, at or above the forward (call) or
 strike (put) discounted; where time is zero or less; where an input is NaN, or forward, strike or discount not positive.
@@ -31,6 +31,8 @@ SETTLED = 2e-3
 LOWEST, HIGHEST = 1e-13, 20.0
 """Bracket of the total deviation vol * sqrt(t); above it the price is its upper bound in float64."""
 SEARCH_STEPS = 100
+FOUND = 1e-3
+"""Largest relative miss of the price that the search may leave; with more the digits were not there, and it is NaN."""
 WORK = 6
 
 
@@ -187,20 +189,19 @@ def _solve(
 
 
 def _search(x: FloatArray, goal: FloatArray) -> FloatArray:
-    """Bracketed Halley from the inflection of the price. The geometric middle of the bracket is taken every third time,
-    and whenever a step would leave the bracket: far from the answer Halley may creep.
+    """Bracketed Halley from the inflection of the price; a step that leaves the bracket is replaced by its geometric
+    middle. NaN where nothing was found.
     """
     low, high = np.full_like(x, LOWEST), np.full_like(x, HIGHEST)
     w = np.clip(np.sqrt(2.0 * x), 1e-6, 8.0)
     work = np.empty((WORK, x.size))
-    for turn in range(SEARCH_STEPS):
+    for _ in range(SEARCH_STEPS):
         step, miss = _halley(x, goal, w, work)
         below = ~(miss >= 0.0)  # a price that has vanished (NaN) is too low
         low, high = np.where(below, w, low), np.where(below, high, w)
+        settled = (np.abs(step) < 1e-9 * w) & (np.abs(miss) < 1.0)  # see _solve
         new = w - step
-        settled = (np.abs(step) <= 1e-13 * w) & (np.abs(miss) < 1.0)  # see _solve
-        halve = ~((new > low) & (new < high)) | (turn % 3 == 2)
-        w = np.where(settled, w, np.where(halve, np.sqrt(low * high), new))
+        w = np.where(settled | ((new > low) & (new < high)), new, np.sqrt(low * high))
         if settled.all():
             break
-    return w
+    return np.asarray(np.where(np.abs(_halley(x, goal, w, work)[1]) < FOUND, w, np.nan))

@@ -39,6 +39,12 @@ class Rule(Protocol):
         """The rule in one sentence with its numbers."""
 
 
+class Checks(Protocol):
+    """What the engine asks: the gate, or something that watches it."""
+
+    def check(self, request: OrderRequest | Pass, view: View, bp_after: BpAfter) -> Approved | Refused: ...
+
+
 class Sizer(Protocol):
     """What makes an order smaller: the VIX regime."""
 

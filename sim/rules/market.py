@@ -11,6 +11,7 @@ from typing import Any
 from sim.calendar import parse_time
 from sim.model.market import BLANK
 from sim.model.order import OrderRequest, Pass
+from sim.quotes import why_dead
 from sim.rules.gate import BpAfter, Refusal
 from sim.view import View
 
@@ -37,16 +38,11 @@ class Freshness:
                     "Stale chain",
                     f"{contract.product.root} {contract.expiration}: no row for {age} min, limit {limits.chain}",
                 )
-            side, price, minutes = (
-                ("ask", quote.ask, quote.ask_age) if leg.signed > 0 else ("bid", quote.bid, quote.bid_age)
-            )
-            if price == BLANK:
-                return Refusal("No quote", f"{contract.label} has no {side}")
-            if minutes > limits.side:
-                return Refusal("Stale quote", f"{contract.label} {side} is {minutes} min old, limit {limits.side}")
-            if quote.bid != BLANK and quote.ask != BLANK and quote.bid >= quote.ask:
-                what = "locked" if quote.bid == quote.ask else "crossed"
-                return Refusal("Crossed quote", f"{contract.label} is {what}")
+            ask = leg.signed > 0
+            why = why_dead(quote, limits, ask=ask)
+            if why is not None:
+                reason = {"blank": "No quote", "locked": "Locked quote", "crossed": "Crossed quote"}.get(why, "Stale quote")
+                return Refusal(reason, f"{contract.label} {'ask' if ask else 'bid'} is {why}")
         return None
 
     def describe(self) -> str:

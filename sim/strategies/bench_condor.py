@@ -54,7 +54,7 @@ class BenchCondor:
         )
 
     def decide(self, view: View) -> Sequence[OrderRequest | Pass]:
-        if not self._entry.due(view.ts, view.session):
+        if not self._entry.due(view, self._underlying):
             return ()
         under = view.of(self._underlying)
         series = under.expiring(view.session)

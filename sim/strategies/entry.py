@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import date, time
 from typing import Any
 
-from sim.calendar import at_ny, parse_time, parse_weekday
+from sim.calendar import parse_time, parse_weekday
 from sim.model.errors import ConfigError
+from sim.view import View
 
 _NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -31,9 +32,10 @@ class Entry:
     def wakes(self, day: date) -> tuple[time, ...]:
         return (self.at,) if self.weekday is None or day.weekday() == self.weekday else ()
 
-    def due(self, ts: int, session: date) -> bool:
-        """Whether this is the moment: the right weekday and exactly the minute."""
-        return (self.weekday is None or session.weekday() == self.weekday) and ts == at_ny(session, self.at)
+    def due(self, view: View, underlying: str) -> bool:
+        """Whether this is the moment: a trade date of the right weekday, and exactly the minute."""
+        right_day = self.weekday is None or view.session.weekday() == self.weekday
+        return right_day and view.ts == view.of(underlying).hours.at(self.at)
 
     def describe(self) -> str:
         when = "every day" if self.weekday is None else f"on {_NAMES[self.weekday]}s"

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from sim.calendar import parse_time
 from sim.model.errors import ConfigError
 from sim.model.exits import CloseAt, Exit, ProfitTarget, Review, StopLoss
 
-_KEYS = {"profit", "stop", "at", "final", "review"}
+_KEYS = {"profit", "stop", "at", "date", "final", "review"}
 
 
 def exits_of(config: Mapping[str, Any]) -> tuple[Exit, ...]:
-    """From ``{profit: 0.5, stop: 2.0, review: {at, profit, stop}, at: "15:00", final: "15:30"}``; null leaves one out.
+    """From ``{profit: 0.5, stop: 2.0, review: {at, profit, stop}, at: "15:00", final: "15:30",
+    date: 2024-08-05}``; null leaves one out.
 
-    ``profit`` share of the credit earned; ``stop`` loss in multiples of the credit; ``at`` closes, ``final`` crosses.
+    ``profit`` share of the credit earned; ``stop`` loss in multiples of the credit; ``at`` closes, not
+    before the trade date ``date``; ``final`` crosses the spread.
     """
     unknown = set(config) - _KEYS
     if unknown:
@@ -29,11 +32,18 @@ def exits_of(config: Mapping[str, Any]) -> tuple[Exit, ...]:
         share = _number("review.profit", review["profit"], 0.0, 1.0)
         out.append(Review(parse_time(review["at"]), share, _number("review.stop", review["stop"], 0.0, 100.0)))
     if (at := config.get("at")) is not None:
-        final = config.get("final")
-        out.append(CloseAt(parse_time(at), None if final is None else parse_time(final)))
-    elif config.get("final") is not None:
-        raise ConfigError("strategy.exits.final is set without exits.at: set both, or neither")
+        final, on = config.get("final"), config.get("date")
+        out.append(CloseAt(parse_time(at), None if final is None else parse_time(final), None if on is None else _date(on)))
+    elif config.get("final") is not None or config.get("date") is not None:
+        raise ConfigError("strategy.exits.final or exits.date is set without exits.at: set at as well, or leave both null")
     return tuple(out)
+
+
+def _date(value: Any) -> date:
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        raise ConfigError(f"strategy.exits.date is {value!r}: wanted a date like 2024-08-05") from None
 
 
 def _number(name: str, value: Any, low: float, high: float) -> float:

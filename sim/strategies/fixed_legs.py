@@ -104,7 +104,7 @@ class FixedLegs:
         return f"{self._underlying}: {legs}, {self._entry.describe()}; {exits}"
 
     def decide(self, view: View) -> Sequence[OrderRequest | Pass]:
-        if not self._entry.due(view.ts, view.session):
+        if not self._entry.due(view, self._underlying):
             return ()
         under = view.of(self._underlying)
         picked = [(leg, leg.pick(under, view.session)) for leg in self._legs]

@@ -122,7 +122,7 @@ class ZeroDte:
         )
 
     def decide(self, view: View) -> Sequence[OrderRequest | Pass]:
-        if not self._entry.due(view.ts, view.session):
+        if not self._entry.due(view, self._underlying):
             return ()
         under = view.of(self._underlying)
         move = under.move_pct

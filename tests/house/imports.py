@@ -29,7 +29,8 @@ ONE_WAY: Final[Mapping[str, frozenset[str]]] = {
 ORDER: Final[tuple[tuple[str, ...], ...]] = (
     ("model",),  # 1
     ("ports",),
-    ("clock", "calendar", "pricing", "fees", "margin"),  # 2
+    ("clock", "calendar", "pricing", "fees"),  # 2
+    ("margin",),
     ("quotes",),
     ("view", "ledger"),  # 3
     ("daybook",),

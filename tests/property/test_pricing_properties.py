@@ -85,6 +85,39 @@ def test_every_otm_price_has_its_volatility(x: float, log_value: float) -> None:
     assert black76.price(1.0, k, 1.0, vol, True) == pytest.approx(value, rel=1e-7)
 
 
+def test_a_useless_start_is_searched_from_nothing() -> None:
+    k = np.array([70.0, 100.0, 150.0])[:, None]
+    value = black76.price(100.0, k, 0.25, 0.3, BOTH)
+    for start in (1e-6, 1e-3, 0.02, 5.0, 41.0, 140.0, 1e6, 0.0, -1.0, np.nan):
+        np.testing.assert_allclose(implied.implied_vol_warm(value, 100.0, k, 0.25, BOTH, start), 0.3, atol=1e-9)
+
+
+def test_the_search_is_not_fooled_where_the_price_is_flat() -> None:
+    """Far above the answer the price is at its upper bound, and the step is small for that reason."""
+    value = black76.price(100.0, 100.0, 0.25, 2.8, BOTH)
+    for start in (60.0, 140.0, 400.0):
+        np.testing.assert_allclose(implied.implied_vol_warm(value, 100.0, 100.0, 0.25, BOTH, start), 2.8, atol=1e-9)
+
+
+def test_the_search_is_not_fooled_by_lost_digits() -> None:
+    """Far below the answer the price loses all its digits and the step is zero: that is no answer."""
+    draw = np.random.default_rng(9)
+    vol, start = 10.0 ** draw.uniform(-3.0, 0.0, 3000), 10.0 ** draw.uniform(-4.0, 2.0, 3000)
+    k = np.exp(draw.uniform(0.0, 8.0, 3000) * vol)
+    value = black76.price(1.0, k, 1.0, vol, True)
+    np.testing.assert_allclose(implied.implied_vol_warm(value, 1.0, k, 1.0, True, start * vol), vol, rtol=1e-8)
+    strike = 100.0 * np.exp(15.83)
+    deep = strike - 100.0 + black76.price(100.0, strike, 2.636, 2.0, True)
+    for stale in (1.6, 2.4):
+        found = implied.implied_vol_warm(deep, 100.0, strike, 2.636, False, stale)
+        assert float(found) == pytest.approx(2.0, abs=1e-4)  # seven digits are lost to the intrinsic value
+
+
+def test_no_answer_below_the_reach_of_float64() -> None:
+    """At 1e-14 from the strike a value of 1e-61 asks for a deviation under 1e-14, where no price has digits left."""
+    assert np.isnan(implied.implied_vol(6e-62, 1.0, 1.0 + 2.7e-14, 1.0, True))
+
+
 @given(
     st.lists(st.tuples(forwards, st.floats(0.0, 1.0)), min_size=1, max_size=4),
     st.lists(forwards, min_size=1, max_size=4),

@@ -218,6 +218,12 @@ def test_a_position_in_two_lines_is_one() -> None:
     assert needs(option("95P", -3, 2.0), option("95P", 2, 2.0), option("90P", 1)) == 500.0
 
 
+def test_a_long_that_closes_a_short_covers_nothing_a_roll_may_add_more_than_its_width() -> None:
+    held, sold, bought = option("105C", -1, 1.0), option("100C", -1, 3.0), option("105C", 1, 1.0)
+    assert needs(held) == 1600.0
+    assert needs(held, sold, bought) == needs(sold) == 2300.0
+
+
 def test_of_two_marks_for_one_contract_the_dearer_counts() -> None:
     assert needs(option("95P", -1, 2.0), option("95P", -1, 3.0)) == 2 * 1800.0
 

@@ -242,22 +242,3 @@ def test_implied_volatility_of_known_prices() -> None:
 def test_no_volatility_gives_such_a_price(price: float, strike: float, t: float, call: bool, discount: float) -> None:
     assert np.isnan(implied.implied_vol(price, 100.0, strike, t, call, discount))
     assert np.isnan(implied.implied_vol_warm(price, 100.0, strike, t, call, 0.2, discount))
-
-
-def test_a_useless_start_is_searched_from_nothing() -> None:
-    k = np.array([70.0, 100.0, 150.0])[:, None]
-    value = black76.price(100.0, k, 0.25, 0.3, BOTH)
-    for start in (1e-6, 1e-3, 0.02, 5.0, 41.0, 140.0, 1e6, 0.0, -1.0, NAN):
-        np.testing.assert_allclose(implied.implied_vol_warm(value, 100.0, k, 0.25, BOTH, start), 0.3, atol=1e-9)
-
-
-def test_the_search_is_not_fooled_by_lost_digits() -> None:
-    """Far below the answer the price loses all its digits and the step is zero: that is no answer."""
-    strike = 100.0 * np.exp(15.83)
-    value = black76.price(100.0, strike, 2.636, 2.0, True)
-    for start in (1.6, 2.4):
-        assert float(implied.implied_vol_warm(value, 100.0, strike, 2.636, True, start)) == pytest.approx(2.0, abs=1e-9)
-    k = strike * np.exp(-15.0 * np.linspace(0.0, 1.0, 200))
-    value = black76.price(100.0, k, 2.636, 2.0, BOTH[:, None])
-    found = implied.implied_vol_warm(value, 100.0, k, 2.636, BOTH[:, None], np.linspace(1e-3, 8.0, 200))
-    np.testing.assert_allclose(found, 2.0, atol=1e-5)

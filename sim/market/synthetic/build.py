@@ -1,8 +1,8 @@
 """From a window of dates and a seed to the market's state by minute, and that state on disk.
 
-The state is one float64 array, a row a quantity and a column a minute of the window, one session after the other; beside
-it the daily bars of index and future, also for the 300 sessions before the window. It is written into a folder of its
-own and the folder renamed when it is complete: whoever finds the folder finds all of it.
+The state is one float64 array, a row a quantity and a column a minute of the window, one session after the other;
+beside it the daily bars of index and future, also for the 300 sessions before the window. It is written into a folder
+of its own and the folder renamed when it is complete: whoever finds the folder finds all of it.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from numpy.typing import NDArray
 
 from sim.calendar import Session
 from sim.market.reference import DailyOhlc, vix_daily
-from sim.market.synthetic.listing import front_expiration
+from sim.market.synthetic.bars import BARS, front_ns, make_bar
 from sim.market.synthetic.parameters import HISTORY_SESSIONS, MODEL_VERSION, Parameters
 from sim.market.synthetic.paths import DayInput, DayState, make_day
 from sim.market.synthetic.surface import ETA_HIGH, ETA_LOW, swap_table, term_of_vix
 from sim.market.synthetic.timeline import (
-    VENUE,
     VIX_AFTER,
     VIX_FIRST,
     VIX_PAUSE,
     YEAR_NS,
     Timeline,
+    activity,
     column_at,
     columns_of,
     halted_from,
@@ -43,9 +43,7 @@ from sim.model.errors import DataError
 from sim.model.market import MINUTE_NS, Floats, Ints
 
 ROWS: Final = ("spot", "vix", "short", "long", "front", "eta", "width", "volume")
-"""Index in points; VIX as printed, NaN where it is not; three variances a day; skew; width of quotes; contracts so far."""
-BARS: Final = ("open", "high", "low", "close", "volume", "vix", "iv30", "i_open", "i_high", "i_low", "i_close")
-"""One row a session: the front future's bar (unadjusted), then the index's (regular session)."""
+"""Index in points; VIX as printed, else NaN; three variances a day; skew; width of quotes; contracts so far."""
 FAR_DAYS: Final = 960
 """Calendar days of timeline beyond the window: as far as options are listed."""
 MONTH_NS: Final = 30 * 86_400 * 1_000_000_000
@@ -82,11 +80,12 @@ def build(timeline: Timeline, start: date, end: date, seed: int, p: Parameters) 
     days = [timeline.session(d) for d in dates[first:stop]]
     states = _states(timeline, days, seed, p)
     log_index = _chained([s.log_index for s in states], days)
-    front0 = np.exp(p.carry * (_front_ns(timeline, days[begin - first].date) - days[begin - first].open_ns) / YEAR_NS)
+    front0 = np.exp(p.carry * (front_ns(timeline, days[begin - first].date) - days[begin - first].open_ns) / YEAR_NS)
     level = np.log(p.level / front0) - log_index[begin - first][0]
     spots = [np.round(np.exp(x + level), 2) for x in log_index]
     terms = _terms(timeline, days, states, seed, p)
-    bars = np.array([_bar(timeline, s, x, st, iv, p) for s, x, st, iv in zip(days, spots, states, terms.iv, strict=True)])
+    each = zip(days, spots, states, terms.iv.tolist(), strict=True)
+    bars = np.array([make_bar(timeline, session, spot, state, iv, p) for session, spot, state, iv in each])
     kept = range(begin - first, len(days))
     offset = np.concatenate(([0], np.cumsum([len(spots[i]) for i in kept])))
     columns = slice(int(terms.offset[begin - first]), None)
@@ -108,7 +107,7 @@ def _vix_rows(days: Sequence[Session]) -> tuple[list[DailyOhlc], Floats, Floats,
     rows = [table[d.date] for d in days]
     earlier = [bar for bar in vix_daily() if bar.date < days[0].date][-120:]
     if len(earlier) < 60:
-        raise DataError(f"market with history from {days[0].date}: wanted 60 VIX closes before it, found {len(earlier)}")
+        raise DataError(f"history from {days[0].date}: wanted 60 VIX closes before it, found {len(earlier)}")
     logs = np.log([bar.close for bar in [*earlier, *rows]])
     means = []
     for span in (15.0, 60.0):
@@ -125,15 +124,13 @@ def _states(timeline: Timeline, days: Sequence[Session], seed: int, p: Parameter
     last, out = float(before[0]), []
     for i, session in enumerate(days):
         clock = timeline.elapsed(session)
-        live = halted_from(session)
-        traded = np.ones(len(clock)) if live is None else (np.diff(live, prepend=-1) > 0).astype(np.float64)
         closing = column_at(session, session.rth_close_ns)
         state = make_day(
             DayInput(
                 day=session.date,
                 clock=clock,
                 gap=float(timeline.gap[timeline.index(session.date)]),
-                traded=traded,
+                activity=activity(session),
                 rth_at=column_at(session, session.rth_open_ns),
                 close_at=closing,
                 vix_at=min(closing + VIX_AFTER, len(clock) - 1),
@@ -198,26 +195,12 @@ def month_ahead(timeline: Timeline, days: Sequence[Session]) -> Floats:
     grid, clock_at = np.concatenate(knots), np.concatenate(values)
     now = [timeline.start[first + i] + timeline.elapsed(s) for i, s in enumerate(days)]
     when = [s.open_ns + np.arange(columns_of(s)) * MINUTE_NS for s in days]
-    origin = int(grid[0])
-    later = np.interp((np.concatenate(when) + MONTH_NS - origin).astype(np.float64), (grid - origin).astype(np.float64), clock_at)
+    # Float64 holds these differences in nanoseconds exactly enough; since 1970 it would not.
+    wanted = (np.concatenate(when) + MONTH_NS - grid[0]).astype(np.float64)
+    later = np.interp(wanted, (grid - grid[0]).astype(np.float64), clock_at)
     if last - first + 1 != len(days):
         raise DataError(f"{len(days)} sessions given where {last - first + 1} lie between the first and the last")
     return np.asarray(later - np.concatenate(now))
-
-
-def _front_ns(timeline: Timeline, day: date) -> int:
-    return timeline.calendar.settlement_instant(VENUE, front_expiration(timeline.calendar, day), morning=True)
-
-
-def _bar(timeline: Timeline, session: Session, spot: Floats, state: DayState, iv: float, p: Parameters) -> list[float]:
-    left = _front_ns(timeline, session.date) - session.open_ns - np.arange(len(spot)) * MINUTE_NS
-    future = spot * np.exp(p.carry * left / YEAR_NS)
-    a, b = column_at(session, session.rth_open_ns), column_at(session, session.rth_close_ns)
-    regular = spot[a : b + 1]
-    vix = float(np.exp(state.log_vix[min(b + VIX_AFTER, len(spot) - 1)]))
-    prices = (future[0], future.max(), future.min(), future[b])
-    index = (regular[0], regular.max(), regular.min(), regular[-1])
-    return [*(round(4.0 * x) / 4.0 for x in prices), state.volume[-1], round(vix, 2), iv, *index]
 
 
 def _prints(session: Session, state: DayState) -> Floats:

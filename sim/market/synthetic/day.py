@@ -1,7 +1,8 @@
 """One session of the synthetic market: the path of the future, and option quotes made when somebody asks.
 
-``quotes`` runs one contract through all minutes, ``chain`` all contracts through one minute; both call the same formula
-with the same numbers, elementwise, so they agree in every tick. What is made is remembered for as long as the day is.
+``quotes`` runs one contract through all minutes, ``chain`` all contracts through one minute; both call the same
+formula with the same numbers, elementwise, so they agree in every tick. What is made is remembered for as long as the
+day is.
 
 A series has no quotes after the minute in which it settles; during a stop of Globex quotes stand still and grow old.
 """
@@ -11,27 +12,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 import numpy as np
 
 from sim.calendar import Session
 from sim.market.synthetic import surface, widths
+from sim.market.synthetic.bars import FUTURE_TICKS
 from sim.market.synthetic.listing import Listed, future_expiration, strikes
 from sim.market.synthetic.noise import Keys, counters, key, mix
 from sim.market.synthetic.parameters import Parameters
 from sim.market.synthetic.timeline import VENUE, YEAR_NS, Timeline, column_at, halted_from
 from sim.model.errors import DataError
-from sim.model.instrument import OptionContract, Series, Style, contract_key
+from sim.model.instrument import OptionContract, Series, Style
 from sim.model.market import BLANK, MINUTE_NS, Board, Chain, Floats, Ints, QuotePath, UnderlyingPath
 
-FUTURE_TICKS = 4
-"""Ticks of 0.25 in a point of the future."""
-KEPT_PATHS = 256
+KEPT_PATHS: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
 class DaySource:
-    """What a day reads: views on the market's arrays over its own columns, and what it has in common with other days."""
+    """What a day reads: views on the market's arrays over its own columns, and what all days have in common."""
 
     session: Session
     spot: Floats
@@ -73,17 +74,20 @@ class _Contracts:
     log_strike: Floats
     keys: Keys
     row: Mapping[int, int]
+    american: bool
 
 
 class SyntheticDay:
     """A ``MarketDay`` for ES."""
 
-    __slots__ = ("_boards", "_keys", "_live", "_path", "_paths", "_series", "_sheets", "_source", "minutes")
+    __slots__ = ("_age", "_boards", "_keys", "_live", "_path", "_paths", "_series", "_sheets", "_source", "minutes")
 
     def __init__(self, source: DaySource) -> None:
         self._source = source
         self.minutes = len(source.spot)
         self._live = halted_from(source.session)
+        self._age = np.zeros(self.minutes, np.int64) if self._live is None else np.arange(self.minutes) - self._live
+        self._age.flags.writeable = False
         self._keys: Keys | None = None
         self._path: UnderlyingPath | None = None
         self._series: dict[tuple[str, date], Listed] | None = None
@@ -125,9 +129,9 @@ class SyntheticDay:
         return self._source.vix
 
     @property
-    def width(self) -> Floats:
-        """The width state by column: 1 in a calm regular session."""
-        return self._source.width
+    def source(self) -> DaySource:
+        """The state behind the quotes, which no strategy sees: term structure, skew, width of quotes by column."""
+        return self._source
 
     def series(self) -> tuple[Series, ...]:
         return tuple(item.series for item in self._listed().values())
@@ -140,7 +144,7 @@ class SyntheticDay:
 
     def chain_age(self, series: Series) -> Ints | None:
         """None but on a session with a stop, where quotes stand still."""
-        return None if self._live is None else np.arange(self.minutes) - self._live
+        return None if self._live is None else self._age
 
     def quotes(self, contract: OptionContract) -> QuotePath | None:
         found = self._paths.get(contract)
@@ -151,13 +155,15 @@ class SyntheticDay:
             row = contracts.row.get(contract.row_key)
             if row is None:
                 return None
-            found = self._make_path(contract, contracts, row)
+            found = self._make_path(contracts, row)
             if len(self._paths) >= KEPT_PATHS:
                 self._paths.clear()
             self._paths[contract] = found
         return found
 
     def chain(self, series: Series, k: int) -> Chain:
+        if not 0 <= k < self.minutes:
+            raise DataError(f"column {k} of ES {self.session}: wanted 0 to {self.minutes - 1}")
         contracts, sheet = self._contracts(series), self._sheet(series)
         board = contracts.board
         size = len(board.strike_e4)
@@ -167,53 +173,54 @@ class SyntheticDay:
         if live > sheet.last:
             blank = np.full(size, BLANK, np.int64)
             return Chain(board, ts, float(sheet.future[k]), blank, blank, age, age)
-        keys = contracts.keys + self._minute_keys(slice(live, live + 1))
-        american = series.product.style is Style.AMERICAN
-        bid, ask = self._quote(sheet, slice(live, live + 1), contracts.strike, contracts.log_strike, board.is_put, keys, american)
+        bid, ask = self._quote(sheet, contracts, slice(live, live + 1), slice(None))
         return Chain(board, ts, float(sheet.future[k]), bid, ask, age, age)
 
     def prices(self, contract: OptionContract) -> Floats:
         """The model's own price by column, points, before any width or tick; NaN after settlement."""
         contracts, sheet = self._contracts(contract.series), self._sheet(contract.series)
         row = contracts.row[contract.row_key]
-        one = slice(row, row + 1)
-        worth = surface.time_value(
-            sheet.log_future, sheet.future, contracts.log_strike[one], contracts.strike[one], sheet.theta, sheet.curve,
-            self._source.parameters.rho,
-        )  # fmt: skip
-        american = contract.product.style is Style.AMERICAN
-        out = surface.price(
-            sheet.future, contracts.strike[one], worth, sheet.discount, contracts.board.is_put[one], american
-        )
-        out[sheet.last + 1 :] = np.nan
-        return out
+        value, _, _ = self._value(sheet, contracts, slice(0, self.minutes), slice(row, row + 1))
+        value[sheet.last + 1 :] = np.nan
+        return value
 
-    def _make_path(self, contract: OptionContract, contracts: _Contracts, row: int) -> QuotePath:
-        sheet = self._sheet(contract.series)
-        one, every = slice(row, row + 1), slice(0, self.minutes)
-        keys = contracts.keys[one] + self._minute_keys(every)
-        american = contract.product.style is Style.AMERICAN
-        bid, ask = self._quote(
-            sheet, every, contracts.strike[one], contracts.log_strike[one], contracts.board.is_put[one], keys, american
-        )
-        age = np.zeros(self.minutes, np.int64)
+    def values(self, series: Series, k: int) -> Floats:
+        """The model's own prices of a series in column ``k`` in the order of its board, points; see ``prices``."""
+        contracts, sheet = self._contracts(series), self._sheet(series)
+        return self._value(sheet, contracts, slice(k, k + 1), slice(None))[0]
+
+    def total_variance(self, series: Series, k: int) -> Floats:
+        """The surface's total variance of a series in column ``k`` at the strikes of its board."""
+        contracts, sheet = self._contracts(series), self._sheet(series)
+        at = slice(k, k + 1)
+        moneyness = contracts.log_strike - sheet.log_future[at]
+        return surface.total_variance(moneyness, sheet.theta[at], sheet.curve[at], self._source.parameters.rho)
+
+    def _make_path(self, contracts: _Contracts, row: int) -> QuotePath:
+        sheet = self._sheet(contracts.board.series)
+        bid, ask = self._quote(sheet, contracts, slice(0, self.minutes), slice(row, row + 1))
         if self._live is not None:
             bid, ask = bid[self._live], ask[self._live]
-            age = np.arange(self.minutes) - self._live
         bid[sheet.last + 1 :] = BLANK
         ask[sheet.last + 1 :] = BLANK
-        return QuotePath(bid, ask, age, age)
+        return QuotePath(bid, ask, self._age, self._age)
 
-    def _quote(
-        self, sheet: _Sheet, at: slice, strike: Floats, log_strike: Floats, is_put: np.ndarray, keys: Keys, american: bool
-    ) -> tuple[Ints, Ints]:
-        """Bid and ask: ``at`` one column for many strikes, or all columns for one. Everything in it is elementwise."""
-        future, discount = sheet.future[at], sheet.discount[at]
+    def _value(self, sheet: _Sheet, contracts: _Contracts, at: slice, rows: slice) -> tuple[Floats, Floats, Floats]:
+        """Price, time value and intrinsic value in points: one column ``at`` for many ``rows``, or all for one row.
+
+        Everything in it is elementwise.
+        """
+        future, strike, is_put = sheet.future[at], contracts.strike[rows], contracts.board.is_put[rows]
         worth = surface.time_value(
-            sheet.log_future[at], future, log_strike, strike, sheet.theta[at], sheet.curve[at], self._source.parameters.rho
-        )
-        value = surface.price(future, strike, worth, discount, is_put, american)
+            sheet.log_future[at], future, contracts.log_strike[rows], strike, sheet.theta[at], sheet.curve[at],
+            self._source.parameters.rho,
+        )  # fmt: skip
         inner = np.maximum(np.where(is_put, strike - future, future - strike), 0.0)
+        return surface.price(worth, inner, sheet.discount[at], contracts.american), worth, inner
+
+    def _quote(self, sheet: _Sheet, contracts: _Contracts, at: slice, rows: slice) -> tuple[Ints, Ints]:
+        value, worth, inner = self._value(sheet, contracts, at, rows)
+        keys = contracts.keys[rows] + self._minute_keys(at)
         return widths.quote(value, worth, inner, sheet.deviation[at], self._source.width[at], keys)
 
     def _minute_keys(self, at: slice) -> Keys:
@@ -257,7 +264,7 @@ class SyntheticDay:
         days = s.timeline.at(series.expiration, end) - s.timeline.clock(self.session)
         theta = np.maximum(s.term.theta(days, p), surface.LEAST_DEVIATION**2)
         years = (end - self.open_ns - np.arange(self.minutes) * MINUTE_NS) / YEAR_NS
-        future = self._future(future_expiration(calendar, series))
+        future = self._future(future_expiration(calendar, series.product, series.expiration))
         return _Sheet(
             future=future,
             log_future=np.log(future),
@@ -286,7 +293,8 @@ class SyntheticDay:
             base = key(self._source.seed, series.product.root, series.expiration.toordinal())
             row_keys = strike_e4 << 1 | is_put
             keys = mix(row_keys.astype(np.uint64) + np.uint64(base))
-            rows = {contract_key(int(k), bool(put)): i for i, (k, put) in enumerate(zip(strike_e4, is_put, strict=True))}
-            found = _Contracts(Board(series, strike_e4, is_put), strike, np.log(strike), keys, rows)
+            rows = {int(k): i for i, k in enumerate(row_keys)}
+            american = series.product.style is Style.AMERICAN
+            found = _Contracts(Board(series, strike_e4, is_put), strike, np.log(strike), keys, rows, american)
             self._boards[series] = found
         return found

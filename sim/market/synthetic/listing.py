@@ -1,17 +1,19 @@
-"""Which options on the E-mini S&P 500 a session lists: CME's expirations and strikes, as far as this market follows them.
+"""Which options on the E-mini S&P 500 a session lists: CME's expirations and strikes, as far as this market follows
+them.
 
 One European product expires at 16:00 of a business day, so that a day has one answer to "today's expiry":
 
 * the last business day of a month is ``EW``, whatever its weekday;
-* else the third Friday of a quarter is ``EYC``, any other third Friday ``EW3``, another Friday ``EW1``, ``EW2``, ``EW4``;
+* else the third Friday of a quarter is ``EYC``, any other third Friday ``EW3``, another Friday ``EW1``, ``EW2``,
+  ``EW4``;
 * else Monday to Thursday are ``E1A`` to ``E5D`` (the number is the week, the letter the weekday).
 
 A Friday that is a holiday expires on the session before, in place of that day's own product. Beside them the American
-quarterly ``ES`` is settled at 09:30 of the third Friday. Listed are the 4 nearest EW1/2/4, 3 EW3, 6 EW, 4 EYC, 9 ES, and
-Monday to Thursday for five weeks.
+quarterly ``ES`` is settled at 09:30 of the third Friday. Listed are the 4 nearest EW1/2/4, 3 EW3, 6 EW, 4 EYC, 9 ES,
+and Monday to Thursday for five weeks.
 
-Strikes lie around the settlement before the session: 5 points apart within 35 days of expiry (+5/-15 %), 10 (+10/-25 %),
-50 (+20/-40 %), 100 (+30/-50 %). A strike once listed stays listed, and no strike appears during a session.
+Strikes lie around the settlement before the session: 5 points apart within 35 days of expiry (+5/-15 %), 10 (+10/-25
+%), 50 (+20/-40 %), 100 (+30/-50 %). A strike once listed stays listed, and no strike appears during a session.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from typing import Final
 import numpy as np
 
 from sim.calendar import Calendar, third_friday
-from sim.market.products import deliverable, known_product
+from sim.market.products import future_symbol, known_product
 from sim.model.errors import DataError
 from sim.model.instrument import Product, Series
 from sim.model.market import Floats, Ints
@@ -71,10 +73,9 @@ def front_expiration(calendar: Calendar, day: date) -> date:
     raise DataError(f"no quarterly expiration within a year after {day}")
 
 
-def future_expiration(calendar: Calendar, series: Series) -> date:
-    """The expiration of the future that a series is exercised into."""
-    day = series.expiration
-    return day if series.product.exercise.morning else front_expiration(calendar, day)
+def future_expiration(calendar: Calendar, option: Product, day: date) -> date:
+    """The expiration of the future that an option is exercised into on ``day``: the nearest one still alive then."""
+    return day if option.exercise.morning else front_expiration(calendar, day)
 
 
 def afternoon_root(calendar: Calendar, day: date) -> str | None:
@@ -110,7 +111,8 @@ def catalogue(calendar: Calendar, start: date, end: date) -> tuple[Listed, ...]:
             run.append(day)
         if day >= start and since <= end:
             option = product(root)
-            found.append(Listed(Series(option, day, deliverable(option, day)), since))
+            month = future_expiration(calendar, option, day)
+            found.append(Listed(Series(option, day, future_symbol("ES", month.year, month.month)), since))
     return tuple(sorted(found, key=lambda item: (item.series.expiration, item.series.product.root)))
 
 

@@ -1,8 +1,9 @@
 """The synthetic market: E-mini S&P 500 options over a window of dates, from a seed. A ``Market`` like the store.
 
-VIX's daily prints are history; everything else is drawn (``docs/synthetic-market.md``). The state is made on first use
-and, with a ``cache_root``, kept there as memory-mapped arrays; quotes are made when somebody asks and kept nowhere. It
-has ES with its options and SPX, the cash index, without any. It refuses dates without VIX, and knows no other future.
+VIX's daily prints are history; everything else is drawn (``docs/synthetic-market.md``). The state is made on first
+use and, with a ``cache_root``, kept there as memory-mapped arrays; quotes are made when somebody asks and kept
+nowhere. It has ES with its options, and SPX and VIX without any. It refuses dates without VIX, and knows no
+other future.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from typing import Final
 
 import numpy as np
 
-from sim.calendar import Session, Venue
+from sim.calendar import Venue
 from sim.market.synthetic import build as building
-from sim.market.synthetic.day import FUTURE_TICKS, DaySource, SyntheticDay
+from sim.market.synthetic.bars import BARS, daily_bars
+from sim.market.synthetic.day import DaySource, SyntheticDay
+from sim.market.synthetic.index_day import IndexDay, index_day
 from sim.market.synthetic.listing import (
     FINE_DAYS,
     ROOTS,
@@ -38,14 +41,14 @@ from sim.market.synthetic.parameters import (
     Parameters,
 )
 from sim.market.synthetic.surface import Term, check
-from sim.market.synthetic.timeline import VENUE, YEAR_NS, Timeline, column_at
+from sim.market.synthetic.timeline import VENUE, YEAR_NS, Timeline
 from sim.model.errors import DataError
-from sim.model.instrument import OptionContract, Product, Series
-from sim.model.market import MINUTE_NS, Board, Chain, DailyBar, Floats, Ints, Nature, QuotePath, UnderlyingPath
+from sim.model.instrument import Product, Series
+from sim.model.market import MINUTE_NS, DailyBar, Floats, Ints, Nature
 from sim.ports import MarketDay
 
-KEPT_DAYS: Final = 8
-UNDERLYINGS: Final = ("ES", "SPX")
+KEPT_DAYS: Final = 4
+UNDERLYINGS: Final = ("ES", "SPX", "VIX")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,61 +68,11 @@ class _Loaded:
     days: OrderedDict[tuple[str, date], MarketDay]
 
 
-@dataclass(frozen=True, slots=True)
-class IndexDay:
-    """SPX on one session: the regular hours, no options. A ``MarketDay``."""
-
-    hours: Session
-    path: UnderlyingPath
-    vix: Floats
-
-    @property
-    def underlying(self) -> str:
-        return "SPX"
-
-    @property
-    def session(self) -> date:
-        return self.hours.date
-
-    @property
-    def open_ns(self) -> int:
-        return self.hours.open_ns
-
-    @property
-    def minutes(self) -> int:
-        return len(self.vix)
-
-    @property
-    def rows(self) -> int:
-        return 0
-
-    def series(self) -> tuple[Series, ...]:
-        return ()
-
-    def board(self, series: Series) -> Board:
-        raise self._none(series)
-
-    def quotes(self, contract: OptionContract) -> QuotePath | None:
-        return None
-
-    def chain(self, series: Series, k: int) -> Chain:
-        raise self._none(series)
-
-    def chain_age(self, series: Series) -> Ints | None:
-        return None
-
-    def forward(self, series: Series, k: int) -> float:
-        raise self._none(series)
-
-    def _none(self, series: Series) -> DataError:
-        return DataError(f"the synthetic market has no options on SPX (asked for {series.product.root}); use those on ES")
-
-
 class SyntheticMarket:
     """Dense quotes of ES options from ``start`` to ``end``. The same arguments give the same quotes, to the tick.
 
-    ``cache_root`` is the folder under which built states are kept; None builds in memory. A name of ``NAMED`` stands for
-    its own window (see ``named_market``); any other name is a label for a window of one's own. Errors: ``DataError``.
+    ``cache_root`` is the folder under which built states are kept; None builds in memory. A name of ``NAMED`` stands
+    for its own window (see ``named_market``); any other name labels a window of one's own. Errors: ``DataError``.
     """
 
     __slots__ = ("_cache_root", "_end", "_loaded", "_name", "_seed", "_start", "fingerprint", "parameters")
@@ -191,7 +144,7 @@ class SyntheticMarket:
         loaded = self._load()
         found = loaded.days.get((underlying, session))
         if found is None:
-            found = self.es_day(session) if underlying == "ES" else self._index_day(loaded, session)
+            found = self.es_day(session) if underlying == "ES" else self._index_day(loaded, underlying, session)
             loaded.days[underlying, session] = found
             while len(loaded.days) > KEPT_DAYS:
                 loaded.days.popitem(last=False)
@@ -221,30 +174,20 @@ class SyntheticMarket:
         )
 
     def history(self, underlying: str, before: date, days: int) -> tuple[DailyBar, ...]:
-        """Daily bars strictly before ``before``, oldest first: of the front future (ES) or the regular session (SPX).
+        """Daily bars strictly before ``before``, oldest first: of the front future (ES) or the regular session.
 
-        A future's bar opens at 18:00 the evening before and closes at the settlement of 16:00; high and low are those of
-        all its minutes, ``vix`` is history. Bars from before a roll are carried to the future that is front on
-        ``before``, so that no roll looks like a move.
+        A future's bar opens at 18:00 the evening before and closes at the settlement of 16:00; high and low are those
+        of all its minutes, ``vix`` is history. Bars from before a roll are carried to the future that is front on
+        ``before``, so that no roll looks like a move. ``day`` is the date's ordinal.
         """
         self._known(underlying)
         loaded = self._load()
         last = bisect_left(loaded.timeline.dates, before) - loaded.first
-        rows = range(max(0, min(last, len(loaded.state.bars)) - days), min(last, len(loaded.state.bars)))
-        calendar = loaded.timeline.calendar
-        out = []
-        for i in rows:
-            day, bar = loaded.timeline.dates[loaded.first + i], loaded.state.bars[i]
-            vix, iv = float(bar[5]), float(bar[6])
-            if underlying == "SPX":
-                prices = tuple(round(float(x), 2) for x in bar[7:11])
-                out.append(DailyBar(day.toordinal(), *prices, float("nan"), vix, iv))
-                continue
-            apart = (front_expiration(calendar, before) - front_expiration(calendar, day)).days / 365.0
-            factor = float(np.exp(self.parameters.carry * apart))
-            prices = tuple(round(float(x) * factor * FUTURE_TICKS) / FUTURE_TICKS for x in bar[:4])
-            out.append(DailyBar(day.toordinal(), *prices, float(bar[4]), vix, iv))
-        return tuple(out)
+        last = max(0, min(last, len(loaded.state.bars)))
+        first = max(0, last - max(0, days))
+        dates = loaded.timeline.dates[loaded.first + first : loaded.first + last]
+        bars = loaded.state.bars[first:last]
+        return daily_bars(underlying, dates, bars, before, loaded.timeline, self.parameters)
 
     def settlement(self, series: Series) -> float | None:
         """The future's price at the settlement instant; None where that is outside the market's window."""
@@ -259,16 +202,10 @@ class SyntheticMarket:
         )
         return day.forward(series, (end - day.open_ns) // MINUTE_NS)
 
-    def _index_day(self, loaded: _Loaded, session: date) -> IndexDay:
+    def _index_day(self, loaded: _Loaded, underlying: str, session: date) -> IndexDay:
         columns = self._columns(loaded, session)
-        globex = loaded.timeline.session(session)
         hours = loaded.timeline.calendar.session(Venue.CBOE_INDEX, session)
-        a, b = column_at(globex, hours.open_ns), column_at(globex, hours.close_ns)
-        last = columns[0][a : b + 1].copy()
-        bell = column_at(globex, hours.rth_close_ns) - a
-        last[bell + 1 :] = last[bell]
-        none = np.full(len(last), np.nan)
-        return IndexDay(hours, UnderlyingPath(last, none, none, none, float(last[0]), 0), columns[1][a : b + 1])
+        return index_day(underlying, hours, loaded.timeline.session(session), columns[0], columns[1])
 
     def _columns(self, loaded: _Loaded, session: date) -> tuple[Floats, ...]:
         i = bisect_left(loaded.dates, session)
@@ -289,7 +226,8 @@ class SyntheticMarket:
         # The strikes of a session come from the settlement before it.
         since = bisect_left(dates, item.since) - loaded.first if item.since > dates[loaded.first] else 0
         near = bisect_left(dates, series.expiration - timedelta(days=FINE_DAYS)) - loaded.first
-        end = calendar.settlement_instant(VENUE, future_expiration(calendar, series), morning=True)
+        last = future_expiration(calendar, series.product, series.expiration)
+        end = calendar.settlement_instant(VENUE, last, morning=True)
         first = max(0, min(since, today) - 1)
         years = (end - loaded.close_ns[first:today]) / YEAR_NS
         prices = loaded.closes[first:today] * np.exp(self.parameters.carry * years)
@@ -297,11 +235,13 @@ class SyntheticMarket:
 
     def _known(self, underlying: str) -> None:
         if underlying not in UNDERLYINGS:
-            raise DataError(f"{self._name} has no {underlying}; it has {' and '.join(UNDERLYINGS)}")
+            raise DataError(f"{self._name} has no {underlying}; it has {', '.join(UNDERLYINGS)}")
 
     def _hash(self) -> str:
         digest = hashlib.sha256()
-        digest.update(f"{MODEL_VERSION}|{self._name}|{self._start}|{self._end}|{self._seed}|{self.parameters!r}".encode())
+        digest.update(
+            f"{MODEL_VERSION}|{self._name}|{self._start}|{self._end}|{self._seed}|{self.parameters!r}".encode()
+        )
         for package, path in (("sim.market", "data/vix_daily.csv"), ("sim.calendar_data", "sessions.txt")):
             digest.update(files(package).joinpath(path).read_bytes())
         return digest.hexdigest()
@@ -319,7 +259,7 @@ class SyntheticMarket:
                 first=first,
                 listed=catalogue(timeline.calendar, self._start, self._end),
                 dates=timeline.dates[a:b],
-                closes=state.bars[:, building.BARS.index("i_close")],
+                closes=state.bars[:, BARS.index("i_close")],
                 close_ns=np.array([d.rth_close_ns for d in days], np.int64),
                 days=OrderedDict(),
             )
@@ -342,4 +282,3 @@ def named_market(name: str, *, seed: int = DEFAULT_SEED, cache_root: Path | None
     if window is None:
         raise DataError(f"no synthetic market {name!r}; wanted one of {', '.join(NAMED)}, or a window with dates")
     return SyntheticMarket(name, window.start, window.end, seed, cache_root)
-

@@ -1,8 +1,8 @@
 """Numbers that look random and are a pure function of integers: the only randomness of the synthetic market.
 
-A 64-bit integer is mixed (splitmix64) and cut into uniforms or turned into a normal. No generator, no state, no order of
-draws: the same key gives the same number in a path, in a chain, on every machine and with every numpy. Keys are numpy
-arrays of uint64, so that they wrap silently; ``key`` folds plain integers and text into one.
+A 64-bit integer is mixed (splitmix64) and cut into uniforms or turned into a normal. No generator, no state, no order
+of draws: the same key gives the same number in a path, in a chain, on every machine and with every numpy. Keys are
+numpy arrays of uint64, so that they wrap silently; ``key`` folds plain integers and text into one.
 """
 
 from __future__ import annotations
@@ -88,7 +88,11 @@ def counters(base: int, size: int) -> Keys:
 def thirds(bits: Keys) -> tuple[Floats, Floats, Floats]:
     """Three independent uniforms in (0, 1) of 21 bits each, from mixed keys."""
     low, middle = bits & _TWENTY_ONE, (bits >> np.uint64(21)) & _TWENTY_ONE
-    return (low + 0.5) * _UNIT, (middle + 0.5) * _UNIT, ((bits >> np.uint64(42)) & _TWENTY_ONE) * _UNIT + 0.5 * _UNIT
+    return _unit(low), _unit(middle), _unit((bits >> np.uint64(42)) & _TWENTY_ONE)
+
+
+def _unit(bits: Keys) -> Floats:
+    return np.asarray((bits.astype(np.float64) + 0.5) * _UNIT)
 
 
 def uniforms(base: int, size: int) -> Floats:

@@ -1,11 +1,11 @@
 """One session of the synthetic market, minute by minute: VIX inside its real daily prints, then the index given VIX.
 
 The order matters. VIX is known (open, high, low, close of every day); its minutes are a bridge through those four
-points. The index answers to each move of VIX with a bent negative slope, and the rest of its variance is drawn. So the
-index is invented, but on a day on which VIX really jumped it falls.
+points. The index answers to each move of VIX with a bent negative slope, and the rest of its variance is drawn. So
+the index is invented, but on a day on which VIX really jumped it falls.
 
-Nothing here knows a strike, a quote or a calendar; all draws come from ``noise`` and are keyed by seed and date, so that
-a date has the same moves in every market of one seed, whatever its window.
+Nothing here knows a strike, a quote or a calendar; all draws come from ``noise`` and are keyed by seed and date, so
+that a date has the same moves in every market of one seed, whatever its window.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class DayInput:
     """Variance days since the opening, by column."""
     gap: float
     """Variance days of the closed time before it."""
-    traded: Floats
-    """1.0 where the minute before the column was a trading one, else 0.0."""
+    activity: Floats
+    """How busy the minute before each column is: 1 on a plain session, 0 in a stop."""
     rth_at: int
     close_at: int
     vix_at: int
@@ -246,5 +246,5 @@ def _volume(d: DayInput, minute: Ints, heat: Floats, seed: int) -> Floats:
     each = VOLUME_MEAN * busy * shape * heat * np.exp(0.35 * draws - 0.06)
     out = np.zeros(len(m))
     # The minute before the column: its shape is that of the column before.
-    out[1:] = np.floor(np.cumsum(each[:-1] * d.traded[1:]))
+    out[1:] = np.floor(np.cumsum(each[:-1] * d.activity[1:]))
     return out

@@ -1,11 +1,11 @@
 """The implied volatility surface: SSVI (Gatheral and Jacquier, 2014) over a term structure of three parts.
 
-At the money the total variance of an option that dies in ``u`` variance days is the integral of
-``long + (short - long) exp(-u / decay) + front exp(-u / front_decay)``, which never falls: no calendar arbitrage. Across
-strikes it is ``theta / 2 (1 + rho phi k + sqrt((phi k + rho)^2 + 1 - rho^2))`` with ``k = ln(strike / future)`` and
-``phi = eta / sqrt(theta) * (theta / (theta + flat))^flatten``: counted in deviations the skew is the same for all long
-expirations and fades for short ones. With ``theta phi (1 + |rho|) <= 4`` and ``theta phi^2 (1 + |rho|) <= 4`` no butterfly
-costs less than nothing, and this phi lets no calendar spread either. ``check`` refuses parameters that break a bound.
+At the money the total variance of an option that dies in ``u`` variance days is the integral of ``long + (short -
+long) exp(-u / decay) + front exp(-u / front_decay)``, which never falls: no calendar arbitrage. Across strikes it is
+``theta / 2 (1 + rho phi k + sqrt((phi k + rho)^2 + 1 - rho^2))`` with ``k = ln(strike / future)`` and ``phi = eta /
+sqrt(theta) * (theta / (theta + flat))^flatten``: counted in deviations the skew is the same for all long expirations
+and fades for short ones. With ``theta phi (1 + |rho|) <= 4`` and ``theta phi^2 (1 + |rho|) <= 4`` no butterfly costs
+less than nothing, and this phi lets no calendar spread either. ``check`` refuses parameters that break a bound.
 
 One formula serves a path (one strike, many minutes) and a chain (many strikes, one minute): every operation is
 elementwise, logarithms are taken beforehand, so that both give the same number.
@@ -23,7 +23,7 @@ import numpy as np
 
 from sim.market.synthetic.parameters import Parameters
 from sim.model.errors import DataError
-from sim.model.market import Bools, Floats
+from sim.model.market import Floats
 from sim.pricing.black76 import otm_value
 from sim.pricing.blocks import FloatArray
 
@@ -66,7 +66,7 @@ def check(p: Parameters) -> None:
     worst = float(np.maximum(theta * f, theta * f * f).max()) * (1.0 + abs(p.rho))
     steepest = (1.0 + np.sqrt(1.0 - p.rho * p.rho)) / (p.rho * p.rho) if 0.0 < abs(p.rho) < 1.0 else 0.0
     if worst > 4.0 or p.flat <= 0.0 or p.flatten < 0.0 or 0.5 + p.flatten > steepest:
-        raise DataError(f"surface rho {p.rho}, flat {p.flat}, flatten {p.flatten}: arbitrage (bound {worst:.2f}, wanted 4)")
+        raise DataError(f"surface rho {p.rho}, flat {p.flat}, flatten {p.flatten}: arbitrage ({worst:.2f}, at most 4)")
 
 
 def phi(theta: Floats, eta: Floats, p: Parameters) -> Floats:
@@ -93,11 +93,11 @@ def time_value(
     return np.asarray(np.minimum(future, strike) * otm_value(np.abs(k), deviation))
 
 
-def price(
-    future: FloatArray, strike: FloatArray, worth: FloatArray, discount: FloatArray, is_put: Bools, american: bool
-) -> FloatArray:
-    """Price of an option whose time value is ``worth``: parity is exact. An American one is never below intrinsic."""
-    inner = np.maximum(np.where(is_put, strike - future, future - strike), 0.0)
+def price(worth: FloatArray, inner: FloatArray, discount: FloatArray, american: bool) -> FloatArray:
+    """Price of an option of time value ``worth`` and intrinsic value ``inner``: parity is exact.
+
+    An American one is never below its intrinsic value, which is nearly all that early exercise is worth on a future.
+    """
     value = discount * (worth + inner)
     return np.asarray(np.maximum(value, inner) if american else value)
 

@@ -1,8 +1,9 @@
 """The sessions of a market on its two clocks: minutes of the Globex grid, and variance days.
 
 A variance day is what a plain session weighs: little at night, a U through the regular session. Options live on this
-clock and returns are drawn on it, so that a price at 10:30 knows how much of the day is left. A weekend adds a little at
-the Sunday opening; the hours that CME trades on US holidays weigh as quiet nights; a half day weighs what it trades.
+clock and returns are drawn on it, so that a price at 10:30 knows how much of the day is left. A weekend adds a little
+at the Sunday opening; the hours that CME trades on US holidays weigh as quiet nights; a half day weighs what it
+trades.
 
 Everything is derived from ``sim.calendar``: outside its table there is no timeline (``DataError``).
 """
@@ -37,6 +38,9 @@ GAP_PER_DAY: Final = 0.035
 """Variance days that a closed calendar day adds."""
 QUIET: Final = 0.35
 """Weight of a holiday's minute, over the average minute of a night."""
+HOLIDAY_VOLUME: Final = 0.12
+"""Contracts traded on a holiday, over those of the same minute of a plain day."""
+PAUSE_MINUTES: Final = 60
 
 
 def minute_of_day(columns: int) -> Ints:
@@ -81,6 +85,24 @@ def halted_from(session: Session) -> Ints | None:
         first, last = column_at(session, start), column_at(session, end)
         live[first:last] = first
     return np.asarray(live, np.int64)
+
+
+def activity(session: Session) -> Floats:
+    """How busy the minute before every column is: 1 on a plain session, little on a holiday, 0 in a stop."""
+    live = halted_from(session)
+    out = np.ones(columns_of(session))
+    if live is not None:
+        halts = tuple((column_at(session, a), column_at(session, b)) for a, b in session.halts)
+        out[: _holiday(halts) + 1] = HOLIDAY_VOLUME
+        trading = live == np.arange(len(live))
+        out[1:] *= trading[1:] & trading[:-1]
+    return out
+
+
+def _holiday(halts: tuple[tuple[int, int], ...]) -> int:
+    """The column at which a holiday's hours are over, 0 where the session has none: what lies before a long stop. A
+    short one is the pause of 16:15 in older years."""
+    return max((last for first, last in halts if last - first > PAUSE_MINUTES), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +154,7 @@ def _elapsed(rates: Floats, size: int, halts: tuple[tuple[int, int], ...]) -> Fl
     steps[1:] = rates[minute_of_day(size)][:-1]
     if halts:
         quiet = QUIET * NIGHT_SHARE / (RTH_OPEN + 1440 - GLOBEX_OPEN)
-        # What lies before the last stop is the holiday.
-        steps[1 : halts[-1][1] + 1] = quiet
+        steps[1 : _holiday(halts) + 1] = quiet
         for first, last in halts:
             steps[first + 1 : last + 1] = 0.0
     return np.asarray(np.cumsum(steps))

@@ -1,8 +1,9 @@
 """How wide options are quoted, and how a price becomes two ticks.
 
 A width in points is ``width state * noise * (base + premium part + depth part)``: the premium of the out-of-the-money
-option of the strike, and how deep the other one is in the money, in deviations. The width state of a minute carries the
-hour, the level of VIX and a morning without market makers. The parts were set against ES options of 2020-01-05/06.
+option of the strike, and how deep the other one is in the money, in deviations. The width state of a minute carries
+the hour, the level of VIX and a morning without market makers. The parts were set against ES options of
+2020-01-05/06.
 
 A bid below the smallest tick is no bid (``BLANK``): CME shows none at zero. An ask is never below one tick. Bids are
 rounded down and asks up to a tick that is listed at that price, so that the model's own price always lies between.
@@ -70,8 +71,8 @@ def quote(
     """Bid and ask in ticks of 0.05 for prices ``value`` in points.
 
     ``worth`` is the time value, ``inner`` |future - strike| where the option is in the money and 0 elsewhere,
-    ``deviation`` one deviation of the future until expiry in points, ``state`` the width state, ``keys`` one integer for
-    contract and minute. All broadcast to one shape.
+    ``deviation`` one deviation of the future until expiry in points, ``state`` the width state, ``keys`` one integer
+    for contract and minute. All broadcast to one shape.
     """
     first, second, third = thirds(mix(keys))
     points = np.maximum(deviation, 1e-6)
