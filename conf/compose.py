@@ -85,22 +85,23 @@ def _register_market(words: Sequence[str]) -> None:
     chosen = [w.partition("=")[2] for w in words if w.startswith("market=")]
     if not chosen or (HERE / "market" / f"{chosen[-1]}.yaml").is_file():
         return
-    from sim.market.store import list_markets
-
     name = chosen[-1]
-    here = {m.name: m for m in list_markets(home())}
-    built_in = sorted(p.stem for p in (HERE / "market").glob("*.yaml"))
-    if name not in here:
-        known = [*built_in, *here]
+    folder = home() / "store" / name
+    if not (folder / "manifest.json").is_file():
+        built_in = sorted(p.stem for p in (HERE / "market").glob("*.yaml"))
+        imported = sorted(p.parent.name for p in (home() / "store").glob("[!.]*/manifest.json"))
+        known = [*built_in, *imported]
         raise ConfigError(
             f"there is no market {name!r}{similar(name, known)}: choose one of {', '.join(known)}, or import it"
         )
+    from sim.market.manifest import read_manifest
+
+    days = read_manifest(folder).dates()
     from hydra.core.config_store import ConfigStore
 
-    found = here[name]
-    node = {
-        "kind": "imported", "name": name, "start": str(found.first), "end": str(found.last), "vix": "market", "multiplier": None,
-    }  # fmt: skip
+    node: dict[str, Any] = {"kind": "imported", "name": name, "start": None, "end": None, "vix": "market", "multiplier": None}
+    if days:
+        node |= {"start": str(days[0]), "end": str(days[-1])}
     ConfigStore.instance().store(name=name, node=node, group="market")
 
 

@@ -55,7 +55,7 @@ class Listener:
 
 def _market(view: View, underlying: str) -> str:
     under = view.of(underlying)
-    return f"{underlying} {under.spot:,.2f}, open {under.open:,.2f}, move {under.move_pct:+.2f} %, VIX {view.vix:.2f}"
+    return f"{underlying} {under.spot:,.2f}, open {under.open:,.2f}, move {under.move_pct:+.2f} %, VIX {under.vix:.2f}"
 
 
 def command(args: Sequence[str]) -> int:

@@ -16,9 +16,9 @@ from sim.calendar import Session, Venue, load_calendar
 from sim.model.book import Trade
 from sim.model.exits import Condition, Side
 from sim.model.instrument import OptionContract
-from sim.model.market import MINUTE_NS, Bools, Floats, Ints
+from sim.model.market import MINUTE_NS, Bools, Floats, Ints, QuotePath
 from sim.ports import Market, MarketDay
-from sim.quotes import FAR, LIMITS, LiveQuotes, SpreadQuotes, live_of, spread
+from sim.quotes import FAR, LIMITS, LiveQuotes, SpreadQuotes, live, spread
 from sim.view import UnderlyingView
 
 
@@ -34,7 +34,7 @@ class DayOf:
 class DayBook:
     """All that happened and will happen today. Only the venue and the exits may look ahead in it, never a view."""
 
-    __slots__ = ("_hours", "_live", "days", "market", "minutes", "open_ns", "session")
+    __slots__ = ("_hours", "_live", "_paths", "days", "market", "minutes", "open_ns", "session")
 
     def __init__(self, market: Market, session: date, underlyings: Iterable[str]) -> None:
         self.market = market
@@ -49,6 +49,7 @@ class DayBook:
             self.days[name] = DayOf(day, calendar.session(venues[name], session), offset)
         self.minutes = max(d.day.minutes + d.offset for d in self.days.values())
         self._hours = min((d.hours for d in self.days.values()), key=lambda h: h.open_ns)
+        self._paths: dict[OptionContract, QuotePath | None] = {}
         self._live: dict[OptionContract, LiveQuotes | None] = {}
 
     def ts(self, k: int) -> int:
@@ -65,23 +66,39 @@ class DayBook:
     def of(self, underlying: str) -> DayOf:
         return self.days[underlying]
 
-    def views(self, k: int) -> dict[str, UnderlyingView]:
-        return {u: UnderlyingView(self.market, d.day, d.hours, k - d.offset) for u, d in self.days.items()}
+    def view(self, underlying: str, k: int) -> UnderlyingView | None:
+        """What is known of the underlying in column ``k``; None where the day has no such underlying."""
+        own = self.days.get(underlying)
+        if own is None:
+            return None
+        return UnderlyingView(self.market, own.day, own.hours, k - own.offset, self.path)
+
+    def path(self, contract: OptionContract) -> QuotePath | None:
+        """The contract's quotes over the day as they came; None where it is not listed."""
+        if contract not in self._paths:
+            self._paths[contract] = self.days[contract.underlying].day.quotes(contract)
+        return self._paths[contract]
 
     def live(self, contract: OptionContract) -> LiveQuotes | None:
         """Tradable quotes of the contract over its underlying's own columns; None where it is not listed today."""
         if contract not in self._live:
-            day = self.days[contract.underlying].day
-            self._live[contract] = live_of(day, contract, LIMITS[self.market.nature])
+            path = self.path(contract)
+            age = self.days[contract.underlying].day.chain_age(contract.series)
+            self._live[contract] = None if path is None else live(path, age, LIMITS[self.market.nature])
         return self._live[contract]
 
-    def quotes(self, signed: Iterable[tuple[OptionContract, int]], *, closing: bool) -> SpreadQuotes | None:
-        """The spread of these contracts over the underlying's own columns; None where one of them is not listed."""
+    def quotes(
+        self, signed: Iterable[tuple[OptionContract, int]], *, closing: bool, columns: slice = slice(None)
+    ) -> SpreadQuotes | None:
+        """The spread of these contracts over columns of the underlying; None where one of them is not listed."""
         pairs = list(signed)
-        legs = [self.live(contract) for contract, _ in pairs]
-        if any(leg is None for leg in legs):
-            return None
-        return spread([n for _, n in pairs], [leg for leg in legs if leg is not None], closing=closing)
+        legs: list[LiveQuotes] = []
+        for contract, _ in pairs:
+            leg = self.live(contract)
+            if leg is None:
+                return None
+            legs.append(leg)
+        return spread([n for _, n in pairs], legs, closing=closing, columns=columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +114,12 @@ class Watch:
     """An open trade over today's columns: its mark, and when its exits come due. Columns are the grid's; ``since`` is the
     one from which the trade stands as it is.
 
-    ``mark2`` is twice the mid cost of buying one unit back; ``valid`` where it may be trusted: both sides there, and the
+    Arrays begin at ``since``. ``mark2`` is twice the mid cost of buying one unit back; ``valid`` where it may be trusted: both sides there, and the
     width no more than ``max_width`` times the mark or the credit, whichever is larger (None: any width). A closing quote
     of 19.60 by 76.80 is a hole in the market, not a price.
     """
 
-    __slots__ = ("_armed", "_high", "_low", "mark2", "minutes", "offset", "since", "trade", "valid")
+    __slots__ = ("_armed", "_base", "_high", "_low", "mark2", "minutes", "offset", "since", "trade", "valid")
 
     def __init__(
         self,
@@ -118,10 +135,13 @@ class Watch:
         mine = book.of(trade.underlying)
         self.offset = mine.offset
         self.minutes = mine.day.minutes
-        quotes = book.quotes([(c, -q // units) for c, q in held.items() if q], closing=True)
+        self._base = min(max(since - self.offset, 0), self.minutes)
+        quotes = book.quotes(
+            [(c, -q // units) for c, q in held.items() if q], closing=True, columns=slice(self._base, None)
+        )
         if quotes is None:
-            self.mark2: Ints = np.zeros(self.minutes, np.int64)
-            self.valid: Bools = np.zeros(self.minutes, np.bool_)
+            self.mark2: Ints = np.zeros(self.minutes - self._base, np.int64)
+            self.valid: Bools = np.zeros(self.minutes - self._base, np.bool_)
         else:
             self.mark2 = -quotes.mid2
             self.valid = quotes.marked
@@ -135,14 +155,15 @@ class Watch:
     def _arm(self, condition: Condition, book: DayBook) -> _Armed:
         if condition.on is not None and book.session < condition.on:
             return _Armed(condition, 0, 0)
-        start = 0 if condition.start is None else max(book.at(condition.start), 0)
+        overdue = condition.on is not None and book.session > condition.on
+        start = 0 if condition.start is None or overdue else max(book.at(condition.start), 0)
         stop = self.minutes + self.offset if condition.stop is None else book.at(condition.stop)
         return _Armed(condition, start, min(stop, self.minutes + self.offset))
 
     def hit(self, k: int, *, crossing: bool = False) -> Condition | None:
         """The first declared condition that is true in column ``k``; ``crossing`` asks of the last exits only."""
-        i = k - self.offset
-        if not 0 <= i < self.minutes:
+        i = k - self.offset - self._base
+        if not 0 <= i < len(self._low):
             return None
         for armed in self._armed:
             c = armed.condition
@@ -164,7 +185,7 @@ class Watch:
             c = armed.condition
             if crossing and not c.cross:
                 continue
-            start, stop = max(armed.start, k, self.offset), armed.stop
+            start, stop = max(armed.start, k, self.offset + self._base), armed.stop
             if best is not None:
                 stop = min(stop, best)
             if start >= stop:
@@ -172,7 +193,8 @@ class Watch:
             if c.side is Side.CLOCK:
                 best = start
                 continue
-            window = slice(start - self.offset, stop - self.offset)
+            shift = self.offset + self._base
+            window = slice(start - shift, stop - shift)
             true = (
                 np.asarray(self._low)[window] <= c.bound2
                 if c.side is Side.AT_MOST
@@ -185,7 +207,7 @@ class Watch:
 
     def last_mark(self, k: int, otherwise: int) -> int:
         """``mark2`` of the last column up to ``k`` in which it was trusted; ``otherwise`` where there was none today."""
-        upto = min(k - self.offset, self.minutes - 1) + 1
+        upto = min(k - self.offset, self.minutes - 1) + 1 - self._base
         if upto <= 0:
             return otherwise
         if self.valid[upto - 1]:
@@ -202,9 +224,10 @@ class Watch:
     def worth(self, units: int, since: int, until: int) -> Floats:
         """Signed market value of ``units`` in product currency over columns [since, until); NaN where not trusted."""
         out = np.full(until - since, np.nan)
-        a, b = max(since, self.offset), min(until, self.offset + self.minutes)
+        shift = self.offset + self._base
+        a, b = max(since, shift), min(until, self.offset + self.minutes)
         if a < b:
-            own = slice(a - self.offset, b - self.offset)
+            own = slice(a - shift, b - shift)
             tick = float(self.trade.legs[0].contract.product.tick_value)
             out[a - since : b - since] = np.where(self.valid[own], self.mark2[own] * (-0.5 * tick * units), np.nan)
         return out

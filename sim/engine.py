@@ -16,7 +16,7 @@ from sim.buying_power import BuyingPower
 from sim.daybook import DayBook, Watch
 from sim.daymarks import DayMarks
 from sim.ledger import Ledger
-from sim.model.book import Account, Claim
+from sim.model.book import Account, Claim, Trade
 from sim.model.event import (
     Alert,
     Cancel,
@@ -161,7 +161,7 @@ class Engine:
         book = self._day
         decisions: list[Decision] = []
         view = View(
-            now.ts, book.session, book.views(now.k), lambda: self._account(now.k), [b.trade for b in self.ledger.open.values()],
+            now.ts, book.session, lambda u: book.view(u, now.k), lambda: self._account(now.k), self._trades,
             self.settings.vix_source, self._entries,
         )  # fmt: skip
         for strategy in self.strategies:
@@ -177,6 +177,9 @@ class Engine:
                 else:
                     decisions.append(self._submit(verdict, now.ts))
         return decisions
+
+    def _trades(self) -> list[Trade]:
+        return [b.trade for b in self.ledger.open.values()]
 
     def _submit(self, approved: Approved, ts: int) -> Submit:
         self._counter += 1

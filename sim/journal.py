@@ -40,22 +40,34 @@ class Entry:
 
 
 class Journal:
-    """Appends; never changes what stands."""
+    """Appends; never changes what stands. Rows are put into words when they are read."""
 
-    __slots__ = ("entries",)
+    __slots__ = ("_kept",)
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
+        self._kept: list[tuple[int, int, Event | Decision]] = []
 
     def event(self, seq: int, event: Event) -> None:
-        if isinstance(event, Moment):
-            return
-        kind, ref, text = _of_event(event)
-        self.entries.append(Entry(seq, event.ts, kind, ref, text))
+        if not isinstance(event, Moment):
+            self._kept.append((seq, event.ts, event))
 
     def decision(self, seq: int, ts: int, decision: Decision) -> None:
-        kind, ref, text = _of_decision(decision)
-        self.entries.append(Entry(seq, ts, kind, ref, text))
+        self._kept.append((seq, ts, decision))
+
+    def prepend(self, earlier: Journal) -> None:
+        """Puts what another journal holds before what this one does."""
+        self._kept[:0] = earlier._kept
+
+    @property
+    def entries(self) -> list[Entry]:
+        """Everything so far, in order."""
+        return [Entry(seq, ts, *_words(what)) for seq, ts, what in self._kept]
+
+
+def _words(what: Event | Decision) -> tuple[str, str, str]:
+    if isinstance(what, Submit | Cancel | Refuse | Alert):
+        return _of_decision(what)
+    return _of_event(what)
 
 
 def _of_event(event: Event) -> tuple[str, str, str]:

@@ -13,9 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from sim.model.instrument import OptionContract
 from sim.model.market import BLANK, Bools, Ints, Nature, Quote, QuotePath
-from sim.ports import MarketDay
 
 FAR: Final = 1 << 40
 """A mark that reaches no bound, used where a spread cannot be marked."""
@@ -83,25 +81,18 @@ def why_dead(quote: Quote, limits: Freshness, *, ask: bool) -> str | None:
     return "locked" if quote.bid == quote.ask else "crossed"
 
 
-def live_of(day: MarketDay, contract: OptionContract, limits: Freshness) -> LiveQuotes | None:
-    """The contract's tradable quotes over the day; None where the day does not list it."""
-    path = day.quotes(contract)
-    if path is None:
-        return None
-    return live(path, day.chain_age(contract.series), limits)
-
-
 @dataclass(frozen=True, slots=True)
 class SpreadQuotes:
     """A spread over columns. ``signed[i]`` contracts of leg i per unit, bought positive (the order's own direction).
 
-    ``natural``: net of trading at once, selling at bids and buying at asks, credit positive; valid where ``tradable``.
-    ``mid2``: twice the net at mids, credit positive, and ``width`` the distance between both natural sides; valid where
-    ``marked``.
+    ``bid``, ``ask``: int64[legs, columns]. ``natural``: net of trading at once, selling at bids and buying at asks, credit
+    positive; valid where ``tradable``. ``mid2``: twice the net at mids, credit positive, and ``width`` the distance
+    between both natural sides; valid where ``marked``.
     """
 
     signed: tuple[int, ...]
-    legs: tuple[LiveQuotes, ...]
+    bid: Ints
+    ask: Ints
     natural: Ints
     tradable: Bools
     mid2: Ints
@@ -113,26 +104,22 @@ def spread(
     signed: Sequence[int], legs: Sequence[LiveQuotes], *, closing: bool, columns: slice = slice(None)
 ) -> SpreadQuotes:
     """Nets the legs over ``columns``. When ``closing``, a long wing (sold back) without a bid counts as worth 0.00."""
-    size = len(legs[0].bid[columns])
-    natural = np.zeros(size, np.int64)
-    mid2 = np.zeros(size, np.int64)
-    width = np.zeros(size, np.int64)
-    tradable = np.ones(size, np.bool_)
-    marked = np.ones(size, np.bool_)
-    used: list[LiveQuotes] = []
-    for n, leg in zip(signed, legs, strict=True):
-        bid, ask = leg.bid[columns], leg.ask[columns]
-        if n < 0 and closing:
-            bid = np.where(bid == BLANK, 0, bid)
-            # A wing nobody offers either is marked at its bid: worth at most that.
-            ask_for_mark = np.where(ask == BLANK, bid, ask)
-        else:
-            ask_for_mark = ask
-        side = bid if n < 0 else ask
-        natural -= n * side
-        tradable &= side != BLANK
-        mid2 -= n * (bid + ask_for_mark)
-        width += abs(n) * (ask_for_mark - bid)
-        marked &= (bid != BLANK) & (ask_for_mark != BLANK)
-        used.append(LiveQuotes(bid, ask))
-    return SpreadQuotes(tuple(signed), tuple(used), natural, tradable, mid2, width, marked)
+    n = np.array(signed, np.int64)[:, None]
+    bid = np.stack([leg.bid[columns] for leg in legs])
+    ask = np.stack([leg.ask[columns] for leg in legs])
+    sold = n < 0
+    if closing:
+        bid = np.where(sold & (bid == BLANK), 0, bid)
+    side = np.where(sold, bid, ask)
+    # A wing nobody offers either is marked at its bid: worth at most that.
+    marked_ask = np.where(sold & (ask == BLANK), bid, ask) if closing else ask
+    return SpreadQuotes(
+        signed=tuple(signed),
+        bid=bid,
+        ask=ask,
+        natural=-(n * side).sum(0),
+        tradable=(side != BLANK).all(0),
+        mid2=-(n * (bid + marked_ask)).sum(0),
+        width=(np.abs(n) * (marked_ask - bid)).sum(0),
+        marked=((bid != BLANK) & (marked_ask != BLANK)).all(0),
+    )

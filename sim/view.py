@@ -17,11 +17,12 @@ from sim.calendar import Session, ny
 from sim.model.book import Account, Trade
 from sim.model.errors import DataError
 from sim.model.instrument import OptionContract, Series
-from sim.model.market import BLANK, MINUTE_NS, NEVER, Chain, DailyBar, Floats, Nature, Quote
+from sim.model.market import BLANK, MINUTE_NS, NEVER, Chain, DailyBar, Floats, Nature, Quote, QuotePath
 from sim.ports import Market, MarketDay
 from sim.pricing import black76, implied
 from sim.quotes import LIMITS, Freshness
 
+PathOf = Callable[[OptionContract], QuotePath | None]
 YEAR_NS = 365 * 86_400 * 1_000_000_000
 
 
@@ -43,10 +44,10 @@ class Surface:
 class UnderlyingView:
     """One underlying as known at one moment."""
 
-    __slots__ = ("_day", "_k", "_limits", "_market", "hours", "nature")
+    __slots__ = ("_day", "_k", "_limits", "_market", "_paths", "hours", "nature")
 
-    def __init__(self, market: Market, day: MarketDay, hours: Session, k: int) -> None:
-        self._market, self._day, self.hours = market, day, hours
+    def __init__(self, market: Market, day: MarketDay, hours: Session, k: int, paths: PathOf) -> None:
+        self._market, self._day, self.hours, self._paths = market, day, hours, paths
         self._k = min(max(k, 0), day.minutes - 1)
         self.nature: Nature = market.nature
         self._limits = LIMITS[self.nature]
@@ -134,7 +135,7 @@ class UnderlyingView:
 
     def quote(self, contract: OptionContract) -> Quote | None:
         """The contract's market now; None where the session does not list it."""
-        path = self._day.quotes(contract)
+        path = self._paths(contract)
         if path is None:
             return None
         k = self._k
@@ -179,23 +180,24 @@ def _parity_forward(strike: Floats, mid: Floats, is_call: np.ndarray, spot: floa
 class View:
     """Now. ``trades`` are the open ones of every strategy, ``entries_today`` counts opening orders by strategy."""
 
-    __slots__ = ("_account", "entries_today", "session", "trades", "ts", "underlyings", "vix_source")
+    __slots__ = ("_account", "_made", "_make", "_trades", "entries_today", "session", "ts", "vix_source")
 
     def __init__(
         self,
         ts: int,
         session: date,
-        underlyings: Mapping[str, UnderlyingView],
+        make: Callable[[str], UnderlyingView | None],
         account: Callable[[], Account],
-        trades: Sequence[Trade],
+        trades: Callable[[], Sequence[Trade]],
         vix_source: str,
         entries_today: Mapping[str, int],
     ) -> None:
         self.ts = ts
         self.session = session
-        self.underlyings = underlyings
+        self._make = make
+        self._made: dict[str, UnderlyingView] = {}
         self._account = account
-        self.trades = trades
+        self._trades = trades
         self.vix_source = vix_source
         self.entries_today = entries_today
 
@@ -215,14 +217,19 @@ class View:
         return self._account()
 
     @property
-    def vix(self) -> float:
-        """VIX as known now (every underlying of a market has the same); NaN where the market has none."""
-        return next(iter(self.underlyings.values())).vix
+    def trades(self) -> Sequence[Trade]:
+        return self._trades()
+
+    def vix(self, symbol: str) -> float:
+        """VIX as known now, as the market of ``symbol`` shows it; NaN where it has none."""
+        return self.of(symbol).vix
 
     def of(self, symbol: str) -> UnderlyingView:
         """One underlying; DataError where this market day has none of that name."""
-        found = self.underlyings.get(symbol)
+        found = self._made.get(symbol)
         if found is None:
-            names = ", ".join(self.underlyings)
-            raise DataError(f"no underlying {symbol!r} on {self.session}: this market day has {names}")
+            found = self._make(symbol)
+            if found is None:
+                raise DataError(f"no underlying {symbol!r} on {self.session}: the run has no market day of it")
+            self._made[symbol] = found
         return found

@@ -80,6 +80,8 @@ class ReplayBroker:
     def advance(self, k: int) -> list[Event]:
         """Fills and settlements up to and in column ``k``, in time order."""
         self._k = k
+        if not (self._outbox or self._matches or self._due):
+            return []
         out, self._outbox = self._outbox, []
         out += self._fills(k)
         while self._due and self._due[0][0] <= k:
@@ -88,6 +90,8 @@ class ReplayBroker:
         return out
 
     def _fills(self, k: int) -> list[Event]:
+        if not self._matches:
+            return []
         ready = [
             (m.k, i, order_id) for i, (order_id, m) in enumerate(self._matches.items()) if m is not None and m.k <= k
         ]

@@ -111,7 +111,7 @@ def one_day(
 ) -> None:
     """One trade date. ``until`` stops after that column and leaves the day open, for the look-ahead check."""
     broker.begin(book)
-    _carry(session, broker, session.open(book))
+    session.open(book)
     wakes = sorted({k for s in strategies for w in s.wakes(book.session) if 0 <= (k := book.at(w)) < book.minutes})
     last = book.minutes - 1 if until is None else until
     if jump:
@@ -149,7 +149,9 @@ def _jump(session: Session, broker: ReplayBroker, book: DayBook, wakes: list[int
 def _moment(session: Session, broker: ReplayBroker, book: DayBook, k: int, wake: bool) -> None:
     for event in broker.advance(k):
         session.handle(event)
-    _carry(session, broker, session.handle(Moment(book.ts(k), k, wake)))
+    decisions = session.handle(Moment(book.ts(k), k, wake))
+    if decisions:
+        _carry(session, broker, decisions)
 
 
 def _carry(session: Session, broker: ReplayBroker, decisions: Sequence[Decision]) -> None:
@@ -162,5 +164,5 @@ def _carry(session: Session, broker: ReplayBroker, decisions: Sequence[Decision]
                 broker.cancel(order_id)
             case _:
                 pass
-    for event in broker.drain() if decisions else ():
+    for event in broker.drain():
         session.handle(event)

@@ -176,7 +176,7 @@ def check(
         if not is_session:
             closed_day(session, strategies, day)
             continue
-        before = copy.copy(session.journal.entries)
+        before = session.journal
         session.journal = Journal()
         # Yesterday's book and the market are data: the copies share them.
         shared = {id(x): x for x in (market, session.engine.book)}
@@ -194,7 +194,7 @@ def check(
             difference = _first(wanted, found)
             if difference is not None:
                 return Checked(compared, f"{day}: {difference}")
-        session.journal.entries = [*before, *whole]
+        session.journal.prepend(before)
     return Checked(compared, None)
 
 

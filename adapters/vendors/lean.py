@@ -277,7 +277,7 @@ def _take_quotes(file: _File, members: Sequence[_Member], source: int, intake: I
             raise DataError(f"{file.name}: member {member.name!r} is no quote file of this archive")
         if not match[4].isdigit() or not int(match[4]):
             raise DataError(f"{file.name}: member {member.name!r}: strike {match[4]!r}; wanted a number x 10,000")
-        expiration = calendar.session_on_or_before(_date(match[5], member.name))
+        expiration = calendar.session_on_or_before(_date(match[5], f"{file.name}, {member.name}"))
         numbers.append(intake.number(Series(product, expiration, file.future)))
         strikes.append(int(match[4]))
         puts.append(match[3] == "put")

@@ -245,6 +245,6 @@ def _cost(shorts: Sequence[_Leg], naked: Choice, covered: Worst) -> float:
                 side.append((cost, premium, bare - both))
     alone = math.fsum(bare * cost for cost, _, bare in down or up)
     premiums = math.fsum(bare * premium for _, premium, bare in down or up)
-    same, opposite = (puts, calls) if down else (calls, puts)
-    beside = max(alone - premiums + same, opposite, whole) + premiums
+    # Either the naked side is hit, with the covered part of its own right, or the covered rest at its worst.
+    beside = max(alone - premiums + (puts if down else calls), whole) + premiums
     return strangles + min(whole + alone, beside)

@@ -31,7 +31,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 class Source:
     """One file that was read. ``name`` is relative to what the user named, ``kind`` what it was read as.
 
-    ``dropped`` counts rows by reason, ``noted`` rows that were kept though they are odd: ``crossed`` (bid above ask), ``locked`` (equal).
+    ``dropped`` counts rows by reason, ``noted`` rows that were kept though they are odd: ``crossed``, ``locked``.
     """
 
     name: str
@@ -139,8 +139,10 @@ class Manifest:
             "files_skipped": dict(sorted(self.skipped.items())),
             "products": [product_record(p) for p in self.products],
             "sources": [
-                {"name": s.name, "kind": s.kind, "sha256": s.sha256, "size": s.size, "rows_in": s.rows_in, "rows_kept": s.rows_kept,
-                 "rows_dropped": dict(sorted(s.dropped.items())), "rows_noted": dict(sorted(s.noted.items()))}
+                {
+                    "name": s.name, "kind": s.kind, "sha256": s.sha256, "size": s.size, "rows_in": s.rows_in,
+                    "rows_kept": s.rows_kept, "rows_dropped": _summed([s.dropped]), "rows_noted": _summed([s.noted]),
+                }
                 for s in self.sources
             ],
             "partitions": {

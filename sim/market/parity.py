@@ -22,12 +22,12 @@ from sim.ports import MarketDay
 from sim.quotes import Freshness, live
 
 SHIFTS: Final = tuple(hours * 60 for hours in range(-6, 7) if hours)
-"""Minutes by which a wrong zone moves prices against New York: Chicago 60, London and UTC 240 to 360, the rest between."""
+"""Minutes by which a wrong zone moves prices: whole hours, Chicago against New York 1, against UTC 5 or 6."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Quotes of one series in some columns of a day: arrays [contracts, columns] in ``path``, ``chain_age`` by column."""
+    """Quotes of one series in some columns of a day. ``path`` holds arrays [contracts, columns], ``chain_age`` one."""
 
     series: Series
     strike_e4: Ints
@@ -55,7 +55,7 @@ class Implied:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """The underlying fits its options better when its stamps are taken to be ``minutes`` too late (negative: too early).
+    """The underlying fits its options better if its stamps are ``minutes`` too late (negative: too early).
 
     ``before`` and ``after``: median distance from the usual basis, in points, as it stands and with the shift undone.
     """
@@ -65,10 +65,12 @@ class Shift:
     after: float
 
 
-def read_block(day: MarketDay, series: Series, columns: slice, near: float | None = None, strikes: int = 0) -> Block | None:
-    """Every contract of the series, or the ``strikes`` strikes nearest to the price ``near``; None where it lists none."""
+def read_block(
+    day: MarketDay, series: Series, columns: slice, near: float | None = None, strikes: int = 0
+) -> Block | None:
+    """Every contract of the series, or those of the ``strikes`` strikes nearest to ``near``; None where there is none."""
     board = day.board(series)
-    rows = range(len(board.strike_e4))
+    rows = list(range(len(board.strike_e4)))
     if near is not None and strikes:
         listed = np.unique(board.strike_e4)
         wanted = listed[np.argsort(np.abs(listed / STRIKE_SCALE - near), kind="stable")[:strikes]]
@@ -105,7 +107,7 @@ def underlying_of(day: MarketDay, series: Series) -> Floats:
 
 
 def implied(block: Block, spot: Floats, limits: Freshness, near: float) -> Implied:
-    """K + C - P at mids of the strikes within ``near`` (a share) of ``spot``, where both are live as the engine means it.
+    """K + C - P at mids of the strikes within ``near`` (a share) of ``spot``, where the engine would trade both.
 
     ``spot`` in points by column of the block.
     """
@@ -160,9 +162,9 @@ def find_shift(
     """The shift that fits best, where one divides the misfit at least by ``factor``; None where the minutes are right.
 
     ``spot`` over the whole day, of which ``columns`` are those of ``found``. The misfit is the median distance of
-    K + C - P - underlying from its own median, so that neither carry nor a constant error matters, and both misfits are
-    taken over the same minutes. Prices that stand still longer than ``still`` columns are left out: after the last print
-    of a file that was cut off, every shift looks alike. At least ``points`` minutes must be comparable.
+    K + C - P - underlying from its own median, so that neither carry nor a constant error matters; both misfits are
+    taken over the same minutes. Prices that stand still longer than ``still`` columns are left out: after the last
+    print of a file that was cut off, every shift looks alike. At least ``points`` minutes must be comparable.
     """
     moving = np.where(standing(spot) <= still, spot, np.nan)
     now = found.forward - moving[columns]
@@ -179,7 +181,9 @@ def find_shift(
         if int(both.any(axis=0).sum()) < points:
             continue
         before, after = _spread(now[both]), _spread(then[both])
-        if before > increment and after * factor <= before and (best is None or after * best.before < best.after * before):
+        if before <= increment or after * factor > before:
+            continue
+        if best is None or after * best.before < best.after * before:
             best = Shift(shift, before, after)
     return best
 

@@ -36,7 +36,7 @@ class Condition:
     cross: bool = False
     """True where the closing order must take the natural price whatever the fill model."""
     on: date | None = None
-    """Not before this trade date."""
+    """Not before this trade date; on a later one it is overdue from the open on."""
 
 
 class Exit(Protocol):

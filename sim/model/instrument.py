@@ -123,6 +123,10 @@ class Series:
     expiration: date
     future: str = ""
 
+    def __hash__(self) -> int:
+        # Cheap and enough: series of one day differ by date nearly always; equality compares everything.
+        return hash(self.expiration)
+
     @property
     def key(self) -> tuple[str, date]:
         return (self.product.root, self.expiration)
@@ -135,6 +139,9 @@ class OptionContract:
     series: Series
     strike_e4: int
     right: Right
+
+    def __hash__(self) -> int:
+        return hash((self.strike_e4, self.right is Right.PUT, self.series.expiration))
 
     @property
     def product(self) -> Product:

@@ -70,7 +70,7 @@ def _trades(a: PageData, b: PageData) -> str:
 
     one, two = entries(a), entries(b)
     words = (
-        f"{plural(len(one & two), 'entry').replace('entrys', 'entries')} in both (same minute, underlying and legs), "
+        f"{plural(len(one & two), 'entry', 'entries')} in both (same minute, underlying and legs), "
         f"{len(one - two):,} in A alone, {len(two - one):,} in B alone."
     )
     return sections.section("trades", "Entries", intro=words)

@@ -69,11 +69,20 @@ def _dates(data: PageData) -> list[date]:
     return [d.session for d in data.days]
 
 
-def _hover(data: PageData, height: int, text: Callable[[int, Day], str]) -> list[str]:
+def _hover(data: PageData, height: int) -> list[str]:
+    """What a session's values were, under the pointer; none in a long run, where they would only weigh."""
     n = len(data.days)
     if n > HOVER:
         return []
-    return [charts.box(i / n, (i + 1) / n, 0, height, "hover", text(i, d)) for i, d in enumerate(data.days)]
+    down = falls(data)
+
+    def tip(i: int, d: Day) -> str:
+        return (
+            f"{day_text(d.session)}: close {money(d.nlv, sign=False)}, low {money(d.low, sign=False)}, high {money(d.high, sign=False)}, "
+            f"drawdown {percent(down[i])}, VIX {money(d.vix, sign=False)}"
+        )
+
+    return [charts.box(i / n, (i + 1) / n, 0, height, "hover", tip(i, d)) for i, d in enumerate(data.days)]
 
 
 def equity(data: PageData) -> str:
@@ -95,13 +104,7 @@ def equity(data: PageData) -> str:
         at = y.y(last, height)
         over.append(charts.note(1.0, at, money(last, sign=False), anchor="end", dx=-2, dy=-8 if at > 24 else 18, kind="strong"))
 
-    def tip(_: int, d: Day) -> str:
-        return (
-            f"{day_text(d.session)}: close {money(d.nlv, sign=False)}, low {money(d.low, sign=False)}, "
-            f"high {money(d.high, sign=False)} {unit}"
-        )
-
-    over += _hover(data, height, tip)
+    over += _hover(data, height)
     return Chart(
         "Account value", f"Account value in {unit} over {plural(n, 'session')}, last {money(last, sign=False)}", height, y,
         f"account value, {unit}", axis(y), date_ticks(_dates(data)), SESSIONS, curves, over, keys=keys,
@@ -142,7 +145,6 @@ def drawdown(data: PageData) -> str:
             charts.note(x, at, f"{percent(min(known))} on {day_text(data.days[i].session)}", anchor="end" if left else "start",
                         dx=-9 if left else 9, dy=4, kind="strong")
         )  # fmt: skip
-    over += _hover(data, height, lambda i, d: f"{day_text(d.session)}: {percent(down[i])} below the highest so far")
     return Chart(
         "Drawdown", f"Drawdown in per cent, deepest {percent(min(known, default=None))}", height, y,
         "below the highest value so far, %", axis(y), date_ticks(_dates(data)), SESSIONS, curves, over,
@@ -172,9 +174,6 @@ def buying_power(data: PageData) -> str:
     if hard is not None:
         over.append(charts.level(y.y(hard, height), "l2"))
         keys.append(charts.key("l2", f"hard cap {percent(hard, sign=False, decimals=1)}"))
-    over += _hover(
-        data, height, lambda i, d: f"{day_text(d.session)}: {percent(used[i], sign=False)} in use, cap {percent(caps[i], sign=False)}"
-    )
     blank = sum(v is None for v in used)
     remark = f"{plural(blank, 'session')} without a trusted mark left blank." if blank else ""
     if not data.bands:
@@ -214,7 +213,6 @@ def vix(data: PageData) -> str:
     closes: list[Point | None] = [None if v is None else ((i + 0.5) / n, y.y(v, height)) for i, v in enumerate(values)]
     if n == 1 and closes[0] is not None:
         over.append(charts.mark(*closes[0], "disc"))
-    over += _hover(data, height, lambda _, d: f"{day_text(d.session)}: VIX {money(d.vix, sign=False)}")
     words = ", ".join(
         f"{b.label} below {b.high:g}" if b.low == 0 else f"{b.label} from {b.low:g}" for b in data.bands
     )

@@ -283,7 +283,7 @@ def refusals(data: PageData) -> str:
     return section(
         "refusals", "Refusals by rule", table("Refusals by rule", heads, rows),
         f"<details><summary>Every refusal, {total:,} in all</summary>{full}</details>",
-        intro=f"{plural(total, 'entry').replace('entrys', 'entries')} wanted and not sent. The first rule that refuses names the reason.",
+        intro=f"{plural(total, 'entry', 'entries')} wanted and not sent. The first rule that refuses names the reason.",
     )  # fmt: skip
 
 

@@ -59,9 +59,9 @@ def count(value: object) -> str:
     return NA if found is None else f"{found:,.0f}"
 
 
-def plural(n: int, word: str) -> str:
-    """``1 session``, ``252 sessions``."""
-    return f"{n:,} {word}{'' if n == 1 else 's'}"
+def plural(n: int, word: str, many: str = "") -> str:
+    """``1 session``, ``252 sessions``; ``many`` where an s is not enough."""
+    return f"{n:,} {word if n == 1 else many or word + 's'}"
 
 
 def long_date(day: date) -> str:

@@ -40,7 +40,7 @@ class BpCap:
             used, after = account.bp_used, bp_after(request)
         except DataError as error:
             return Refusal("Buying power unknown", str(error))
-        band = self.regime.band(view.vix)
+        band = self.regime.band(view.vix(request.underlying))
         share = self.hard_cap if band is None else min(band.cap, self.hard_cap)
         cap = account.nlv * Decimal(str(share))
         free = cap - used

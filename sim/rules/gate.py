@@ -69,7 +69,7 @@ class Gate:
                     return Refused(request.strategy, rule.code, no.reason, no.detail, request.structure)
             return Refused(request.strategy, request.rule, request.reason, request.detail, request.structure)
         if request.intent is Intent.OPEN:
-            quantity = self.sizer.resized(request.quantity, view.vix)
+            quantity = self.sizer.resized(request.quantity, view.vix(request.underlying))
             if quantity != request.quantity:
                 request = replace(request, quantity=quantity)
             for rule in self.rules:

@@ -99,7 +99,7 @@ class VixPermission:
     def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
         if not self.regime.bands:
             return None
-        vix = view.vix
+        vix = view.vix(request.underlying)
         band = self.regime.band(vix)
         if band is None:
             return Refusal(
