@@ -12,6 +12,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
+import numpy as np
+
 from sim.buying_power import BuyingPower
 from sim.daybook import DayBook, Watch
 from sim.daymarks import DayMarks
@@ -66,7 +68,7 @@ class Engine:
     """Strategies, gate and ledger around one day's book."""
 
     __slots__ = (
-        "_bp", "_bp_used", "_counter", "_entries", "_stopped", "book", "gate", "ledger", "marks", "orders", "settings",
+        "_bp", "_bp_used", "_counter", "_deadlines", "_entries", "_stopped", "book", "gate", "ledger", "marks", "orders", "settings",
         "strategies", "watches",
     )  # fmt: skip
 
@@ -83,6 +85,7 @@ class Engine:
         self.orders: dict[str, Order] = {}
         self._bp = bp
         self._bp_used: tuple[int, Decimal] | None = None
+        self._deadlines: dict[str, int] = {}
         self._entries: dict[str, int] = {}
         self._counter = 0
         self._stopped = False
@@ -104,8 +107,8 @@ class Engine:
                 self._filled(event)
             case OrderCancelled():
                 self._to(event.order_id, Status.CANCELLED)
-            case OrderExpired():
-                self._to(event.order_id, Status.EXPIRED)
+            case OrderExpired(ts, order_id):
+                return self._unfilled(self._to(order_id, Status.EXPIRED), ts)
             case OrderRejected(ts, order_id, reason):
                 self._to(order_id, Status.REJECTED)
                 return [Alert(ts, f"order {order_id} was rejected: {reason}")]
@@ -134,7 +137,7 @@ class Engine:
 
     def next_trigger(self, k: int) -> int | None:
         """The first column from ``k`` on at which an exit comes due today, if nothing else happens before."""
-        best: int | None = None
+        best: int | None = min((max(d, k) for d in self._deadlines.values()), default=None)
         for trade_id, watch in self.watches.items():
             closing = self._closing_order(trade_id)
             if closing is not None and closing.request.cross:
@@ -145,7 +148,7 @@ class Engine:
         return best
 
     def _moment(self, now: Moment) -> list[Decision]:
-        decisions: list[Decision] = []
+        decisions: list[Decision] = self._impatient(now) if self._deadlines else []
         for trade_id, watch in self.watches.items():
             closing = self._closing_order(trade_id)
             if closing is not None and closing.request.cross:
@@ -188,9 +191,29 @@ class Engine:
         order = Order.of(approved, order_id, ts)
         self.orders[order_id] = order
         self._bp_used = None
+        if request.patience is not None:
+            self._deadlines[order_id] = self._day.column(ts) + request.patience
         if request.intent is Intent.OPEN:
             self._entries[request.strategy] = self._entries.get(request.strategy, 0) + 1
         return Submit(order, approved)
+
+    def _impatient(self, now: Moment) -> list[Decision]:
+        """Cancels opening orders that have waited long enough, and says that they did not fill."""
+        out: list[Decision] = []
+        for order_id in [o for o, d in self._deadlines.items() if d <= now.k]:
+            del self._deadlines[order_id]
+            out.append(Cancel(order_id, "not filled in time"))
+            out += self._unfilled(self.orders[order_id], now.ts)
+        return out
+
+    def _unfilled(self, order: Order, ts: int) -> list[Decision]:
+        """An opening that found no market is an entry that did not happen: it is kept like a refusal."""
+        request = order.request
+        if request.intent is not Intent.OPEN:
+            return []
+        wanted = f"{request.structure} {request.quantity} x {request.describe()}".strip()
+        why = "no market at the fill model's price, or none within the limit"
+        return [Refuse(ts, Refused(request.strategy, "no_fill", "Order not filled", why, wanted))]
 
     def _close(self, trade_id: str, working: Order | None, condition: Condition, now: Moment) -> list[Decision]:
         open_trade = self.ledger.open[trade_id]
@@ -219,6 +242,7 @@ class Engine:
         order = self.orders[order_id].to(status)
         if order.status.done:
             del self.orders[order_id]
+            self._deadlines.pop(order_id, None)
             self._bp_used = None
         else:
             self.orders[order_id] = order
@@ -275,6 +299,12 @@ class Engine:
         own = next(iter(self._day.days.values()))
         i = min(max(k - own.offset, 0), own.day.minutes - 1)
         return float(own.day.vix[i])
+
+    def last_vix(self) -> float:
+        """The last VIX of the day that was known at all; NaN where none was."""
+        known = next(iter(self._day.days.values())).day.vix
+        found = known[~np.isnan(known)]
+        return float(found[-1]) if len(found) else float("nan")
 
     # -- the account --------------------------------------------------------------------------------------------------
 

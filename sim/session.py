@@ -173,6 +173,6 @@ class Session:
                 float(engine.ledger.cash),
                 self._bp_high,
                 len(engine.ledger.open),
-                engine.vix(last),
+                engine.last_vix(),
             )  # fmt: skip
         )

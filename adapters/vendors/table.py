@@ -40,6 +40,7 @@ VENDOR: Final = "table"
 DENSE_SHARE: Final = 0.95
 """A market is dense where more than this share of its contract-minutes have a row."""
 
+_STRIKE: Final = "a positive number with at most four decimals"
 _BATCH: Final = 200_000
 _SUFFIXES: Final = {".csv", ".parquet"}
 _PRICES: Final = ("open", "high", "low", "close", "bid", "ask", "volume")
@@ -119,7 +120,7 @@ class _Reader:
         ts_event, ts_init = read.times(batch, q.time)
         strike = read.numbers(batch, q.strike) * (float(q.strike_scale) * STRIKE_SCALE)
         strike_e4 = np.rint(strike)
-        read.refuse(batch, q.strike, (np.abs(strike - strike_e4) > 1e-3) | ~(strike_e4 > 0), "a positive number")
+        read.refuse(batch, q.strike, (np.abs(strike - strike_e4) > 1e-3) | ~(strike_e4 > 0), _STRIKE)
         is_put = read.is_put(batch, q.right)
         number, series = self._series(batch, q)
         bid_price, ask_price = (read.prices(batch, name, q) for name in (q.bid, q.ask))

@@ -40,7 +40,7 @@ class Limits:
     series_crossed_pct: float = 10.0
     """The same for one series alone, so that one swapped expiry cannot hide among many. Real: below 4 %."""
     locked_pct: float = 10.0
-    """SPXW on its day of expiry has 5.7 % (242 of 4,218), nearly all deep in the money near the close: twice that."""
+    """SPXW on its day of expiry has 5.7 % of its rows (242 of 4,218), mostly worthless strikes at 0.05: twice that."""
     stale_pct: float = 50.0
     """Of all contract-minutes. Real days show up to 4 %; beyond one half the gate refuses more than it allows."""
     coverage_pct: float = 50.0
@@ -55,11 +55,11 @@ class Limits:
     """But never by more than this, however wide the quotes."""
     carry_pct: float = 6.0
     """Added for interest and dividends, in per cent a year of the life of the series (not on futures)."""
-    shift_factor: float = 2.0
-    """A shift of the underlying must divide the misfit by this to be named. Real, with the right zone: every other hour
-    is 2 to 100 times worse. With a wrong one the right hour is 5 (GOOG) to 50 (SPX) times better."""
-    shift_minutes: int = 30
-    """Minutes a shift must have in common with the session to be tried."""
+    shift_factor: float = 3.0
+    """A shift must explain the movement of the options so many times better to be named. Real: the right hour explains
+    all but a fifth (GOOG on a quiet half day) to a sixtieth (SPX), a wrong one at best all but a third (a trend)."""
+    enough: int = 30
+    """Minutes that a shift must have in common with the session, quotes that a series must have, to conclude from."""
     run_sessions: int = 10
     """Two sessions of one underlying no further apart than this belong to one run; what lies between is missing."""
     sampled_series: int = 3
@@ -155,7 +155,7 @@ def check_day(market: Market, day: MarketDay, limits: Limits) -> Verdict:
             continue
         two_sided, crossed = counts.add(block, freshness)
         share = _share(crossed, two_sided)
-        if share is not None and two_sided >= limits.shift_minutes and share > limits.series_crossed_pct:
+        if share is not None and two_sided >= limits.enough and share > limits.series_crossed_pct:
             limit = limits.series_crossed_pct
             reasons.append(f"{_named(series)}: {share:.1f} % of its quotes are crossed (limit {limit:g} %)")
         parity.take(block)
@@ -245,8 +245,8 @@ class _ParityCheck:
         future = block.series.future
         if future in self._chosen:
             return
-        spot = self._spot(block.series)[self._hours.columns]
-        found = implied(block, spot, self._freshness, self._limits.near_pct / 100.0)
+        self._spot(block.series)
+        found = implied(block, self._freshness, self._limits.near_pct / 100.0)
         if self._best is None or found.coverage > self._best.coverage:
             self._best = found
         if 100.0 * found.coverage >= self._limits.coverage_pct:
@@ -255,10 +255,9 @@ class _ParityCheck:
     def judge(self, reasons: list[str]) -> tuple[float | None, float]:
         """The worst error in points with its share of what is allowed; adds to ``reasons``."""
         checked = list(self._chosen.values())
-        priced = {f: bool(np.isfinite(spot[self._hours.columns]).any()) for f, spot in self._spots.items()}
-        reasons += [f"no prices of the future {f}" for f, known in priced.items() if f and not known]
-        if not any(priced.values()):
-            return None, 0.0
+        for future, spot in self._spots.items():
+            if future and not np.isfinite(spot[self._hours.columns]).any():
+                reasons.append(f"no prices of the future {future}")
         if not checked and self._best is not None:
             covered = 100.0 * self._best.coverage
             reasons.append(
@@ -300,11 +299,12 @@ class _ParityCheck:
         limits = self._limits
         shift = find_shift(
             found, spot, self._hours.columns,
-            factor=limits.shift_factor, points=limits.shift_minutes, still=limits.edge_minutes,
+            factor=limits.shift_factor, points=limits.enough, still=limits.edge_minutes,
         )  # fmt: skip
         if shift is not None:
             name = found.series.future or "underlying"
+            was = "" if shift.before is None else f", as it stands to {shift.before:.2f}"
             reasons.append(
-                f"{name} looks shifted by {shift.minutes:+d} minutes against its options (parity then holds to "
-                f"{shift.after:.2f} points, not {shift.before:.2f}): wrong time zone?"
+                f"{name} looks shifted by {shift.minutes:+d} minutes against its options (it then follows them to "
+                f"{shift.after:.2f} points{was}): wrong time zone?"
             )

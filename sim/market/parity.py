@@ -57,18 +57,19 @@ class Implied:
 class Shift:
     """The underlying fits its options better if its stamps are ``minutes`` too late (negative: too early).
 
-    ``before`` and ``after``: median distance from the usual basis, in points, as it stands and with the shift undone.
+    ``before`` and ``after``: median distance from the usual basis, in points, as it stands and with the shift undone;
+    None where the underlying as it stands has no minute in common with the options.
     """
 
     minutes: int
-    before: float
+    before: float | None
     after: float
 
 
 def read_block(
     day: MarketDay, series: Series, columns: slice, near: float | None = None, strikes: int = 0
 ) -> Block | None:
-    """Every contract of the series, or those of the ``strikes`` strikes nearest to ``near``; None where there is none."""
+    """Every contract of the series, or of the ``strikes`` strikes nearest to ``near``; None where there is none."""
     board = day.board(series)
     rows = list(range(len(board.strike_e4)))
     if near is not None and strikes:
@@ -106,28 +107,22 @@ def underlying_of(day: MarketDay, series: Series) -> Floats:
     return day.path.last
 
 
-def implied(block: Block, spot: Floats, limits: Freshness, near: float) -> Implied:
-    """K + C - P at mids of the strikes within ``near`` (a share) of ``spot``, where the engine would trade both.
+def implied(block: Block, limits: Freshness, near: float) -> Implied:
+    """K + C - P at the mids of every strike that is near the money and that the engine would trade on both rights.
 
-    ``spot`` in points by column of the block.
+    Near the money is where call and put differ by at most ``near`` (a share) of the strike: the chain says so itself,
+    so that a wrong price of the underlying hides nothing.
     """
-    calls = np.flatnonzero(~block.is_put)
-    puts = np.flatnonzero(block.is_put)
+    calls, puts = np.flatnonzero(~block.is_put), np.flatnonzero(block.is_put)
     strike_e4, at_call, at_put = np.intersect1d(block.strike_e4[calls], block.strike_e4[puts], return_indices=True)
-    known = spot[np.isfinite(spot)]
-    strike = strike_e4 / STRIKE_SCALE
-    if len(known):
-        useful = (strike >= known.min() * (1.0 - near)) & (strike <= known.max() * (1.0 + near))
-    else:
-        useful = np.zeros(len(strike), np.bool_)
-    strike = strike[useful][:, None]
-    call = _live_rows(block, calls[at_call[useful]], limits)
-    put = _live_rows(block, puts[at_put[useful]], limits)
-    there = (np.abs(strike - spot) <= near * spot) & call[2] & put[2]
+    strike = (strike_e4 / STRIKE_SCALE)[:, None]
+    call_bid, call_ask, call_live = _live_rows(block, calls[at_call], limits)
+    put_bid, put_ask, put_live = _live_rows(block, puts[at_put], limits)
     half = 0.5 * float(block.series.product.increment)
-    forward = np.where(there, strike + (call[0] + call[1] - put[0] - put[1]) * half, np.nan)
-    width = np.where(there, (call[1] - call[0] + put[1] - put[0]) * half, np.nan)
-    return Implied(block.series, forward, width)
+    apart = (call_bid + call_ask - put_bid - put_ask) * half
+    there = call_live & put_live & (np.abs(apart) <= near * strike)
+    width = (call_ask - call_bid + put_ask - put_bid) * half
+    return Implied(block.series, np.where(there, strike + apart, np.nan), np.where(there, width, np.nan))
 
 
 def _live_rows(block: Block, rows: Ints, limits: Freshness) -> tuple[Ints, Ints, Bools]:
@@ -159,33 +154,42 @@ def find_shift(
     still: int,
     shifts: Iterable[int] = SHIFTS,
 ) -> Shift | None:
-    """The shift that fits best, where one divides the misfit at least by ``factor``; None where the minutes are right.
+    """The shift that fits best, where one fits at least ``factor`` times better; None where the minutes are right.
 
-    ``spot`` over the whole day, of which ``columns`` are those of ``found``. The misfit is the median distance of
-    K + C - P - underlying from its own median, so that neither carry nor a constant error matters; both misfits are
-    taken over the same minutes. Prices that stand still longer than ``still`` columns are left out: after the last
-    print of a file that was cut off, every shift looks alike. At least ``points`` minutes must be comparable.
+    ``spot`` over the whole day, of which ``columns`` are those of ``found``. How well a shift fits is how much of the
+    movement of K + C - P it explains: the spread of K + C - P over the spread of K + C - P - underlying, in the same
+    minutes, 1 where it explains nothing. Spread is the median distance from the median, so that neither carry nor a
+    constant error matters. Prices that stand still for more than ``still`` columns are left out: after the last print
+    of a file that was cut off, every shift looks alike. At least ``points`` minutes must be comparable.
     """
     moving = np.where(standing(spot) <= still, spot, np.nan)
-    now = found.forward - moving[columns]
     at = np.arange(len(spot))[columns]
-    increment = float(found.series.product.increment)
-    best: Shift | None = None
+    unmoved = _misfit(found, moving[columns], points)
+    wanted, before = factor, None
+    if unmoved is not None:
+        fit, before = unmoved
+        wanted = factor * max(fit, 1.0)
+        # Two prices that agree to the tick leave nothing to explain.
+        if before <= float(found.series.product.increment):
+            return None
+    best: tuple[float, Shift] | None = None
     for shift in shifts:
         source = at + shift
-        inside = (source >= 0) & (source < len(spot))
-        moved = np.full(len(at), np.nan)
-        moved[inside] = moving[source[inside]]
-        then = found.forward - moved
-        both = np.isfinite(now) & np.isfinite(then)
-        if int(both.any(axis=0).sum()) < points:
-            continue
-        before, after = _spread(now[both]), _spread(then[both])
-        if before <= increment or after * factor > before:
-            continue
-        if best is None or after * best.before < best.after * before:
-            best = Shift(shift, before, after)
-    return best
+        moved = np.where((source >= 0) & (source < len(spot)), moving[np.clip(source, 0, len(spot) - 1)], np.nan)
+        misfit = _misfit(found, moved, points)
+        if misfit is not None and misfit[0] >= wanted and (best is None or misfit[0] > best[0]):
+            best = misfit[0], Shift(shift, before, misfit[1])
+    return None if best is None else best[1]
+
+
+def _misfit(found: Implied, spot: Floats, points: int) -> tuple[float, float] | None:
+    """How well ``spot`` explains the implied prices, and what it leaves over in points; None with too few minutes."""
+    off = found.forward - spot
+    known = np.isfinite(off)
+    if int(known.any(axis=0).sum()) < points:
+        return None
+    left = _spread(off[known])
+    return _spread(found.forward[known]) / max(left, 0.5 * float(found.series.product.increment)), left
 
 
 def _spread(values: Floats) -> float:

@@ -117,6 +117,8 @@ class OrderRequest:
     """Planned loss at the stop, ticks per unit (rule ``risk_per_trade``); None where there is no stop."""
     cross: bool = False
     """Takes the natural price whatever the fill model: the last exit of the day."""
+    patience: int | None = None
+    """Minutes after which an order that has not filled is cancelled; None: as long as ``tif`` says."""
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.legs) <= MAX_LEGS:

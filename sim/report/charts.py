@@ -63,11 +63,11 @@ def scale(values: Iterable[float], *, ticks: int = 5, floor_at: float | None = N
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A label on the x axis; ``at`` 0..1. Minor ones give way on a narrow screen."""
+    """A label on the x axis; ``at`` 0..1. ``rank`` 0 is always written, 1 gives way on a phone, 2 in half a page too."""
 
     at: float
     label: str
-    minor: bool = False
+    rank: int = 0
 
 
 def _path(points: Sequence[Point]) -> str:
@@ -101,6 +101,18 @@ def steps(values: Sequence[float | None], y: Callable[[float], float]) -> list[P
         else:
             out += [(i / n, y(value)), ((i + 1) / n, y(value))]
     return out
+
+
+def plateaus(values: Sequence[float | None], y: Callable[[float], float], kind: str) -> str:
+    """Level pieces without the jumps between them: a limit that changes from time to time."""
+    n, drawn, since = max(len(values), 1), "", 0
+    for i in range(1, len(values) + 1):
+        if i == len(values) or values[i] != values[since]:
+            value = values[since]
+            if value is not None:
+                drawn += f"M{since / n * SPAN:.1f},{y(value):.1f}H{i / n * SPAN:.1f}"
+            since = i
+    return f'<path class="{kind}" d="{drawn}"/>' if drawn else ""
 
 
 def box(x0: float, x1: float, y0: float, y1: float, kind: str, title: str = "") -> str:
@@ -196,11 +208,11 @@ class Chart:
             parts.append(f'<line class="{kind}" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')
             parts.append(f'<text class="tick" x="0" dx="-8" y="{y + 4:.1f}" text-anchor="end">{esc(self.y_text(tick))}</text>')
         for mark_x in self.ticks:
-            at, minor = f"{100 * mark_x.at:.2f}%", " minor" if mark_x.minor else ""
+            at, rank = f"{100 * mark_x.at:.2f}%", f" r{mark_x.rank}" if mark_x.rank else ""
             parts.append(f'<line class="stub" x1="{at}" x2="{at}" y1="{TOP + h}" y2="{TOP + h + 5}"/>')
             side = "start" if mark_x.at < 0.02 else "end" if mark_x.at > 0.98 else "middle"
             parts.append(
-                f'<text class="tick{minor}" x="{at}" y="{TOP + h + 18}" text-anchor="{side}">{esc(mark_x.label)}</text>'
+                f'<text class="tick{rank}" x="{at}" y="{TOP + h + 18}" text-anchor="{side}">{esc(mark_x.label)}</text>'
             )
         parts.append(f'<text class="unit" x="100%" y="{TOP + h + 35}" text-anchor="end">{esc(self.x_name)}</text>')
         parts.append(

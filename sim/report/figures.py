@@ -47,7 +47,7 @@ def date_ticks(days: Sequence[date]) -> list[Tick]:
     # The piece of a period with which a run begins may be too short for a label of its own.
     if len(firsts) > 2 and firsts[1] - firsts[0] < 0.06 * n:
         firsts = firsts[1:]
-    rare = max(1, -(-len(firsts) // 4))
+    rare = 1 if len(firsts) <= 4 else 2 * -(-len(firsts) // 8)
     out, year = [], 0
     for k, i in enumerate(firsts):
         day = days[i]
@@ -57,7 +57,7 @@ def date_ticks(days: Sequence[date]) -> list[Tick]:
         elif day.year != year:
             short = f"{short} {day.year}"
         year = day.year
-        out.append(Tick(i / n, short, minor=bool(k % rare)))
+        out.append(Tick(i / n, short, rank=0 if k % rare == 0 else 1 + k % 2))
     return out
 
 
@@ -167,7 +167,7 @@ def buying_power(data: PageData) -> str:
         else:
             blocks[-1].append(point)
     curves = [charts.area(b, [(x, float(height)) for x, _ in b], "fill2") for b in blocks if b]
-    curves += [charts.line(corners, "thin"), charts.line(charts.steps(caps, lambda v: y.y(v, height)), "l3")]
+    curves += [charts.line(corners, "thin"), charts.plateaus(caps, lambda v: y.y(v, height), "l3")]
     over, keys = [], [charts.key("fill2", "most in use that session")]
     if any(c is not None for c in caps):
         keys.append(charts.key("l3", "cap of the VIX regime, by the session's last VIX"))
@@ -256,7 +256,7 @@ def falls_of_paths(boot: Bootstrap, unit: str) -> str:
         for a, b, k in zip(boot.edges[:-1], boot.edges[1:], boot.bins, strict=True)
     ]  # fmt: skip
     lines = (("l2", boot.drawdown[2], "median"), ("l1", boot.drawdown[-1], "95 % of the paths"), ("l3", boot.actual_drawdown, "this run"))
-    ticks = [Tick(x.at(t), money(t, sign=False, decimals=x.decimals), minor=bool(i % 2)) for i, t in enumerate(x.ticks)]
+    ticks = [Tick(x.at(t), money(t, sign=False, decimals=x.decimals), rank=i % 2) for i, t in enumerate(x.ticks)]
     return Chart(
         "Max drawdown", f"Bootstrap of the drawdown: median {money(boot.drawdown[2], sign=False)}, 95 % below {money(boot.drawdown[-1], sign=False)} {unit}",
         height, y, f"paths, of {boot.paths:,}", axis(y), ticks, f"max drawdown at closes, {unit}", [],
@@ -279,7 +279,7 @@ def excursions(trades: Sequence[TradeRow], unit: str, *, worst: bool) -> str:
                     f"{day_text(t.opened.date()) if t.opened else ''} {clock(t.opened)} {t.legs}: result {money(net)}, {'worst' if worst else 'best'} {money(m)} {unit}")
         for t, m, net in pairs
     ]  # fmt: skip
-    ticks = [Tick(x.at(t), money(t, sign=False, decimals=x.decimals), minor=bool(i % 2)) for i, t in enumerate(x.ticks)]
+    ticks = [Tick(x.at(t), money(t, sign=False, decimals=x.decimals), rank=i % 2) for i, t in enumerate(x.ticks)]
     return Chart(
         f"{name} against the result", f"{name} against the result of {plural(len(pairs), 'trade')}", height, y, f"net P/L, {unit}",
         axis(y), ticks, f"{'worst' if worst else 'best'} open P/L, {unit}", [charts.line(diagonal, "edge")],

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from sim.report import charts, compare, figures, sections
-from sim.report.montecarlo import BLOCK, LEAST_DAYS, LEVELS, Bootstrap, bootstrap
+from sim.report.montecarlo import BLOCK, LEAST_DAYS, Bootstrap, bootstrap
 from sim.report.pagedata import PageData
-from sim.report.sections import Head, empty, num, section, table, th
+from sim.report.sections import empty, num, section, table, th
 from sim.report.words import BY_KEY, NA, count, esc, long_date, money, number, percent, plain, plural
 
 STYLE: Final = Path(__file__).with_name("style.css")
@@ -40,7 +40,7 @@ def render_compare(a: PageData, b: PageData) -> str:
 
 
 def _document(title: str, body: str) -> str:
-    style = STYLE.read_text(encoding="utf-8")
+    style = STYLE.read_text(encoding="utf-8") + sections.stacked_style()
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -66,7 +66,7 @@ def _banner(data: PageData) -> str:
         case "yes":
             out = f'<p class="banner"><b>SYNTHETIC</b> A model market, not real quotes: {source}.</p>'
         case "no":
-            out = f'<p class="vendor"><b>{source}</b></p>'
+            out = f'<p class="vendor">Data: <b>{source}</b></p>'
         case _:
             out = f'<p class="banner"><b>Source of the quotes: n/a</b> This run does not say whether its market was real. {source}</p>'
     if data.fact("fill_name") == "at_decision":
@@ -85,7 +85,7 @@ def _facts(data: PageData) -> list[tuple[str, str]]:
     fill = data.fact("fill")
     named = data.fact("fill_name")
     rules = [rule.strip() for rule in (data.fact("rules") or "").split("; ") if rule.strip()]
-    listed = f"<ul>{''.join(f'<li>{esc(_sentence(rule))}</li>' for rule in rules)}</ul>" if rules else NA
+    listed = f"<ul>{''.join(f'<li>{esc(rule)}</li>' for rule in rules)}</ul>" if rules else NA
     regime = data.fact("regime")
     bands = ", ".join(f"{b.label} from {b.low:g} (cap {100 * b.cap:g} %)" for b in data.bands)
     driver = {"jump": "searched from trigger to trigger", "every_minute": "every minute"}
@@ -100,7 +100,6 @@ def _facts(data: PageData) -> list[tuple[str, str]]:
         ("VIX regime", esc(f"{regime}: {bands}" if regime and bands else regime or NA)),
         ("VIX", esc(data.fact("vix") or NA)),
         ("Hard cap", esc(f"{percent(100 * data.hard_cap, sign=False, decimals=1)} of the account as buying power" if data.hard_cap is not None else NA)),
-        ("Data", esc(data.fact("source") or NA)),
         ("Sessions without data", esc(data.fact("sessions_without_data") or NA)),
         ("Zero-bid exits", esc(NA if zero is None else f"{plural(int(zero), 'long leg')} without a bid sold for 0.00 when closing")),
         ("Decisions", esc(driver.get(data.fact("driver") or "", data.fact("driver") or NA))),
@@ -110,10 +109,6 @@ def _facts(data: PageData) -> list[tuple[str, str]]:
     if data.alerts:
         out.append(("Warnings", f'<a href="#warnings">{plural(len(data.alerts), "warning")}</a>'))
     return [*out, ("Rules in force", listed)]
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _contents(data: PageData) -> str:
@@ -217,12 +212,12 @@ def _levels(boot: Bootstrap, data: PageData) -> str:
 
         return [th(name, f"{unit}, % of starting capital"), *map(one, values), one(own)]
 
-    heads = [Head("Paths at or below", "", False), *(Head(f"{level} %") for level in LEVELS), Head("This run")]
+    heads = sections.level_heads()
     rows = [
         cells("Result", boot.result, boot.actual, sign=True),
         cells("Max drawdown", tuple(-v for v in boot.drawdown), -boot.actual_drawdown, sign=False),
     ]
-    return table("Bootstrap by share of the paths", heads, rows, kind="side")
+    return table("Bootstrap by share of the paths", heads, rows, kind="levels")
 
 
 # -- what it was run with ---------------------------------------------------------------------------------------------

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from typing import Final
 
+from sim.report.montecarlo import LEVELS
 from sim.report.pagedata import PageData, RefusalRow, TradeRow
 from sim.report.words import (
     BY_KEY,
@@ -64,7 +66,7 @@ class Head:
 
 
 def table(name: str, heads: Sequence[Head], rows: Iterable[Sequence[Cell]], *, foot: Sequence[Cell] = (), kind: str = "") -> str:
-    """A table in a box that scrolls where it is wider than the page. ``name`` is read aloud."""
+    """A table in a box that scrolls where it is wider than the page. ``name`` is read aloud; ``kind`` is its style."""
     head = "".join(
         f'<th scope="col"{" class=n" if h.numeric else ""}>{esc(h.name)}'
         f"{f'<span class=sub>{esc(h.unit)}</span>' if h.unit else ''}</th>"
@@ -73,9 +75,20 @@ def table(name: str, heads: Sequence[Head], rows: Iterable[Sequence[Cell]], *, f
     body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
     last = f"<tfoot><tr>{''.join(foot)}</tr></tfoot>" if foot else ""
     return (
-        f'<div class="scroll {kind}" tabindex="0" role="region" aria-label="{esc(name)}"><table><thead><tr>{head}</tr></thead>'
+        f'<div class="scroll {kind}{" stack" if kind in STACKED else ""}" tabindex="0" role="region" aria-label="{esc(name)}"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody>{last}</table></div>"
     )
+
+
+def stacked_style() -> str:
+    """On a phone a row of a wide table becomes a block of named values. The names come from the same heads; the currency
+    stands in the words above the table."""
+    made = []
+    for kind, heads in STACKED.items():
+        for i, head in enumerate(heads[1:], 2):
+            words = f"{head.name}, {head.unit}" if head.unit and head.unit != "New York" else head.name
+            made.append(f'.{kind} td:nth-child({i})::before{{content:"{words}"}}')
+    return f"@media screen and (max-width: 620px) {{\n{''.join(made)}\n}}\n"
 
 
 def section(anchor: str, title: str, *parts: str, intro: str = "") -> str:
@@ -112,11 +125,14 @@ def monthly(data: PageData) -> str:
     rows = [
         [th(y), *(_month(cells.get((y, m))) for m in range(1, 13)), _month(years[y], strong=True)] for y in sorted(years)
     ]
-    heads = [Head("Year", "", False), *(Head(name) for name in MONTHS), Head("Year")]
     return section(
-        "months", "Months", table("P/L by month", heads, rows, kind="months"),
+        "months", "Months", table("P/L by month", month_heads(), rows, kind="months"),
         intro=f"P/L in {unit or 'account currency'} from close to close, and in % of the account value at the start of the month (of the year).",
     )  # fmt: skip
+
+
+def month_heads() -> list[Head]:
+    return [Head("Year", "", False), *(Head(name) for name in MONTHS), Head("Year")]
 
 
 def _change(start: float, end: float) -> tuple[float, float | None]:
@@ -130,12 +146,16 @@ def _month(cell: tuple[float, float | None] | None, *, strong: bool = False) -> 
 # -- closed trades by what they have in common ------------------------------------------------------------------------
 
 
-def breakdown(name: str, first: str, groups: Mapping[str, Sequence[TradeRow]], unit: str) -> str:
-    """A row a group: how many, won, lost, P/L, average, best and worst."""
-    heads = [
+def breakdown_heads(first: str, unit: str) -> list[Head]:
+    return [
         Head(first, "", False), Head("Trades"), Head("Won"), Head("Lost"), Head("Win rate"), Head("P/L", unit),
         Head("Average", unit), Head("Best", unit), Head("Worst", unit),
     ]  # fmt: skip
+
+
+def breakdown(name: str, first: str, groups: Mapping[str, Sequence[TradeRow]], unit: str) -> str:
+    """A row a group: how many, won, lost, P/L, average, best and worst."""
+    heads = breakdown_heads(first, unit)
     rows = [[th(key), *_sums(trades)] for key, trades in groups.items()]
     total = [t for trades in groups.values() for t in trades]
     return table(name, heads, rows, foot=[th("All"), *_sums(total)] if len(groups) > 1 else (), kind="breakdown")
@@ -167,7 +187,7 @@ def exits(data: PageData) -> str:
         return section("exits", "Exit reasons", empty("No trade was closed."))
     return section(
         "exits", "Exit reasons", breakdown("Closed trades by exit reason", "Reason", by(data.closed, lambda t: plain(t.exit)), data.currency),
-        intro="Why each closed trade ended, and what that came to after fees.",
+        intro=f"Why each closed trade ended, and what that came to in {data.currency or 'account currency'} after fees.",
     )  # fmt: skip
 
 
@@ -178,7 +198,8 @@ def regimes(data: PageData) -> str:
     bands = {b.label: f"{b.label}: VIX {b.low:g} to {b.high:g}" if b.high < 1e9 else f"{b.label}: VIX from {b.low:g}" for b in data.bands}
     groups = by(data.closed, lambda t: bands.get(t.regime, t.regime or "No regime"), list(bands.values()))
     return section(
-        "regimes", "P/L by regime", breakdown("Closed trades by regime", "VIX band at entry", groups, data.currency)
+        "regimes", "P/L by regime", breakdown("Closed trades by regime", "VIX band at entry", groups, data.currency),
+        intro=f"By the VIX band at entry, in {data.currency or 'account currency'} after fees.",
     )
 
 
@@ -197,7 +218,10 @@ def splits(data: PageData) -> str:
         groups = by(data.closed, group, order)
         if len(groups) > 1:
             parts.append(f"<div><h3>{esc(title)}</h3>{breakdown(title, first, groups, data.currency)}</div>")
-    return section("splits", "P/L by play and by time", *parts) if parts else ""
+    if not parts:
+        return ""
+    intro = f"In {data.currency or 'account currency'} after fees."
+    return section("splits", "P/L by play and by time", *parts, intro=intro)
 
 
 # -- trades -----------------------------------------------------------------------------------------------------------
@@ -217,22 +241,34 @@ def _excursion(value: float | None, at: datetime | None, opened: datetime | None
     return num(money(value), when)
 
 
+def _play(t: TradeRow) -> str:
+    """``ES iron condor``."""
+    name = plain(t.structure) if t.structure else ""
+    return f"{t.underlying} {name if name[1:2].isupper() else name[:1].lower() + name[1:]}".strip()
+
+
+def _legs(text: str) -> str:
+    """Two legs a line, so that no leg is torn from its quantity."""
+    words = [esc(word) for word in text.split()]
+    return "<br>".join(" ".join(words[i : i + 4]) for i in range(0, len(words), 4))
+
+
 def _trade(i: int, t: TradeRow, *, closed: bool) -> list[Cell]:
     cells = [
         f'<th scope="row" class="date"><span class="no">{i}</span>{esc(_when(t.opened)[0])}<span class="sub">{esc(_when(t.opened)[1])}</span></th>',
         td(*_when(t.closed, t.opened)) if closed else "",
-        f'<td class="legs">{esc(t.underlying)} {esc(plain(t.structure))}<span class="sub">{esc(t.legs)}</span></td>',
+        f'<td class="legs">{esc(_play(t))}<span class="sub">{_legs(t.legs)}</span></td>',
         num(count(t.quantity)), num(count(t.dte)), num(money(t.credit, sign=False)),
         num(money(t.debit, sign=False)) if closed else "",
         num(money(t.gross)), num(money(t.fees, sign=False)), num(money(t.slippage, sign=False)),
         num(money(t.net), strong=True) if closed else "",
         _excursion(t.mae, t.mae_at, t.opened), _excursion(t.mfe, t.mfe_at, t.opened),
-        td(plain(t.exit)) if closed else "", td(t.regime or NA),
+        td(plain(t.exit)) if closed else "", f'<td class="regime">{esc(t.regime or NA)}</td>',
     ]  # fmt: skip
     return [cell for cell in cells if cell]
 
 
-def _trade_heads(unit: str, *, closed: bool) -> list[Head]:
+def trade_heads(unit: str, *, closed: bool) -> list[Head]:
     heads = [
         Head("Opened", "New York", False), Head("Closed", "New York", False), Head("Trade", "legs of one unit", False),
         Head("Units"), Head("DTE", "days"), Head("Credit", "points"), Head("Debit", "points"),
@@ -245,7 +281,7 @@ def _trade_heads(unit: str, *, closed: bool) -> list[Head]:
 def trades(data: PageData) -> str:
     """Every closed trade, whole."""
     rows = [_trade(i, t, closed=True) for i, t in enumerate(data.closed, 1)]
-    return table("Closed trades", _trade_heads(data.currency, closed=True), rows, kind="trades")
+    return table("Closed trades", trade_heads(data.currency, closed=True), rows, kind="trades")
 
 
 def open_trades(data: PageData) -> str:
@@ -253,12 +289,20 @@ def open_trades(data: PageData) -> str:
     rows = [_trade(i, t, closed=False) for i, t in enumerate(data.open, 1)]
     worth = money(data.metrics.get("open_value"))
     return section(
-        "open", "Still open at the end", table("Open trades", _trade_heads(data.currency, closed=False), rows, kind="trades"),
+        "open", "Still open at the end", table("Open trades", trade_heads(data.currency, closed=False), rows, kind="open"),
         intro=f"{plural(len(rows), 'trade')} marked and not closed by force. Worth at the last trusted mid, together: {worth} {data.currency}.",
     )  # fmt: skip
 
 
 # -- refusals, variants, definitions ----------------------------------------------------------------------------------
+
+
+RULE_HEADS: Final = [
+    Head("Rule", "", False), Head("Reason", "", False), Head("Count"), Head("First", "", False), Head("Last", "", False),
+]  # fmt: skip
+REFUSAL_HEADS: Final = [
+    Head("At", "New York", False), Head("Rule", "strategy", False), Head("Reason", "detail", False), Head("Wanted", "", False),
+]  # fmt: skip
 
 
 def refusals(data: PageData) -> str:
@@ -273,15 +317,14 @@ def refusals(data: PageData) -> str:
         [th(rule), td(reason), num(count(len(found))), td(_first(found, min)), td(_first(found, max))]
         for (rule, reason), found in ordered
     ]
-    heads = [Head("Rule", "", False), Head("Reason", "", False), Head("Count"), Head("First", "", False), Head("Last", "", False)]
     each = [
         [th(_when(r.at)[0], _when(r.at)[1]), td(r.rule, r.strategy), td(r.reason, r.detail), td(r.wanted or NA)]
         for r in data.refusals
     ]
-    full = table("Every refusal", [Head("At", "New York", False), Head("Rule", "strategy", False), Head("Reason", "detail", False), Head("Wanted", "", False)], each, kind="refusals")
+    full = table("Every refusal", REFUSAL_HEADS, each, kind="refusals")
     total = len(data.refusals)
     return section(
-        "refusals", "Refusals by rule", table("Refusals by rule", heads, rows),
+        "refusals", "Refusals by rule", table("Refusals by rule", RULE_HEADS, rows, kind="rules"),
         f"<details><summary>Every refusal, {total:,} in all</summary>{full}</details>",
         intro=f"{plural(total, 'entry', 'entries')} wanted and not sent. The first rule that refuses names the reason.",
     )  # fmt: skip
@@ -312,7 +355,7 @@ def variants(data: PageData) -> str:
     unit = data.currency
     heads = [Head("", "", False), *(Head(name, "this run" if name == own else "") for name, _ in columns)]
     rows = [
-        [th(BY_KEY[key].label, unit if BY_KEY[key].kind in ("profit", "cost", "fall") else ""),
+        [th(f"{BY_KEY[key].label}, {unit}" if BY_KEY[key].kind in ("profit", "cost", "fall") and unit else BY_KEY[key].label),
          *(num(BY_KEY[key].text(m), strong=key == "net_pnl") for _, m in columns)]
         for key in VARIANT_KEYS
     ]  # fmt: skip
@@ -322,6 +365,11 @@ def variants(data: PageData) -> str:
     if kind is not None and cross is not None:
         words += f" From mid to natural is {money(cross - kind)} {unit}: what the result owes to the fills."
     return section("fills", "At mid, default and natural", table("The run at three fill models", heads, rows, kind="side"), intro=words)
+
+
+def level_heads() -> list[Head]:
+    """Columns of the bootstrap's table."""
+    return [Head("Paths at or below", "", False), *(Head(f"{level} %") for level in LEVELS), Head("This run")]
 
 
 def definitions(data: PageData) -> str:
@@ -338,3 +386,10 @@ def alerts(data: PageData) -> str:
     counted = Counter(text for _, text in data.alerts)
     rows = [[td(text), num(count(n))] for text, n in counted.most_common()]
     return section("warnings", "Warnings", table("Warnings", [Head("Warning", "", False), Head("Count")], rows))
+
+
+STACKED: Final[Mapping[str, Sequence[Head]]] = {
+    "months": month_heads(), "breakdown": breakdown_heads("", ""), "trades": trade_heads("", closed=True),
+    "open": trade_heads("", closed=False), "rules": RULE_HEADS, "refusals": REFUSAL_HEADS, "levels": level_heads(),
+}  # fmt: skip
+"""The heads of every table that stacks on a phone, by its kind."""

@@ -86,7 +86,7 @@ EXITS: Final[Mapping[str, str]] = {
     "review": "Review at a profit",
     "time": "Time",
     "time_final": "Time, at the natural price",
-    "expired": "Expired worthless",
+    "expired": "Expired",
     "cash_settled": "Cash settled",
     "exercised": "Exercised",
     "assigned": "Assigned",
@@ -96,13 +96,16 @@ FILLS: Final = ("mid", "default", "natural")
 
 
 def plain(code: str) -> str:
-    """A code as words: ``IRON_CONDOR`` -> ``Iron condor``, ``cash_settled+expired`` -> ``Cash settled and expired``."""
+    """A code as words: ``IRON_CONDOR`` -> ``Iron condor``, ``cash_settled+expired`` -> ``Cash settled, expired``;
+    a code with digits in it is a name and stays."""
     if code in EXITS:
         return EXITS[code]
     if "+" in code:
         first, *rest = (plain(part) for part in code.split("+"))
-        return " and ".join([first, *(part[:1].lower() + part[1:] for part in rest)])
+        return ", ".join([first, *(part[:1].lower() + part[1:] for part in rest)])
     words = code.replace("_", " ").strip()
+    if any(letter.isdigit() for letter in words):
+        return words
     words = words.lower() if words.isupper() else words
     return words[:1].upper() + words[1:] if words else NA
 

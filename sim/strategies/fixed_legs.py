@@ -125,6 +125,5 @@ class FixedLegs:
                 "entry",
                 TimeInForce.DAY,
                 self._exits,
-                structure="FIXED",
-            ),
+                structure="FIXED", patience=self._entry.wait),
         )

@@ -168,7 +168,7 @@ class ZeroDte:
             return self._pass(structure, "sizing", "Account too small for one contract", detail)
         return OrderRequest(
             self.name, legs, contracts, floor, Intent.OPEN, f"{structure}: {move:+.2f} % from the open", TimeInForce.DAY,
-            self._exits, structure=structure, planned_loss_ticks=stop_ticks,
+            self._exits, structure=structure, planned_loss_ticks=stop_ticks, patience=self._entry.wait,
         )  # fmt: skip
 
     def _legs(self, structure: str, under: UnderlyingView, series: Series, view: View) -> tuple[Leg, ...] | Pass:

@@ -271,3 +271,14 @@ def test_both_drivers_leave_the_same_books() -> None:
     assert runs[0].fills == runs[1].fills
     assert runs[0].equity == runs[1].equity
     assert runs[0].engine.ledger.closed == runs[1].engine.ledger.closed
+
+
+@pytest.mark.parametrize("jump", [True, False])
+def test_an_entry_that_waits_too_long_is_cancelled_and_said(jump: bool) -> None:
+    legs = (Leg(PUT, 1, Action.SELL_TO_OPEN), Leg(CALL, 1, Action.SELL_TO_OPEN))
+    order = OrderRequest("play", legs, 1, 18, Intent.OPEN, "entry", patience=2)
+    puts = ([10] * 6 + [16] * 4, [20] * 10)
+    session = play(market(puts, flat(5, 9)), [Play("play", ("ABC",), lambda _: (order,), (OPEN_AT,))], jump=jump)
+    assert session.fills == []
+    assert [r.status.value for r in session.orders.values()] == ["cancelled"]
+    assert [r.refused.reason for r in session.refusals] == ["Order not filled"]

@@ -13,8 +13,9 @@ import pytest
 
 from adapters.vendors import lean
 from adapters.vendors.lean import import_lean
+from sim.market.day import StoreDay
 from sim.market.manifest import Manifest, Source
-from sim.market.store import StoreDay, StoreMarket, list_markets
+from sim.market.store import StoreMarket, list_markets
 from sim.model.errors import DataError
 from sim.model.instrument import OptionContract, Right, Series
 from sim.model.market import BLANK, NEVER, Nature, QuotePath

@@ -33,15 +33,16 @@ def load(tmp_path: Path) -> Load:
     """Imports tables as files; keywords are the words of the mapping."""
 
     def run(
-        quotes: pl.DataFrame,
-        bars: pl.DataFrame | None = None,
+        chain: pl.DataFrame,
+        prices: pl.DataFrame | None = None,
+        /,
         *,
         to: str = "bench",
         suffix: str = ".parquet",
         **words: Any,
     ) -> tuple[Manifest, StoreMarket]:
-        path = save(quotes, tmp_path / f"chain{suffix}")
-        under = None if bars is None else save(bars, tmp_path / f"under{suffix}")
+        path = save(chain, tmp_path / f"chain{suffix}")
+        under = None if prices is None else save(prices, tmp_path / f"under{suffix}")
         manifest = import_table(path, bars=under, mapping=default_mapping(**words), root=tmp_path, to=to)
         return manifest, StoreMarket(tmp_path, to)
 
@@ -108,11 +109,12 @@ def test_what_a_stamp_means(load: Load, stamp: str, column: int) -> None:
 def test_every_way_to_write_a_time_is_the_same_instant(made: Made, load: Load, form: str, suffix: str) -> None:
     wanted = load(made.quotes, to="wanted")[0]
     local = pl.col("ts").dt.convert_time_zone("America/New_York")
+    words: dict[str, Any] = {}
     match form:
         case "aware":
-            quotes, words = made.quotes, {}
+            quotes = made.quotes
         case "offset":
-            quotes, words = made.quotes.with_columns(local.dt.to_string("%Y-%m-%dT%H:%M:%S%:z").alias("ts")), {}
+            quotes = made.quotes.with_columns(local.dt.to_string("%Y-%m-%dT%H:%M:%S%:z").alias("ts"))
         case "naive":
             quotes = made.quotes.with_columns(local.dt.replace_time_zone(None).alias("ts"))
             words = {"zone": "America/New_York"}
@@ -165,7 +167,7 @@ def test_a_folder_of_files_is_one_import(made: Made, load: Load, tmp_path: Path)
 
 
 def test_odd_rows_are_dropped_or_noted_and_counted(made: Made, load: Load) -> None:
-    odd = made.quotes.head(9).with_columns(pl.col("ts") + pl.duration(seconds=30))
+    odd = made.quotes.head(9).with_columns(pl.col("ts") + pl.duration(seconds=30, time_unit="ns"))
     rows = [
         odd[0].with_columns(bid=pl.lit(-0.05)),
         odd[1].with_columns(ask=pl.lit(9.99)),
@@ -173,7 +175,7 @@ def test_odd_rows_are_dropped_or_noted_and_counted(made: Made, load: Load) -> No
         odd[3].with_columns(bid=pl.lit(9.0), ask=pl.lit(9.0)),
         odd[4].with_columns(bid=pl.lit(None, pl.Float64), ask=pl.lit(None, pl.Float64)),
         made.quotes[5],
-        odd[6].with_columns(pl.col("ts") - pl.duration(hours=1)),
+        odd[6].with_columns(pl.col("ts") - pl.duration(hours=1, time_unit="ns")),
         odd[7].with_columns(bid=pl.lit(None, pl.Float64)),
     ]
     manifest, market = load(pl.concat([made.quotes, *rows]))
@@ -343,8 +345,8 @@ def test_a_mapping_that_does_not_fit(values: dict[str, Any], says: str) -> None:
 
 
 def test_equity_terms_are_the_usual_ones(made: Made, load: Load) -> None:
-    _, market = load(made.quotes, made.bars, product={"kind": "equity", "multiplier": None, "ticks": None, "style": None,
-                                                      "exercise": None, "venue": None})  # fmt: skip
+    usual = dict.fromkeys(("multiplier", "ticks", "style", "exercise", "venue"))
+    _, market = load(made.quotes, made.bars, product={"kind": "equity", **usual})
     product = market.products()[0]
     assert (product.style.value, product.exercise.value, product.venue) == ("american", "pm_physical", "US_EQUITY")
     assert market.day("BENCH", DAYS[0]).minutes == 391
