@@ -22,7 +22,7 @@ def command(args: Sequence[str]) -> int:
     options = Options.of(args, flags=("json", "cfg"), values=("config-dir",))
     config = compose(options.overrides, options.value("config-dir"))
     if options.flag("cfg"):
-        console.out(asas_yaml(config).rstrip())
+        console.out(as_yaml(config).rstrip())
         return 0
     quiet = options.flag("json")
     folder, numbers, finished = backtest(config, home(), Path.cwd() / "runs", quiet=quiet)

@@ -51,7 +51,7 @@ def compose(overrides: Sequence[str], config_dir: str | None = None) -> dict[str
             composed = hydra_compose("config", words)
             plain = OmegaConf.to_container(composed, resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(_one_line(error)) from None
+        raise ConfigError(_one_line(error, words)) from None
     assert isinstance(plain, dict), "the root of a configuration is a mapping"
     return {str(k): v for k, v in plain.items()}
 
@@ -105,18 +105,19 @@ def _register_market(words: Sequence[str]) -> None:
     ConfigStore.instance().store(name=name, node=node, group="market")
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: Exception, words: Sequence[str]) -> str:
     """What Hydra or OmegaConf meant, in one line of ours."""
-    text = str(error)
+    text = f"{error} {error.__cause__ or ''}"
     if m := re.search(r"Could not find '([^/']+)/([^']+)'", text):
         group, name = m.groups()
         known = sorted(p.stem for p in (HERE / group).glob("*.yaml")) if (HERE / group).is_dir() else []
         return f"{group}={name}: there is no such choice{similar(name, known)}; choose one of {', '.join(known)}"
     if m := re.search(r"Could not override '([^']+)'", text):
-        key = m.group(1)
-        inside = f" in {key.rpartition('.')[0]}" if "." in key else ""
-        hint = _known_keys(text)
-        return f"there is no key {key!r}{inside}{similar(key.rpartition('.')[2], hint) if hint else ''}: `tomking backtest --cfg` prints them all"
+        full = re.search(r"full_key: (\S+)", text)
+        key = full.group(1) if full else m.group(1)
+        parent, _, name = key.rpartition(".")
+        hint = similar(name, _keys_of(parent, m.group(1), words))
+        return f"there is no key {key!r}{hint}: `tomking backtest --cfg` prints them all"
     if m := re.search(
         r"(?:Error parsing override|mismatched input|no viable alternative|token recognition).*", text, re.S
     ):
@@ -125,5 +126,12 @@ def _one_line(error: Exception) -> str:
     return " ".join(text.split())
 
 
-def _known_keys(text: str) -> list[str]:
-    return re.findall(r"'([A-Za-z0-9_]+)'", text)
+def _keys_of(parent: str, wrong: str, words: Sequence[str]) -> list[str]:
+    """The keys beside a wrong one, from the configuration without the word that has it."""
+    others = [w for w in words if w.partition("=")[0].lstrip("+~") != wrong]
+    if len(others) == len(words):
+        return []
+    node: Any = compose([w for w in others if not w.startswith("hydra.")])
+    for part in filter(None, parent.split(".")):
+        node = node.get(part) if isinstance(node, dict) else None
+    return [str(k) for k in node] if isinstance(node, dict) else []

@@ -132,10 +132,11 @@ def execute(config: Mapping[str, Any], root: Path, progress: Progress | None = N
 
 def span(config: Mapping[str, Any], market: Market, underlying: str) -> tuple[date, date]:
     """First and last date of the run: as configured, else the market's."""
-    known = market.sessions(underlying) if underlying in market.underlyings() else ()
+    traded = {p.underlying for p in market.products()}
+    known = market.sessions(underlying) if underlying in traded else ()
     if not known:
-        names = ", ".join(market.underlyings()) or "nothing"
-        raise ConfigError(f"market {market.name!r} has no {underlying!r}: it has {names}; set strategy.underlying")
+        names = ", ".join(sorted(traded)) or "nothing"
+        raise ConfigError(f"market {market.name!r} has no options on {underlying!r}: it has {names}; set strategy.underlying")
     start = known[0] if config["start"] is None else build.day("start", config["start"])
     end = known[-1] if config["end"] is None else build.day("end", config["end"])
     if end < start:

@@ -238,7 +238,7 @@ def _spans(filled: Bools) -> NDArray[np.int32]:
     start = np.where(some, filled.argmax(axis=2), minutes)
     end = np.where(some, minutes - filled[:, :, ::-1].argmax(axis=2), minutes)
     out[:, 0:4:2], out[:, 1:4:2] = start, end
-    out[:, 4] = 1
+    out[:, 4] = (filled.sum(axis=2) == end - start).all(axis=1)
     return out
 
 

@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 
 from sim.calendar import Session, Venue, load_calendar, ny
-from sim.market.parity import Block, Implied, find_shift, implied, median_error, read_block, standing, underlying_of
+from sim.market.cache import ages
+from sim.market.parity import Block, Implied, find_shift, implied, median_error, read_block, underlying_of
 from sim.model.instrument import Kind, Series
 from sim.model.market import BLANK, MINUTE_NS, NEVER, Floats, Ints
 from sim.ports import Market, MarketDay
@@ -56,8 +57,8 @@ class Limits:
     carry_pct: float = 6.0
     """Added for interest and dividends, in per cent a year of the life of the series (not on futures)."""
     shift_factor: float = 3.0
-    """A shift must explain the movement of the options so many times better to be named. Real: the right hour explains
-    all but a fifth (GOOG on a quiet half day) to a sixtieth (SPX), a wrong one at best all but a third (a trend)."""
+    """A shift must explain the movement of the options so many times better to be named. Real: the right hour leaves a
+    fifth of it unexplained (GOOG on a quiet half day) to a sixtieth (SPX); a wrong one 38 % at best (ES in a trend)."""
     enough: int = 30
     """Minutes that a shift must have in common with the session, quotes that a series must have, to conclude from."""
     run_sessions: int = 10
@@ -215,7 +216,7 @@ def _underlying_reasons(last: Floats, hours: _Regular, limits: Limits) -> Iterat
     first = int(known.argmax())
     if first > limits.edge_minutes:
         yield f"underlying prices begin at {hours.clock(first)}, {first} minutes after the open"
-    still = standing(last)
+    still = ages(np.append(True, last[1:] != last[:-1]))
     longest = int(still.max())
     if longest > limits.still_minutes:
         yield f"the underlying stands still for {longest} minutes until {hours.clock(int(still.argmax()))}"
@@ -297,10 +298,7 @@ class _ParityCheck:
 
     def _zone(self, found: Implied, spot: Floats, reasons: list[str]) -> None:
         limits = self._limits
-        shift = find_shift(
-            found, spot, self._hours.columns,
-            factor=limits.shift_factor, points=limits.enough, still=limits.edge_minutes,
-        )  # fmt: skip
+        shift = find_shift(found, spot, self._hours.columns, factor=limits.shift_factor, points=limits.enough)
         if shift is not None:
             name = found.series.future or "underlying"
             was = "" if shift.before is None else f", as it stands to {shift.before:.2f}"

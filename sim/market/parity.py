@@ -15,7 +15,6 @@ from typing import Final
 
 import numpy as np
 
-from sim.market.cache import ages
 from sim.model.instrument import STRIKE_SCALE, Kind, OptionContract, Right, Series
 from sim.model.market import BLANK, Bools, Floats, Ints, QuotePath
 from sim.ports import MarketDay
@@ -139,11 +138,6 @@ def median_error(found: Implied, spot: Floats) -> float | None:
     return float(np.median(np.abs(off))) if len(off) else None
 
 
-def standing(last: Floats) -> Ints:
-    """Columns for which the price has not changed, int64; 0 where it just did, or is not known."""
-    return ages(np.append(True, last[1:] != last[:-1]))
-
-
 def find_shift(
     found: Implied,
     spot: Floats,
@@ -151,7 +145,6 @@ def find_shift(
     *,
     factor: float,
     points: int,
-    still: int,
     shifts: Iterable[int] = SHIFTS,
 ) -> Shift | None:
     """The shift that fits best, where one fits at least ``factor`` times better; None where the minutes are right.
@@ -159,23 +152,18 @@ def find_shift(
     ``spot`` over the whole day, of which ``columns`` are those of ``found``. How well a shift fits is how much of the
     movement of K + C - P it explains: the spread of K + C - P over the spread of K + C - P - underlying, in the same
     minutes, 1 where it explains nothing. Spread is the median distance from the median, so that neither carry nor a
-    constant error matters. Prices that stand still for more than ``still`` columns are left out: after the last print
-    of a file that was cut off, every shift looks alike. At least ``points`` minutes must be comparable.
+    constant error matters. At least ``points`` minutes must be comparable.
     """
-    moving = np.where(standing(spot) <= still, spot, np.nan)
     at = np.arange(len(spot))[columns]
-    unmoved = _misfit(found, moving[columns], points)
+    unmoved = _misfit(found, spot[columns], points)
     wanted, before = factor, None
     if unmoved is not None:
         fit, before = unmoved
         wanted = factor * max(fit, 1.0)
-        # Two prices that agree to the tick leave nothing to explain.
-        if before <= float(found.series.product.increment):
-            return None
     best: tuple[float, Shift] | None = None
     for shift in shifts:
         source = at + shift
-        moved = np.where((source >= 0) & (source < len(spot)), moving[np.clip(source, 0, len(spot) - 1)], np.nan)
+        moved = np.where((source >= 0) & (source < len(spot)), spot[np.clip(source, 0, len(spot) - 1)], np.nan)
         misfit = _misfit(found, moved, points)
         if misfit is not None and misfit[0] >= wanted and (best is None or misfit[0] > best[0]):
             best = misfit[0], Shift(shift, before, misfit[1])
@@ -183,7 +171,10 @@ def find_shift(
 
 
 def _misfit(found: Implied, spot: Floats, points: int) -> tuple[float, float] | None:
-    """How well ``spot`` explains the implied prices, and what it leaves over in points; None with too few minutes."""
+    """How well ``spot`` explains the implied prices, and what it leaves over in points; None with too few minutes.
+
+    Less than half a tick is no misfit: two prices that agree to the tick leave nothing to explain.
+    """
     off = found.forward - spot
     known = np.isfinite(off)
     if int(known.any(axis=0).sum()) < points:

@@ -31,8 +31,8 @@ TABLES: Final = ("quotes", "instruments", "underlyings")
 QUOTES_VIEW: Final = """
 CREATE OR REPLACE VIEW quotes AS
 SELECT underlying, session, q.root, q.expiration, q.strike_e4 / 10000.0 AS strike, q."right",
-       q.ts_event, q.ts_init, q.bid * i.increment AS bid, coalesce(q.bid + q.spread, q.ask_only) * i.increment AS ask,
-       q.bid_size, q.ask_size
+       q.ts_event, q.ts_init, round(q.bid * i.increment, 6)::DOUBLE AS bid,
+       round(coalesce(q.bid + q.spread, q.ask_only) * i.increment, 6)::DOUBLE AS ask, q.bid_size, q.ask_size
 FROM read_parquet('{market}/quotes/*/*/quotes.parquet', hive_partitioning = true) q
 JOIN (SELECT DISTINCT root, increment
       FROM read_parquet('{market}/instruments/*/*/instruments.parquet')) i USING (root)

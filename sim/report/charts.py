@@ -1,8 +1,8 @@
-"""Small inline SVG: scales, lines, steps, areas, marks, one frame with units on both axes. No script, nothing external.
+"""Small inline SVG: scales, lines, areas, marks, and a frame with a unit on both axes. No script, nothing external.
 
-A chart has no view box of its own: x is in per cent of the width it is given, y in pixels, and only the curves sit in an
-inner box that is stretched. So text keeps its size on a phone, on a wide screen and on paper. Meaning is never in colour
-alone: series differ by dash, weight or fill, and marks by shape; the classes are in ``style.css``.
+A chart has no view box of its own: x is in per cent of the width it is given, y in pixels, and only the curves sit in
+an inner box that is stretched. So text keeps its size on a phone, on a wide screen and on paper. Meaning is never in
+colour alone: series differ by dash, weight or fill, and marks by shape; the classes are in ``style.css``.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def scale(values: Iterable[float], *, ticks: int = 5, floor_at: float | None = N
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A label on the x axis; ``at`` 0..1. ``rank`` 0 is always written, 1 gives way on a phone, 2 in half a page too."""
+    """A label on the x axis; ``at`` 0..1. ``rank`` 0 is always written, 1 gives way on a phone, 2 in half a page."""
 
     at: float
     label: str
@@ -89,6 +89,17 @@ def line(points: Sequence[Point | None], kind: str) -> str:
 def area(upper: Sequence[Point], lower: Sequence[Point], kind: str) -> str:
     """The space between two curves."""
     return f'<path class="{kind}" d="M{_path(upper)} {_path(lower[::-1])}Z"/>' if upper else ""
+
+
+def under(corners: Sequence[Point | None], level_y: float, kind: str) -> list[str]:
+    """The space between a step line and a level (pixels), one piece between two gaps."""
+    pieces: list[list[Point]] = [[]]
+    for point in corners:
+        if point is None:
+            pieces.append([])
+        else:
+            pieces[-1].append(point)
+    return [area(piece, [(x, level_y) for x, _ in piece], kind) for piece in pieces if piece]
 
 
 def steps(values: Sequence[float | None], y: Callable[[float], float]) -> list[Point | None]:
@@ -143,6 +154,11 @@ def note(x: float, y: float, text: str, *, anchor: str = "", dx: int = 0, dy: in
     )
 
 
+def nothing(words: str) -> str:
+    """In place of a picture."""
+    return f'<p class="empty">{esc(words)}</p>'
+
+
 SHAPES: Final = {
     "disc": '<circle r="3.6"/>',
     "cross": '<path d="M-3.6,-3.6 3.6,3.6M-3.6,3.6 3.6,-3.6"/>',
@@ -177,8 +193,8 @@ def key(kind: str, text: str) -> str:
 class Chart:
     """A frame: ``height`` of the plot in pixels, the y scale with its name and unit, the x ticks with theirs.
 
-    ``curves`` lie in the stretched box, ``over`` above it (marks, notes), ``under`` below it (bands). ``summary`` is read
-    aloud in place of the picture.
+    ``curves`` lie in the stretched box, ``over`` above it (marks, notes), ``under`` below it (bands). ``summary`` is
+    read aloud in place of the picture.
     """
 
     title: str
@@ -206,17 +222,19 @@ class Chart:
             y = TOP + self.y.y(tick, h)
             kind = "zero" if tick == 0 else "grid"
             parts.append(f'<line class="{kind}" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')
-            parts.append(f'<text class="tick" x="0" dx="-8" y="{y + 4:.1f}" text-anchor="end">{esc(self.y_text(tick))}</text>')
-        for mark_x in self.ticks:
-            at, rank = f"{100 * mark_x.at:.2f}%", f" r{mark_x.rank}" if mark_x.rank else ""
+            words = esc(self.y_text(tick))
+            parts.append(f'<text class="tick" x="0" dx="-8" y="{y + 4:.1f}" text-anchor="end">{words}</text>')
+        for label in self.ticks:
+            at, rank = f"{100 * label.at:.2f}%", f" r{label.rank}" if label.rank else ""
             parts.append(f'<line class="stub" x1="{at}" x2="{at}" y1="{TOP + h}" y2="{TOP + h + 5}"/>')
-            side = "start" if mark_x.at < 0.02 else "end" if mark_x.at > 0.98 else "middle"
+            side = "start" if label.at < 0.02 else "end" if label.at > 0.98 else "middle"
             parts.append(
-                f'<text class="tick{rank}" x="{at}" y="{TOP + h + 18}" text-anchor="{side}">{esc(mark_x.label)}</text>'
+                f'<text class="tick{rank}" x="{at}" y="{TOP + h + 18}" text-anchor="{side}">{esc(label.label)}</text>'
             )
         parts.append(f'<text class="unit" x="100%" y="{TOP + h + 35}" text-anchor="end">{esc(self.x_name)}</text>')
         parts.append(
-            f'<svg class="curves" y="{TOP}" width="100%" height="{h}" viewBox="0 0 {SPAN} {h}" preserveAspectRatio="none">'
+            f'<svg class="curves" y="{TOP}" width="100%" height="{h}" viewBox="0 0 {SPAN} {h}" '
+            'preserveAspectRatio="none">'
         )
         parts += [*self.curves, "</svg>", *self.over, "</svg>"]
         return "".join(parts)

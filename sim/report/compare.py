@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sim.report import figures, sections
 from sim.report.pagedata import PageData, TradeRow
 from sim.report.sections import Head, num, table, td, th
 from sim.report.words import METRICS, NA, count, esc, money, number, plain, plural
 
-KEPT = ("strategy", "market", "source", "fill", "fees", "margin", "regime", "vix", "rules_left_out", "start", "end")
+KEPT: Final = (
+    ("strategy", "Strategy"), ("market", "Market"), ("source", "Data"), ("fill", "Fill model"), ("fees", "Fees"),
+    ("margin", "Margin"), ("regime", "VIX regime"), ("vix", "VIX"), ("rules_left_out", "Rules left out"), ("start", "Start"),
+    ("end", "End"),
+)  # fmt: skip
 
 
 def parts(a: PageData, b: PageData) -> str:
@@ -17,8 +23,8 @@ def parts(a: PageData, b: PageData) -> str:
 
 def _facts(a: PageData, b: PageData) -> str:
     rows = [
-        [th(plain(key)), td(one or NA), td("same as A" if one == two else two or NA)]
-        for key in KEPT
+        [th(name), td(one or NA), td("same as A" if one == two else two or NA)]
+        for key, name in KEPT
         for one, two in [(a.fact(key), b.fact(key))]
     ]
     money_of = [f"{money(run.start_nlv, sign=False)} {run.currency}".strip() for run in (a, b)]
@@ -38,7 +44,7 @@ def _numbers(a: PageData, b: PageData) -> str:
         amount = metric.kind in ("profit", "cost", "fall")
         known = one is not None and two is not None and (same or not amount)
         apart = metric.write(two - one, sign=True) if known and one is not None and two is not None else NA
-        rows.append([th(metric.label), num(metric.write(one)), num(metric.write(two)), num(apart, strong=True)])
+        rows.append([th(metric.label), num(metric.write(one)), num(metric.write(two)), num(apart, strong=True, loss=False)])
     words = "" if same else f"Money is in {a.currency} and in {b.currency}: no difference is taken."
     return sections.section("numbers", "Numbers", table("Numbers of both runs", heads, rows, kind="side"), intro=words)
 

@@ -1,23 +1,26 @@
-"""The pictures of the page: account value and drawdown, buying power, VIX, bootstrap, excursions. Strings of SVG.
+"""The pictures of a run over its sessions: account value and drawdown, buying power against its caps, VIX and its bands.
 
-Sessions stand side by side without gaps for nights and weekends; session i takes the space from i to i + 1, its close is
-at the right edge. A value that is missing leaves a gap.
+Sessions stand side by side without gaps for nights and weekends; session i takes the space from i to i + 1, its close
+is at the right edge. A value that is missing leaves a gap. Every function returns a figure of SVG as a string.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date
+from math import inf
 from typing import Final
 
 from sim.report import charts
 from sim.report.charts import Chart, Point, Scale, Tick
-from sim.report.montecarlo import LEVELS, Bootstrap
-from sim.report.pagedata import Day, PageData, TradeRow
-from sim.report.words import MONTHS, clock, day_text, money, percent, plural
+from sim.report.pagedata import Day, PageData
+from sim.report.words import MONTHS, NA, day_text, money, percent, plural
 
-HOVER: Final = 400  # sessions up to which every one says its values under the pointer
+HOVER: Final = 400  # sessions (or trades) up to which every one says its values under the pointer
 SESSIONS: Final = "session, New York date"
+MOST_TICKS: Final = 13
+SHORT: Final = 80  # days that are labelled by day, not by month
+LONG: Final = 1150  # days beyond which only years are labelled
 
 
 def axis(unit: Scale) -> Callable[[float], str]:
@@ -26,24 +29,14 @@ def axis(unit: Scale) -> Callable[[float], str]:
 
 
 def date_ticks(days: Sequence[date]) -> list[Tick]:
-    """At most about a dozen labels over the sessions, by day, week, month or year; four of them on a narrow screen."""
+    """At most about a dozen labels over the sessions, by day, week, month or year."""
     n = len(days)
     if not n:
         return []
     span = (days[-1] - days[0]).days
-    stride = 1
-    if n <= 12:
-        period: Callable[[date], object] = date.toordinal
-    elif span <= 80:
-        period = _week
-    elif span <= 1150:
-        stride = next(s for s in (1, 2, 3, 6) if span / 30.5 / s <= 13 or s == 6)
-        period = lambda d: (d.year, (d.month - 1) // stride)  # noqa: E731 - one of four ways to cut the time line
-    else:
-        period = lambda d: d.year  # noqa: E731
+    period = _period(n, span)
     firsts = [i for i in range(n) if i == 0 or period(days[i]) != period(days[i - 1])]
-    step = max(1, -(-len(firsts) // 13))
-    firsts = firsts[::step]
+    firsts = firsts[:: max(1, -(-len(firsts) // MOST_TICKS))]
     # The piece of a period with which a run begins may be too short for a label of its own.
     if len(firsts) > 2 and firsts[1] - firsts[0] < 0.06 * n:
         firsts = firsts[1:]
@@ -51,22 +44,65 @@ def date_ticks(days: Sequence[date]) -> list[Tick]:
     out, year = [], 0
     for k, i in enumerate(firsts):
         day = days[i]
-        short = f"{day.day} {MONTHS[day.month - 1]}" if span <= 80 else MONTHS[day.month - 1]
-        if span > 1150:
-            short = str(day.year)
-        elif day.year != year:
-            short = f"{short} {day.year}"
+        name = MONTHS[day.month - 1]
+        if span > LONG:
+            name = str(day.year)
+        else:
+            name = f"{day.day} {name}" if span <= SHORT else name
+            name = f"{name} {day.year}" if day.year != year else name
         year = day.year
-        out.append(Tick(i / n, short, rank=0 if k % rare == 0 else 1 + k % 2))
+        out.append(Tick(i / n, name, rank=0 if k % rare == 0 else 1 + k % 2))
     return out
 
 
-def _week(day: date) -> object:
-    return day.isocalendar()[:2]
+def _period(n: int, span: int) -> Callable[[date], object]:
+    """What two days must share to stand under one label: ``n`` sessions over ``span`` calendar days."""
+    if n <= 12:
+        return date.toordinal
+    if span <= SHORT:
+        return lambda day: day.isocalendar()[:2]
+    if span > LONG:
+        return lambda day: day.year
+    months = next(m for m in (1, 2, 3, 6) if span / 30.5 / m <= MOST_TICKS or m == 6)
+    return lambda day: (day.year, (day.month - 1) // months)
 
 
-def _dates(data: PageData) -> list[date]:
-    return [d.session for d in data.days]
+def _dates(data: PageData) -> list[Tick]:
+    return date_ticks([d.session for d in data.days])
+
+
+def _known(values: Sequence[float | None]) -> list[float]:
+    return [v for v in values if v is not None]
+
+
+def equity(data: PageData) -> str:
+    """Account value at each close, with the range of each session by minute."""
+    height, n, unit = 260, len(data.days), data.currency or "account currency"
+    y = charts.scale(_known([v for d in data.days for v in (d.nlv, d.low, d.high)] + [data.start_nlv]))
+    closes: list[Point | None] = [] if data.start_nlv is None else [(0.0, y.y(data.start_nlv, height))]
+    closes += [None if d.nlv is None else ((i + 1) / n, y.y(d.nlv, height)) for i, d in enumerate(data.days)]
+    whole = [(i, d.low, d.high) for i, d in enumerate(data.days) if d.low is not None and d.high is not None]
+    upper = [p for i, _, top in whole for p in ((i / n, y.y(top, height)), ((i + 1) / n, y.y(top, height)))]
+    lower = [p for i, low, _ in whole for p in ((i / n, y.y(low, height)), ((i + 1) / n, y.y(low, height)))]
+    last = money(next((d.nlv for d in reversed(data.days) if d.nlv is not None), None), sign=False)
+    keys = [charts.key("l1", f"at the close, last {last}"), charts.key("fill1", "range of the session by minute")]
+    over: list[str] = []
+    if data.start_nlv is not None:
+        over.append(charts.level(y.y(data.start_nlv, height), "l2"))
+        keys.append(charts.key("l2", f"starting capital {money(data.start_nlv, sign=False)}"))
+    return Chart(
+        title="Account value",
+        summary=f"Account value in {unit} over {plural(n, 'session')}, last {last}",
+        height=height,
+        y=y,
+        y_name=f"account value, {unit}",
+        y_text=axis(y),
+        ticks=_dates(data),
+        x_name=SESSIONS,
+        curves=[charts.area(upper, lower, "fill1"), charts.line(closes, "l1")],
+        over=[*over, *_hover(data, height)],
+        keys=keys,
+    ).figure("full")
 
 
 def _hover(data: PageData, height: int) -> list[str]:
@@ -77,38 +113,11 @@ def _hover(data: PageData, height: int) -> list[str]:
     down = falls(data)
 
     def tip(i: int, d: Day) -> str:
-        return (
-            f"{day_text(d.session)}: close {money(d.nlv, sign=False)}, low {money(d.low, sign=False)}, high {money(d.high, sign=False)}, "
-            f"drawdown {percent(down[i])}, VIX {money(d.vix, sign=False)}"
-        )
+        close, low, high = (money(v, sign=False) for v in (d.nlv, d.low, d.high))
+        rest = f"drawdown {percent(down[i])}, VIX {money(d.vix, sign=False)}"
+        return f"{day_text(d.session)}: close {close}, low {low}, high {high}, {rest}"
 
     return [charts.box(i / n, (i + 1) / n, 0, height, "hover", tip(i, d)) for i, d in enumerate(data.days)]
-
-
-def equity(data: PageData) -> str:
-    """Account value at each close, with the range of each session by minute."""
-    height, n, unit = 260, len(data.days), data.currency or "account currency"
-    y = charts.scale(v for d in data.days for v in (d.nlv, d.low, d.high, data.start_nlv) if v is not None)
-    closes: list[Point | None] = [] if data.start_nlv is None else [(0.0, y.y(data.start_nlv, height))]
-    closes += [None if d.nlv is None else ((i + 1) / n, y.y(d.nlv, height)) for i, d in enumerate(data.days)]
-    whole = [(i, d.low, d.high) for i, d in enumerate(data.days) if d.low is not None and d.high is not None]
-    upper = [p for i, _, high in whole for p in ((i / n, y.y(high, height)), ((i + 1) / n, y.y(high, height)))]
-    lower = [p for i, low, _ in whole for p in ((i / n, y.y(low, height)), ((i + 1) / n, y.y(low, height)))]
-    curves = [charts.area(upper, lower, "fill1"), charts.line(closes, "l1")]
-    over, keys = [], [charts.key("l1", "at the close"), charts.key("fill1", "range of the session by minute")]
-    if data.start_nlv is not None:
-        over.append(charts.level(y.y(data.start_nlv, height), "l2"))
-        keys.append(charts.key("l2", f"starting capital {money(data.start_nlv, sign=False)}"))
-    last = next((d.nlv for d in reversed(data.days) if d.nlv is not None), None)
-    if last is not None:
-        at = y.y(last, height)
-        over.append(charts.note(1.0, at, money(last, sign=False), anchor="end", dx=-2, dy=-8 if at > 24 else 18, kind="strong"))
-
-    over += _hover(data, height)
-    return Chart(
-        "Account value", f"Account value in {unit} over {plural(n, 'session')}, last {money(last, sign=False)}", height, y,
-        f"account value, {unit}", axis(y), date_ticks(_dates(data)), SESSIONS, curves, over, keys=keys,
-    ).figure("full")  # fmt: skip
 
 
 def falls(data: PageData) -> list[float | None]:
@@ -116,12 +125,9 @@ def falls(data: PageData) -> list[float | None]:
     out: list[float | None] = []
     peak = data.start_nlv
     for d in data.days:
-        lows = [v for v in (d.low, d.nlv) if v is not None]
-        if peak is not None and lows:
-            out.append(min(0.0, 100.0 * (min(lows) / peak - 1.0)) if peak > 0 else None)
-        else:
-            out.append(None)
-        peak = max((v for v in (peak, d.high, d.nlv) if v is not None), default=None)
+        low = min(_known([d.low, d.nlv]), default=None)
+        out.append(None if peak is None or peak <= 0 or low is None else min(0.0, 100.0 * (low / peak - 1.0)))
+        peak = max(_known([peak, d.high, d.nlv]), default=None)
     return out
 
 
@@ -129,27 +135,30 @@ def drawdown(data: PageData) -> str:
     """How far below its highest the account was, under the account value."""
     height, n = 130, len(data.days)
     down = falls(data)
-    known = [v for v in down if v is not None]
-    y = charts.scale([0.0, *known], ticks=3)
+    deepest = min(_known(down), default=0.0)
+    y = charts.scale([0.0, deepest or -1.0], ticks=3)
     corners = charts.steps(down, lambda v: y.y(v, height))
-    solid = [p for p in corners if p is not None]
-    curves = [charts.area(solid, [(x, 0.0) for x, _ in solid], "fill2"), charts.line(corners, "thin")]
     over: list[str] = []
-    if known and min(known) < 0:
-        i = down.index(min(known))
-        at = y.y(min(known), height)
-        x = (i + 0.5) / n
-        over.append(charts.mark(x, at, "ring"))
-        left = x > 0.5
-        over.append(
-            charts.note(x, at, f"{percent(min(known))} on {day_text(data.days[i].session)}", anchor="end" if left else "start",
-                        dx=-9 if left else 9, dy=4, kind="strong")
-        )  # fmt: skip
+    if deepest < 0:
+        i = down.index(deepest)
+        x, at = (i + 0.5) / n, y.y(deepest, height)
+        side = "start" if x < 0.35 else "end" if x > 0.65 else "middle"
+        dx, dy = {"start": (9, 4), "end": (-9, 4), "middle": (0, -11 if at > 26 else 20)}[side]
+        words = f"{percent(deepest)} on {day_text(data.days[i].session)}"
+        over = [charts.mark(x, at, "ring"), charts.note(x, at, words, anchor=side, dx=dx, dy=dy, kind="strong")]
     return Chart(
-        "Drawdown", f"Drawdown in per cent, deepest {percent(min(known, default=None))}", height, y,
-        "below the highest value so far, %", axis(y), date_ticks(_dates(data)), SESSIONS, curves, over,
+        title="Drawdown",
+        summary=f"Drawdown, deepest {percent(deepest)}",
+        height=height,
+        y=y,
+        y_name="below the highest value so far, %",
+        y_text=axis(y),
+        ticks=_dates(data),
+        x_name=SESSIONS,
+        curves=[*charts.under(corners, 0.0, "fill2"), charts.line(corners, "thin")],
+        over=over,
         keys=[charts.key("fill2", "low of the session by minute against the highest value before it")],
-    ).figure("full")  # fmt: skip
+    ).figure("full")
 
 
 def buying_power(data: PageData) -> str:
@@ -158,48 +167,55 @@ def buying_power(data: PageData) -> str:
     used = [100.0 * d.bp / d.nlv if d.bp is not None and d.nlv is not None and d.nlv > 0 else None for d in data.days]
     hard = None if data.hard_cap is None else 100.0 * data.hard_cap
     caps = _caps(data, hard)
-    y = charts.scale([*(v for v in (*used, *caps, hard) if v is not None), 0.0], floor_at=0.0)
+    y = charts.scale(_known([*used, *caps, hard]), floor_at=0.0)
     corners = charts.steps(used, lambda v: y.y(v, height))
-    blocks: list[list[Point]] = [[]]
-    for point in corners:
-        if point is None:
-            blocks.append([])
-        else:
-            blocks[-1].append(point)
-    curves = [charts.area(b, [(x, float(height)) for x, _ in b], "fill2") for b in blocks if b]
-    curves += [charts.line(corners, "thin"), charts.plateaus(caps, lambda v: y.y(v, height), "l3")]
     over, keys = [], [charts.key("fill2", "most in use that session")]
-    if any(c is not None for c in caps):
-        keys.append(charts.key("l3", "cap of the VIX regime, by the session's last VIX"))
+    if _known(caps):
+        keys.append(charts.key("cap", "cap of the VIX regime, by the session's last VIX"))
     if hard is not None:
         over.append(charts.level(y.y(hard, height), "l2"))
         keys.append(charts.key("l2", f"hard cap {percent(hard, sign=False, decimals=1)}"))
-    blank = sum(v is None for v in used)
-    remark = f"{plural(blank, 'session')} without a trusted mark left blank." if blank else ""
-    if not data.bands:
-        remark = f"{remark} No VIX regime in this run, so no cap by band.".strip()
+    blank = used.count(None)
+    remarks = [f"{plural(blank, 'session')} without a trusted mark left blank."] if blank else []
+    remarks += [] if data.bands else ["No VIX regime in this run, so no cap by band."]
+    most = percent(max(_known(used), default=None), sign=False)
     return Chart(
-        "Buying power used", f"Buying power used in per cent of the account, at most {percent(max((v for v in used if v is not None), default=None), sign=False)}",
-        height, y, "of account value, %", axis(y), date_ticks(_dates(data)), SESSIONS, curves, over, keys=keys, remark=remark,
-    ).figure()  # fmt: skip
+        title="Buying power used",
+        summary=f"Buying power used in per cent of the account, at most {most}",
+        height=height,
+        y=y,
+        y_name="of account value, %",
+        y_text=axis(y),
+        ticks=_dates(data),
+        x_name=SESSIONS,
+        curves=[
+            *charts.under(corners, float(height), "fill2"),
+            charts.line(corners, "thin"),
+            charts.plateaus(caps, lambda v: y.y(v, height), "cap"),
+        ],
+        over=over,
+        keys=keys,
+        remark=" ".join(remarks),
+    ).figure()
 
 
 def _caps(data: PageData, hard: float | None) -> list[float | None]:
+    """The regime's cap of each session in per cent, never above the hard one; None where the VIX is not known."""
     out: list[float | None] = []
     for d in data.days:
         band = next((b for b in data.bands if d.vix is not None and b.low <= d.vix < b.high), None)
-        cap = None if band is None else 100.0 * band.cap
-        out.append(cap if cap is None or hard is None else min(cap, hard))
+        out.append(None if band is None else min(100.0 * band.cap, inf if hard is None else hard))
     return out
 
 
 def vix(data: PageData) -> str:
-    """VIX at each close with the bands of the regime."""
+    """The last VIX of each session with the bands of the regime."""
     height, n = 200, len(data.days)
     values = [d.vix for d in data.days]
-    known = [v for v in values if v is not None]
+    known = _known(values)
     if not known:
-        return '<figure class="chart"><figcaption><b>VIX</b></figcaption><p class="empty">n/a: this market has no VIX.</p></figure>'
+        words = "n/a: no VIX is known in this run."
+        return f'<figure class="chart"><figcaption><b>VIX</b></figcaption>{charts.nothing(words)}</figure>'
     y = charts.scale([*known, *(b.low for b in data.bands if b.low <= max(known))], floor_at=0.0)
     under, over = [], []
     for i, band in enumerate(b for b in data.bands if b.low < y.high):
@@ -209,83 +225,31 @@ def vix(data: PageData) -> str:
         if band.low > 0:
             over.append(charts.level(bottom, "edge"))
         if bottom - top >= 13:
-            over.append(charts.note(0.0, (top + bottom) / 2, band.label, anchor="start", dx=4, dy=4))
+            inside = [v is not None and band.low <= v < band.high for v in values]
+            # The name goes to the side where fewer values stand in its way.
+            right = sum(inside[: n // 3 + 1]) > sum(inside[-(n // 3) - 1 :])
+            side, dx = ("end", -4) if right else ("start", 4)
+            over.append(charts.note(float(right), (top + bottom) / 2, band.label, anchor=side, dx=dx, dy=4))
     closes: list[Point | None] = [None if v is None else ((i + 0.5) / n, y.y(v, height)) for i, v in enumerate(values)]
     if n == 1 and closes[0] is not None:
         over.append(charts.mark(*closes[0], "disc"))
-    words = ", ".join(
-        f"{b.label} below {b.high:g}" if b.low == 0 else f"{b.label} from {b.low:g}" for b in data.bands
-    )
+    edges = [f"{b.label} from {b.low:g}" if b.low else f"{b.label} below {b.high:g}" for b in data.bands]
+    keys = [charts.key("l1", "last of the session")]
     return Chart(
-        "VIX and its bands", f"VIX from {min(known):.2f} to {max(known):.2f}", height, y, "VIX, points", axis(y),
-        date_ticks(_dates(data)), SESSIONS, [charts.line(closes, "l1")], over, under,
-        keys=[charts.key("l1", "last of the session"), charts.key("edge", "edge of a band")] if data.bands else [charts.key("l1", "last of the session")],
-        remark=f"Bands: {words}." if words else "No VIX regime in this run.",
-    ).figure()  # fmt: skip
-
-
-def fan(boot: Bootstrap, unit: str) -> str:
-    """The range of results, 5 to 95 % and 25 to 75 % of the paths, with the median."""
-    height = 240
-    y = charts.scale([0.0, *(v for row in boot.fan for v in row)])
-    rows = [[(a / boot.days, y.y(v, height)) for a, v in zip(boot.at, row, strict=True)] for row in boot.fan]
-    five, quarter, half, three, most = rows
-    marks = charts.scale([0.0, float(boot.days)], ticks=6)
-    ticks = [Tick(t / boot.days, f"{t:,.0f}") for t in marks.ticks if t <= boot.days and t == int(t)]
-    over = [
-        charts.note(1.0, row[-1][1], f"{level} %", anchor="end", dx=-3, dy=dy)
-        for level, row, dy in zip(LEVELS, rows, (-4, 4, 4, 4, 13), strict=True)
-        if level in (5, 50, 95)
-    ]
-    return Chart(
-        "Result", f"Bootstrap of the result: 5 % of the paths end below {money(boot.result[0])}, 95 % below {money(boot.result[-1])} {unit}",
-        height, y, f"P/L since the start, {unit}", axis(y), ticks, "sessions since the start",
-        [charts.area(most, five, "fill1"), charts.area(three, quarter, "fill2"), charts.line(five, "thin"),
-         charts.line(most, "thin"), charts.line(half, "l1")], over,
-        keys=[charts.key("l1", "median path value"), charts.key("fill2", "25 to 75 %"), charts.key("fill1", "5 to 95 %")],
-    ).figure()  # fmt: skip
-
-
-def falls_of_paths(boot: Bootstrap, unit: str) -> str:
-    """How many paths had which drawdown, with the run's own, the median and the 95 % mark."""
-    height = 240
-    y = charts.scale([0.0, *map(float, boot.bins)], floor_at=0.0)
-    x = charts.scale(boot.edges, ticks=5, floor_at=0.0)
-    bars = [
-        charts.box(x.at(a), x.at(b), y.y(float(k), height), height, "bar", f"{money(a, sign=False)} to {money(b, sign=False)} {unit}: {plural(k, 'path')}")
-        for a, b, k in zip(boot.edges[:-1], boot.edges[1:], boot.bins, strict=True)
-    ]  # fmt: skip
-    lines = (("l2", boot.drawdown[2], "median"), ("l1", boot.drawdown[-1], "95 % of the paths"), ("l3", boot.actual_drawdown, "this run"))
-    ticks = [Tick(x.at(t), money(t, sign=False, decimals=x.decimals), rank=i % 2) for i, t in enumerate(x.ticks)]
-    return Chart(
-        "Max drawdown", f"Bootstrap of the drawdown: median {money(boot.drawdown[2], sign=False)}, 95 % below {money(boot.drawdown[-1], sign=False)} {unit}",
-        height, y, f"paths, of {boot.paths:,}", axis(y), ticks, f"max drawdown at closes, {unit}", [],
-        [*bars, *(charts.upright(x.at(v), height, kind) for kind, v, _ in lines)],
-        keys=[charts.key(kind, f"{name} {money(v, sign=False)}") for kind, v, name in lines],
-    ).figure()  # fmt: skip
-
-
-def excursions(trades: Sequence[TradeRow], unit: str, *, worst: bool) -> str:
-    """A closed trade's result against its worst (or best) open P/L, a disc a winner and a cross a loser."""
-    height = 280
-    pairs = [(t, m, t.net) for t in trades if (m := t.mae if worst else t.mfe) is not None and t.net is not None]
-    x = charts.scale([0.0, *(m for _, m, _ in pairs)])
-    y = charts.scale([0.0, *(net for _, _, net in pairs)])
-    low, high = max(x.low, y.low), min(x.high, y.high)
-    diagonal = [(x.at(low), y.y(low, height)), (x.at(high), y.y(high, height))]
-    name = "Worst open P/L (MAE)" if worst else "Best open P/L (MFE)"
-    over = [
-        charts.mark(x.at(m), y.y(net, height), "disc" if net > 0 else "cross",
-                    f"{day_text(t.opened.date()) if t.opened else ''} {clock(t.opened)} {t.legs}: result {money(net)}, {'worst' if worst else 'best'} {money(m)} {unit}")
-        for t, m, net in pairs
-    ]  # fmt: skip
-    ticks = [Tick(x.at(t), money(t, sign=False, decimals=x.decimals), rank=i % 2) for i, t in enumerate(x.ticks)]
-    return Chart(
-        f"{name} against the result", f"{name} against the result of {plural(len(pairs), 'trade')}", height, y, f"net P/L, {unit}",
-        axis(y), ticks, f"{'worst' if worst else 'best'} open P/L, {unit}", [charts.line(diagonal, "edge")],
-        [charts.upright(x.at(0.0), height, "zero"), *over],
-        keys=[charts.key("disc", "winner"), charts.key("cross", "loser"), charts.key("edge", "closed at its worst" if worst else "closed at its best")],
-    ).figure()  # fmt: skip
+        title="VIX and its bands" if data.bands else "VIX",
+        summary=f"VIX from {min(known):.2f} to {max(known):.2f}",
+        height=height,
+        y=y,
+        y_name="VIX, points",
+        y_text=axis(y),
+        ticks=_dates(data),
+        x_name=SESSIONS,
+        curves=[charts.line(closes, "l1")],
+        over=over,
+        under=under,
+        keys=[*keys, charts.key("edge", "edge of a band")] if data.bands else keys,
+        remark=f"Bands: {', '.join(edges)}." if edges else "No VIX regime in this run.",
+    ).figure()
 
 
 def two_curves(a: PageData, b: PageData) -> str:
@@ -299,18 +263,27 @@ def two_curves(a: PageData, b: PageData) -> str:
         start = run.start_nlv
         if not start or not run.days:
             return []
+        closes = [(d.session, d.nlv) for d in run.days if d.nlv is not None]
         first = (place[run.days[0].session] / n, 0.0)
-        return [first] + [((place[d.session] + 1) / n, 100.0 * (d.nlv / start - 1.0)) for d in run.days if d.nlv is not None]
+        return [first, *(((place[day] + 1) / n, 100.0 * (nlv / start - 1.0)) for day, nlv in closes)]
 
-    one, two = values(a), values(b)
-    y = charts.scale([0.0, *(v for _, v in (*one, *two))])
-    curves = [charts.line([(x, y.y(v, height)) for x, v in run], kind) for run, kind in ((one, "l1"), (two, "l2"))]
-    over = []
-    ends = [(name, run[-1]) for name, run in (("A", one), ("B", two)) if run]
-    for name, (x, v) in ends:
-        above = all(v >= other for _, (_, other) in ends) and (name == "A" or len({e[1][1] for e in ends}) > 1)
-        over.append(charts.note(x, y.y(v, height), f"{name} {percent(v)}", anchor="end", dx=-2, dy=-7 if above else 17, kind="strong"))
+    runs = (("A", "l1", values(a)), ("B", "l2", values(b)))
+    y = charts.scale([0.0, *(v for _, _, run in runs for _, v in run)])
+    over, free = [], 0.0
+    for at, name, x in sorted((y.y(run[-1][1], height), name, run[-1][0]) for name, _, run in runs if run):
+        free = max(at, free)
+        over.append(charts.note(x, free, name, anchor="start", dx=5, dy=5, kind="strong"))
+        free += 15.0
     return Chart(
-        "P/L of both runs", "P/L of both runs in per cent of their starting capital", height, y, "P/L, % of starting capital",
-        axis(y), date_ticks(days), SESSIONS, curves, over, keys=[charts.key("l1", "A"), charts.key("l2", "B")],
-    ).figure("full")  # fmt: skip
+        title="P/L of both runs",
+        summary="P/L of both runs in per cent of their starting capital",
+        height=height,
+        y=y,
+        y_name="P/L, % of starting capital",
+        y_text=axis(y),
+        ticks=date_ticks(days),
+        x_name=SESSIONS,
+        curves=[charts.line([(x, y.y(v, height)) for x, v in run], kind) for _, kind, run in runs],
+        over=over,
+        keys=[charts.key(kind, f"{name} {percent(run[-1][1]) if run else NA}") for name, kind, run in runs],
+    ).figure("full")

@@ -37,6 +37,8 @@ class Bootstrap:
     seed: int
     at: tuple[int, ...]
     fan: tuple[tuple[float, ...], ...]
+    own: tuple[float, ...]
+    """The run itself at the same moments."""
     result: tuple[float, ...]
     drawdown: tuple[float, ...]
     edges: tuple[float, ...]
@@ -70,8 +72,8 @@ def bootstrap(daily: Sequence[float], seed: int, *, block: int = BLOCK, paths: i
     top = max(float(falls.max()), 1.0)
     bins, edges = np.histogram(falls, bins=20, range=(0.0, top))
     return Bootstrap(
-        n, block, paths, seed, tuple(at.tolist()), tuple(tuple(row) for row in fan.tolist()), tuple(fan[:, -1].tolist()),
-        tuple(np.percentile(falls, LEVELS).tolist()), tuple(edges.tolist()), tuple(bins.tolist()),
+        n, block, paths, seed, tuple(at.tolist()), tuple(tuple(row) for row in fan.tolist()), tuple(own[at].tolist()),
+        tuple(fan[:, -1].tolist()), tuple(np.percentile(falls, LEVELS).tolist()), tuple(edges.tolist()), tuple(bins.tolist()),
         float((ends[:, -1] < 0).mean()), float(own[-1]), float(_falls(own[None, :])[0]),
     )  # fmt: skip
 

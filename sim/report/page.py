@@ -80,7 +80,7 @@ def _banner(data: PageData) -> str:
 def _facts(data: PageData) -> list[tuple[str, str]]:
     """Names and HTML of the header's facts."""
     days = data.days
-    dates = f"{long_date(days[0].session)} to {long_date(days[-1].session)}" if days else NA
+    dates = " to ".join(dict.fromkeys(long_date(days[i].session) for i in (0, -1))) if days else NA
     trades = f"{plural(len(data.closed), 'trade')} closed, {len(data.open):,} open, {plural(len(data.refusals), 'refusal')}"
     fill = data.fact("fill")
     named = data.fact("fill_name")
@@ -214,8 +214,8 @@ def _levels(boot: Bootstrap, data: PageData) -> str:
 
     heads = sections.level_heads()
     rows = [
-        cells("Result", boot.result, boot.actual, sign=True),
-        cells("Max drawdown", tuple(-v for v in boot.drawdown), -boot.actual_drawdown, sign=False),
+        cells("Result at or below", boot.result, boot.actual, sign=True),
+        cells("Drawdown no deeper than", tuple(-v for v in boot.drawdown), -boot.actual_drawdown, sign=False),
     ]
     return table("Bootstrap by share of the paths", heads, rows, kind="levels")
 

@@ -39,20 +39,20 @@ Cell = str
 
 def td(value: object, sub: object = "") -> Cell:
     """Words; ``sub`` a smaller second line."""
-    below = f'<span class="sub">{esc(sub)}</span>' if sub else ""
+    below = f"<small>{esc(sub)}</small>" if sub else ""
     return f"<td>{esc(value)}{below}</td>"
 
 
-def num(value: str, sub: str = "", *, strong: bool = False) -> Cell:
-    """A written number; one that begins with a minus is marked so (its sign says it, colour only repeats it)."""
-    kind = "n neg" if value.startswith("-") else "n"
-    below = f'<span class="sub">{esc(sub)}</span>' if sub else ""
+def num(value: str, sub: str = "", *, strong: bool = False, loss: bool = True) -> Cell:
+    """A written number; one that begins with a minus is marked as a ``loss`` (its sign says it, colour only repeats it)."""
+    kind = "n neg" if loss and value.startswith("-") else "n"
+    below = f"<small>{esc(sub)}</small>" if sub else ""
     return f'<td class="{kind}{" strong" if strong else ""}">{esc(value)}{below}</td>'
 
 
 def th(value: object, sub: object = "") -> Cell:
     """The name of a row."""
-    below = f'<span class="sub">{esc(sub)}</span>' if sub else ""
+    below = f"<small>{esc(sub)}</small>" if sub else ""
     return f'<th scope="row">{esc(value)}{below}</th>'
 
 
@@ -69,7 +69,7 @@ def table(name: str, heads: Sequence[Head], rows: Iterable[Sequence[Cell]], *, f
     """A table in a box that scrolls where it is wider than the page. ``name`` is read aloud; ``kind`` is its style."""
     head = "".join(
         f'<th scope="col"{" class=n" if h.numeric else ""}>{esc(h.name)}'
-        f"{f'<span class=sub>{esc(h.unit)}</span>' if h.unit else ''}</th>"
+        f"{f'<small>{esc(h.unit)}</small>' if h.unit else ''}</th>"
         for h in heads
     )
     body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
@@ -255,9 +255,9 @@ def _legs(text: str) -> str:
 
 def _trade(i: int, t: TradeRow, *, closed: bool) -> list[Cell]:
     cells = [
-        f'<th scope="row" class="date"><span class="no">{i}</span>{esc(_when(t.opened)[0])}<span class="sub">{esc(_when(t.opened)[1])}</span></th>',
+        f'<th scope="row" class="date"><span class="no">{i}</span>{esc(_when(t.opened)[0])}<small>{esc(_when(t.opened)[1])}</small></th>',
         td(*_when(t.closed, t.opened)) if closed else "",
-        f'<td class="legs">{esc(_play(t))}<span class="sub">{_legs(t.legs)}</span></td>',
+        f'<td class="legs">{esc(_play(t))}<small>{_legs(t.legs)}</small></td>',
         num(count(t.quantity)), num(count(t.dte)), num(money(t.credit, sign=False)),
         num(money(t.debit, sign=False)) if closed else "",
         num(money(t.gross)), num(money(t.fees, sign=False)), num(money(t.slippage, sign=False)),
@@ -369,7 +369,7 @@ def variants(data: PageData) -> str:
 
 def level_heads() -> list[Head]:
     """Columns of the bootstrap's table."""
-    return [Head("Paths at or below", "", False), *(Head(f"{level} %") for level in LEVELS), Head("This run")]
+    return [Head("Share of the paths", "", False), *(Head(f"{level} %") for level in LEVELS), Head("This run")]
 
 
 def definitions(data: PageData) -> str:

@@ -142,12 +142,12 @@ class Credit:
             quote = under.quote(leg.contract)
             if quote is None or quote.ask == BLANK:
                 return Refusal("No two-sided quote", f"{leg.contract.label} has no ask")
-            # A wing nobody bids for still has a price: what it costs. Its bid is worth nothing.
-            bid = max(quote.bid, 0) if leg.signed > 0 else quote.bid
+            # A wing nobody bids for is worth what it costs; how wide it is, is then its whole ask.
+            bid = quote.ask if quote.bid == BLANK and leg.signed > 0 else quote.bid
             if bid == BLANK:
                 return Refusal("No two-sided quote", f"{leg.contract.label} has no bid")
             mid2 -= leg.signed * (bid + quote.ask)
-            width += leg.ratio * (quote.ask - bid)
+            width += leg.ratio * (quote.ask - max(quote.bid, 0))
         increment = float(request.legs[0].contract.product.increment)
         if request.limit is not None and mid2 < 2 * request.limit:
             wanted, have = request.limit * increment, mid2 * increment / 2

@@ -66,13 +66,19 @@ def guarded(surface: Surface, strike: float, right: Right, step: float, limit: f
 
 
 def net_mid2(legs: Sequence[Leg], under: UnderlyingView) -> int | None:
-    """Twice the mid of one unit in ticks, credit positive; None where a leg lacks a side or its pair is crossed."""
+    """Twice the mid of one unit in ticks, credit positive; None where a leg cannot be priced.
+
+    A leg to buy that nobody bids for is worth what it costs: it counts at its ask.
+    """
     total = 0
     for leg in legs:
         quote = under.quote(leg.contract)
-        if quote is None or quote.bid == BLANK or quote.ask <= quote.bid:
+        if quote is None or quote.ask == BLANK or (quote.bid != BLANK and quote.ask <= quote.bid):
             return None
-        total -= leg.signed * (quote.bid + quote.ask)
+        bid = quote.ask if quote.bid == BLANK and leg.signed > 0 else quote.bid
+        if bid == BLANK:
+            return None
+        total -= leg.signed * (bid + quote.ask)
     return total
 
 

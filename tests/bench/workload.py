@@ -110,7 +110,7 @@ def session(day: date, spot: float, strikes: int, seed: int) -> tuple[pl.DataFra
             "minute": np.repeat(np.arange(MINUTES, dtype=np.int16), strikes * 2),
             "expiry": _repeated(day, count),
             "strike": np.tile(np.repeat(listed, 2), MINUTES),
-            "right": pl.Series(np.tile(np.array([0, 1], np.uint8), count // 2)).cast(pl.Enum(["C", "P"])),
+            "right": pl.Series(["C", "P"], dtype=pl.Enum(["C", "P"])).gather(np.arange(count) % 2),
             "bid": bid / TICKS,
             "ask": ask / TICKS,
             "bid_size": rng.integers(1, 200, count, np.int32),

@@ -237,6 +237,11 @@ class TestRows:
         late = one(silent(made(), 0, 100, lambda c: c == quiet))
         assert late.stale_pct == 0.0, "before its first quote a contract is unknown, not stale"
 
+    def test_a_series_that_is_silent_makes_young_sides_stale(self) -> None:
+        found = one(silent(made(), 200, 210), Nature.SPARSE)
+        # Sides may be 45 minutes old there, the chain two: columns 202 to 210.
+        assert found.stale_pct == pytest.approx(100 * 9 / 390)
+
     def test_a_chain_that_is_mostly_stale_is_not_fit(self) -> None:
         pair = list(made().table)[:2]
         found = one(silent(made(), 100, 405, lambda c: c not in pair))
@@ -354,11 +359,13 @@ class TestParity:
         found = one(made(spot=price, shown=moved(price, 60), days=60, carry=25.0))
         assert any("shifted by +60 minutes" in reason for reason in found.reasons)
 
-    def test_a_price_that_goes_nowhere_accuses_no_zone(self) -> None:
-        rng = np.random.default_rng(3)
-        noise = 5500.0 + np.round(rng.normal(0.0, 0.5, 406) * 20) / 20
-        found = one(made(spot=np.full(406, 5500.0), shown=noise))
-        assert found.reasons == ()
+    @pytest.mark.parametrize("seed", range(4))
+    @pytest.mark.parametrize("step", [0.0, 0.05, 1.5])
+    def test_noise_accuses_no_zone(self, seed: int, step: float) -> None:
+        """An index that lags and jumps by ticks about a price that goes nowhere, hardly anywhere, or far."""
+        noise = np.round(np.random.default_rng(seed).normal(0.0, 1.0, 406) * 20) / 20
+        price = walk(406, step=step, seed=seed) if step else np.full(406, 5500.0)
+        assert one(made(spot=price, shown=price + noise)).reasons == ()
 
     @pytest.mark.parametrize(("points", "fit"), [(5.0, True), (-5.0, True), (6.0, False), (-6.0, False)])
     def test_a_level_that_is_off_on_the_day_of_expiry(self, points: float, fit: bool) -> None:

@@ -1,0 +1,174 @@
+"""What must hold whatever the market does: both drivers agree, nothing is lost, prices add up."""
+
+from __future__ import annotations
+
+from datetime import date, time
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sim.model.exits import CloseAt, Exit, ProfitTarget, Review, StopLoss
+from sim.model.market import BLANK, NEVER, Nature, Quote, QuotePath
+from sim.model.order import Action, Intent, Leg, OrderRequest, TimeInForce
+from sim.quotes import LIMITS, LiveQuotes, live, spread, why_dead
+from sim.session import Session
+from sim.venue.fills import FillModel, leg_prices
+from tests.hand import INDEX, STOCK, HandDay, HandMarket, contract
+from tests.rig import AT_DECISION, DEFAULT, MID, NATURAL, Play, play
+
+DAYS = [date(2024, 8, d) for d in (1, 2, 5)]
+MODELS = {m.name: m for m in (NATURAL, DEFAULT, MID, AT_DECISION)}
+
+
+def random_market(seed: int, nature: Nature) -> HandMarket:
+    """Three sessions of a condor's four contracts: silent minutes, holes, crossed and locked quotes among them."""
+    rng = np.random.default_rng([seed, 7])
+    product = STOCK if seed % 2 else INDEX
+    days = []
+    for day in DAYS:
+        minutes = 90
+        spot = 100 + np.cumsum(rng.normal(0, 0.15, minutes))
+        table: dict[Any, Any] = {}
+        for expiration in (day, DAYS[-1]):
+            for strike, right in ((95, "P"), (97, "P"), (103, "C"), (105, "C")):
+                worth = np.maximum(8 - np.abs(spot - strike), 0.3) * 20 + rng.integers(0, 6, minutes)
+                width = rng.integers(-1, 12, minutes)
+                bid = [None if rng.random() < 0.3 else max(int(w - x), 0) for w, x in zip(worth, width, strict=True)]
+                ask = [None if rng.random() < 0.3 else int(w + x + 1) for w, x in zip(worth, width, strict=True)]
+                table[contract(product, expiration, strike, right)] = (bid, ask)
+        days.append(HandDay(product, day, table, [float(x) for x in spot]))
+    return HandMarket(days, {d: float(98 + 4 * rng.random()) for d in DAYS}, nature)
+
+
+def random_play(seed: int, underlying: str, market: HandMarket) -> Play:
+    rng = np.random.default_rng([seed, 11])
+    exits: list[Exit] = []
+    if rng.random() < 0.7:
+        exits.append(ProfitTarget(float(rng.choice([0.1, 0.25, 0.5]))))
+    if rng.random() < 0.7:
+        exits.append(StopLoss(float(rng.choice([0.1, 0.3, 1.0]))))
+    if rng.random() < 0.4:
+        exits.append(Review(time(10, 20), 0.1, 0.1))
+    if rng.random() < 0.6:
+        exits.append(CloseAt(time(10, int(rng.integers(0, 58))), time(10, 58)))
+    wakes = tuple(time(9, int(m)) for m in sorted(rng.choice(np.arange(31, 59), 2, replace=False)))
+    limit = int(rng.integers(0, 200)) if rng.random() < 0.5 else None
+    spec = ((97, "P", -1), (95, "P", 1), (103, "C", -1), (105, "C", 1))[: int(rng.choice([1, 2, 4]))]
+
+    def wants(view: Any) -> list[OrderRequest]:
+        day = view.session if rng_day(view.session) else DAYS[-1]
+        product = market.days[0].product
+        legs = tuple(
+            Leg(contract(product, day, k, r), 1, Action.BUY_TO_OPEN if s > 0 else Action.SELL_TO_OPEN) for k, r, s in spec
+        )
+        tif = TimeInForce.GTC if limit is not None and limit % 2 else TimeInForce.DAY
+        return [OrderRequest("play", legs, 1 + seed % 3, limit, Intent.OPEN, "entry", tif, tuple(exits), patience=None)]
+
+    def rng_day(session: date) -> bool:
+        return (session.day + seed) % 2 == 0
+
+    return Play("play", (underlying,), wants, wakes)
+
+
+def books(session: Session) -> dict[str, Any]:
+    ledger = session.engine.ledger
+    return {
+        "fills": session.fills,
+        "settlements": session.settlements,
+        "closed": ledger.closed,
+        "open": [(b.trade, b.left, b.gross, b.mae, b.mfe, b.mark2) for b in ledger.open.values()],
+        "equity": [(p.session, p.nlv, p.low, p.high, p.cash, p.open_trades) for p in session.equity],
+        "orders": [(r.order.id, r.status, r.done_ns) for r in session.orders.values() if r.done_ns is not None],
+        "refused": [r.refused for r in session.refusals],
+    }
+
+
+@pytest.mark.parametrize("fill", sorted(MODELS))
+@pytest.mark.parametrize("nature", [Nature.DENSE, Nature.SPARSE])
+@pytest.mark.parametrize("draw", range(12))
+def test_jump_and_every_minute_agree(suite_seed: int, draw: int, fill: str, nature: Nature) -> None:
+    seed = suite_seed * 1000 + draw
+    market = random_market(seed, nature)
+    runs = [
+        play(market, [random_play(seed, market.days[0].underlying, market)], fill=MODELS[fill], jump=jump, max_width=1.0)
+        for jump in (True, False)
+    ]
+    assert books(runs[0]) == books(runs[1])
+    runs[0].engine.ledger.check()
+
+
+def test_the_random_markets_do_trade(suite_seed: int) -> None:
+    """The test above would prove little on days without fills: most draws must have some, and several exit reasons."""
+    reasons: set[str] = set()
+    traded = 0
+    for draw in range(12):
+        seed = suite_seed * 1000 + draw
+        market = random_market(seed, Nature.SPARSE)
+        session = play(market, [random_play(seed, market.days[0].underlying, market)], fill=NATURAL, max_width=1.0)
+        traded += bool(session.fills)
+        reasons |= {c.exit_reason for c in session.engine.ledger.closed}
+    assert traded >= 6
+    assert len(reasons) >= 3
+
+
+sides = st.tuples(st.integers(0, 400), st.integers(0, 60)).map(lambda t: (t[0], t[0] + t[1]))
+units = st.sampled_from([-2, -1, 1, 2])
+
+
+@given(st.lists(st.tuples(units, sides), min_size=1, max_size=4), st.floats(0, 1), st.booleans())
+def test_fill_models_lie_between_mid_and_natural(
+    given_legs: list[tuple[int, tuple[int, int]]], share: float, closing: bool
+) -> None:
+    signed = [n for n, _ in given_legs]
+    quotes = spread(
+        signed, [LiveQuotes(np.array([b]), np.array([a])) for _, (b, a) in given_legs], closing=closing
+    )
+    model = FillModel("default", share)
+    ticks = INDEX.ticks
+    net, ok = model.net(quotes, ticks)
+    assert bool(ok[0])
+    natural, mid2 = int(quotes.natural[0]), int(quotes.mid2[0])
+    assert natural <= int(net[0])
+    assert 2 * int(net[0]) <= mid2
+    prices, got = leg_prices(signed, [s for _, s in given_legs], int(net[0]))
+    assert got == -sum(n * p for n, p in zip(signed, prices, strict=True))
+    assert natural <= got <= int(net[0])
+    assert all(b <= p <= a for p, (_, (b, a)) in zip(prices, given_legs, strict=True))
+
+
+@given(st.lists(st.tuples(units, sides), min_size=1, max_size=4), st.integers(0, 500))
+def test_a_resting_price_below_the_natural_one_still_adds_up(
+    given_legs: list[tuple[int, tuple[int, int]]], below: int
+) -> None:
+    signed = [n for n, _ in given_legs]
+    natural = sum(-n * (a if n > 0 else b) for n, (b, a) in given_legs)
+    _, got = leg_prices(signed, [s for _, s in given_legs], natural - below)
+    assert natural - below - 1 <= got <= natural - below
+
+
+prices = st.one_of(st.just(BLANK), st.integers(0, 30))
+ages = st.one_of(st.integers(0, 60), st.just(NEVER))
+
+
+@given(st.tuples(prices, prices, ages, ages), st.sampled_from(list(Nature)))
+def test_one_quote_is_judged_as_the_columns_are(quote: tuple[int, int, int, int], nature: Nature) -> None:
+    bid, ask, bid_age, ask_age = quote
+    columns = live(QuotePath(*(np.array([x]) for x in quote)), None, LIMITS[nature])
+    one = Quote(0, 0, bid, ask, bid_age, ask_age)
+    for is_ask, price, column in ((False, bid, columns.bid), (True, ask, columns.ask)):
+        dead = why_dead(one, LIMITS[nature], ask=is_ask) is not None
+        assert dead == (int(column[0]) == BLANK)
+        assert dead or int(column[0]) == price
+
+
+@given(st.integers(1, 10_000), st.floats(0.01, 1.0), st.floats(0.01, 5.0))
+def test_exits_never_come_early(credit: int, share: float, multiple: float) -> None:
+    (target,) = ProfitTarget(share).conditions(credit)
+    (stop,) = StopLoss(multiple).conditions(credit)
+    assert target.bound2 <= 2 * credit * (1 - share) + 1e-3
+    assert stop.bound2 >= 2 * credit * (1 + multiple) - 2 * credit * 1e-4
+    (target,) = ProfitTarget(share).conditions(-credit)
+    assert target.bound2 <= -2 * credit * (1 + share) + 2 * credit * 1e-4
