@@ -57,6 +57,8 @@ class Venue(Enum):
 
     CBOE_INDEX = "CBOE_INDEX"
     US_EQUITY = "US_EQUITY"
+    MODEL_INDEX = "MODEL_INDEX"
+    """Made-up data: an index whose every session is a full one."""
     GLOBEX_EQUITY = "GLOBEX_EQUITY"
     GLOBEX_ENERGY = "GLOBEX_ENERGY"
     GLOBEX_METALS = "GLOBEX_METALS"
@@ -65,7 +67,11 @@ class Venue(Enum):
 
 
 # Minutes the venue stays open after the stock exchange, and the minute of the day from which the next session counts.
-_CASH: Final[Mapping[Venue, tuple[int, int]]] = {Venue.US_EQUITY: (0, 20 * 60), Venue.CBOE_INDEX: (15, 18 * 60)}
+_CASH: Final[Mapping[Venue, tuple[int, int]]] = {
+    Venue.US_EQUITY: (0, 20 * 60),
+    Venue.CBOE_INDEX: (15, 18 * 60),
+    Venue.MODEL_INDEX: (15, 18 * 60),
+}
 # Regular hours on Globex: the cash market's for equity indices, the old pit's for the others (metals: gold's).
 _RTH: Final[Mapping[Venue, tuple[int, int]]] = {
     Venue.GLOBEX_EQUITY: (9 * 60 + 30, 16 * 60),
@@ -211,7 +217,7 @@ class Calendar:
         ``morning``. Equity options: the close of their session. Other venues have many rules: ``DataError``.
         """
         session = self.session(venue, day)
-        if venue not in (Venue.CBOE_INDEX, Venue.GLOBEX_EQUITY, Venue.US_EQUITY):
+        if venue not in (*_CASH, Venue.GLOBEX_EQUITY):
             raise DataError(f"settlement on {venue.value}: not known here; wanted an index, equity or ES-like product")
         if morning and venue is Venue.US_EQUITY:
             raise DataError(f"settlement on {venue.value} {day}: equity options have no morning settlement")
@@ -233,7 +239,7 @@ class Calendar:
         return self.dates[later]
 
     def _cash(self, venue: Venue, day: date) -> Session:
-        special = self._special.get(day)
+        special = None if venue is Venue.MODEL_INDEX else self._special.get(day)
         bell = 16 * 60 if special is None or special.us is None else special.us
         opening, closing = _at(day, 9 * 60 + 30), _at(day, bell)
         after = _CASH[venue][0] * _MINUTE_NS

@@ -40,8 +40,8 @@ class DayMarks:
         fx = float(self.fx)
         worth = watch.worth(trade.quantity, since, until) / fx
         first = -float(open_trade.mark2) * float(trade.legs[0].contract.product.tick_value) * trade.quantity / 2 / fx
-        known = ~np.isnan(worth)
         open_trade.mark2 = watch.last_mark(until - 1, open_trade.mark2)
+        known = ~np.isnan(worth)
         if known.all():
             path = worth
         else:

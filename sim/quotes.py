@@ -57,8 +57,9 @@ def live(path: QuotePath, chain_age: Ints | None, limits: Freshness) -> LiveQuot
         silent = chain_age > limits.chain
         dead_bid |= silent
         dead_ask |= silent
-    met = (bid >= ask) & (bid != BLANK) & (ask != BLANK) & ~dead_bid & ~dead_ask
+    met = bid >= ask
     if met.any():
+        met &= (bid != BLANK) & (ask != BLANK) & ~dead_bid & ~dead_ask
         dead_bid |= met & (bid_age >= ask_age)
         dead_ask |= met & (ask_age >= bid_age)
     if dead_bid.any():
@@ -98,6 +99,8 @@ class SpreadQuotes:
     mid2: Ints
     width: Ints
     marked: Bools
+    assumed_zero: Bools
+    """[legs, columns]: a wing to sell back that nobody bids for, counted as worth 0.00."""
 
 
 def spread(
@@ -105,11 +108,12 @@ def spread(
 ) -> SpreadQuotes:
     """Nets the legs over ``columns``. When ``closing``, a long wing (sold back) without a bid counts as worth 0.00."""
     n = np.array(signed, np.int64)[:, None]
-    bid = np.stack([leg.bid[columns] for leg in legs])
-    ask = np.stack([leg.ask[columns] for leg in legs])
+    bid = np.array([leg.bid[columns] for leg in legs])
+    ask = np.array([leg.ask[columns] for leg in legs])
     sold = n < 0
+    zero = sold & (bid == BLANK) if closing else np.zeros(bid.shape, np.bool_)
     if closing:
-        bid = np.where(sold & (bid == BLANK), 0, bid)
+        bid = np.where(zero, 0, bid)
     side = np.where(sold, bid, ask)
     # A wing nobody offers either is marked at its bid: worth at most that.
     marked_ask = np.where(sold & (ask == BLANK), bid, ask) if closing else ask
@@ -122,4 +126,5 @@ def spread(
         mid2=-(n * (bid + marked_ask)).sum(0),
         width=(np.abs(n) * (marked_ask - bid)).sum(0),
         marked=((bid != BLANK) & (marked_ask != BLANK)).all(0),
+        assumed_zero=zero,
     )

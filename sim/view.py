@@ -123,10 +123,7 @@ class UnderlyingView:
 
     def lists(self, contract: OptionContract) -> bool:
         """Whether the session lists the contract."""
-        board = self._day.board(contract.series)
-        keys = board.strike_e4 * 2 + board.is_put
-        i = int(np.searchsorted(keys, contract.row_key))
-        return i < len(keys) and int(keys[i]) == contract.row_key
+        return self._paths(contract) is not None
 
     def chain_minutes(self, series: Series) -> int:
         """Minutes since any contract of the series had a row."""

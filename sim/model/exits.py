@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, time
 from enum import Enum
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil
 from typing import Protocol
 
@@ -56,6 +57,7 @@ def _after_loss(credit: int, multiple: float) -> int:
     return 2 * credit + ceil(2 * abs(credit) * _exact(multiple))
 
 
+@lru_cache(maxsize=256)
 def _exact(value: float) -> Fraction:
     """0.1 means a tenth, not the binary float nearest to it."""
     return Fraction(value).limit_denominator(10_000)

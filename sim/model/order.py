@@ -6,7 +6,7 @@ an ``Order``, so an order that no rule has seen cannot be submitted, by type.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 from typing import Final
@@ -200,4 +200,4 @@ class Order:
         """The same order in its next state; OrderError where no venue makes that step."""
         if status not in TRANSITIONS[self.status]:
             raise OrderError(f"order {self.id}: {self.status.value} cannot become {status.value}")
-        return replace(self, status=status)
+        return Order(self.id, self.request, status, self.created_ns)

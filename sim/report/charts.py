@@ -74,15 +74,20 @@ def _path(points: Sequence[Point]) -> str:
     return " ".join(f"{x * SPAN:.1f},{y:.1f}" for x, y in points)
 
 
-def line(points: Sequence[Point | None], kind: str) -> str:
-    """A curve in the stretched box; None leaves a gap."""
-    runs: list[list[Point]] = [[]]
+def _pieces(points: Sequence[Point | None]) -> list[list[Point]]:
+    """The runs of points between gaps."""
+    pieces: list[list[Point]] = [[]]
     for point in points:
         if point is None:
-            runs.append([])
+            pieces.append([])
         else:
-            runs[-1].append(point)
-    drawn = "".join(f"M{_path(run)}" for run in runs if run)
+            pieces[-1].append(point)
+    return [piece for piece in pieces if piece]
+
+
+def line(points: Sequence[Point | None], kind: str) -> str:
+    """A curve in the stretched box; None leaves a gap."""
+    drawn = "".join(f"M{_path(piece)}" for piece in _pieces(points))
     return f'<path class="{kind}" d="{drawn}"/>' if drawn else ""
 
 
@@ -93,13 +98,7 @@ def area(upper: Sequence[Point], lower: Sequence[Point], kind: str) -> str:
 
 def under(corners: Sequence[Point | None], level_y: float, kind: str) -> list[str]:
     """The space between a step line and a level (pixels), one piece between two gaps."""
-    pieces: list[list[Point]] = [[]]
-    for point in corners:
-        if point is None:
-            pieces.append([])
-        else:
-            pieces[-1].append(point)
-    return [area(piece, [(x, level_y) for x, _ in piece], kind) for piece in pieces if piece]
+    return [area(piece, [(x, level_y) for x, _ in piece], kind) for piece in _pieces(corners)]
 
 
 def steps(values: Sequence[float | None], y: Callable[[float], float]) -> list[Point | None]:
@@ -152,11 +151,6 @@ def note(x: float, y: float, text: str, *, anchor: str = "", dx: int = 0, dy: in
         f'<text class="{kind}" x="{100 * x:.2f}%" y="{TOP + y:.1f}" dx="{dx}" dy="{dy}" text-anchor="{side}">'
         f"{esc(text)}</text>"
     )
-
-
-def nothing(words: str) -> str:
-    """In place of a picture."""
-    return f'<p class="empty">{esc(words)}</p>'
 
 
 SHAPES: Final = {

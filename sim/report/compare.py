@@ -4,96 +4,101 @@ from __future__ import annotations
 
 from typing import Final
 
-from sim.report import figures, sections
+from sim.report import figures
+from sim.report.markup import Head, empty, num, section, table, td, th, words
 from sim.report.pagedata import PageData, TradeRow
-from sim.report.sections import Head, num, table, td, th
+from sim.report.sections import by
 from sim.report.words import METRICS, NA, count, esc, money, number, plain, plural
 
 KEPT: Final = (
     ("strategy", "Strategy"), ("market", "Market"), ("source", "Data"), ("fill", "Fill model"), ("fees", "Fees"),
-    ("margin", "Margin"), ("regime", "VIX regime"), ("vix", "VIX"), ("rules_left_out", "Rules left out"), ("start", "Start"),
-    ("end", "End"),
+    ("margin", "Margin"), ("regime", "VIX regime"), ("vix", "VIX"), ("rules_left_out", "Rules left out"),
+    ("start", "Start"), ("end", "End"),
 )  # fmt: skip
+
+
+def heading(a: PageData, b: PageData) -> str:
+    """Header: what A and B are, and what must not be overlooked."""
+    notes, lines = [], []
+    for name, run in (("A", a), ("B", b)):
+        if run.fact("synthetic") == "yes":
+            notes.append(f"<b>SYNTHETIC</b> {name} ran on a model market, not on real quotes.")
+        if run.fact("fill_name") == "at_decision":
+            notes.append(f"<b>For comparison only</b> {name} fills on the very quote it decides on.")
+        lines.append(f"<b>{name}</b>: {esc(run.title)}, fill {esc(run.fact('fill_name') or NA)}")
+    banner = "".join(f'<p class="banner">{note}</p>' for note in notes)
+    return f'<header><h1>Two runs side by side</h1>{banner}<p class="lead">{"<br>".join(lines)}</p></header>'
 
 
 def parts(a: PageData, b: PageData) -> str:
     """The body of the page after its header."""
-    return "".join((_facts(a, b), _numbers(a, b), _curves(a, b), _exits(a, b), _trades(a, b), _config(a, b)))
+    return "".join((_facts(a, b), _numbers(a, b), _curves(a, b), _exits(a, b), _entries(a, b), _config(a, b)))
 
 
 def _facts(a: PageData, b: PageData) -> str:
-    rows = [
-        [th(name), td(one or NA), td("same as A" if one == two else two or NA)]
-        for key, name in KEPT
-        for one, two in [(a.fact(key), b.fact(key))]
-    ]
-    money_of = [f"{money(run.start_nlv, sign=False)} {run.currency}".strip() for run in (a, b)]
-    rows.append([th("Capital"), td(money_of[0]), td("same as A" if money_of[0] == money_of[1] else money_of[1])])
-    ids = [str(run.manifest.get("run_id") or NA) for run in (a, b)]
-    rows.append([th("Run"), td(ids[0]), td(ids[1])])
-    heads = [Head("", "", False), Head("A", a.title, False), Head("B", b.title, False)]
-    return sections.section("runs", "The two runs", table("The two runs", heads, rows, kind="facts-table"))
+    def row(name: str, one: str, two: str) -> list[str]:
+        return [th(name), td(one), td("same as A" if one == two != NA else two)]
+
+    rows = [row(name, a.fact(key) or NA, b.fact(key) or NA) for key, name in KEPT]
+    capital = [f"{money(run.start_nlv, sign=False)} {run.currency}".strip() for run in (a, b)]
+    rows.append(row("Capital", *capital))
+    rows.append(row("Run", *(str(run.manifest.get("run_id") or NA) for run in (a, b))))
+    heads = [*words(""), Head("A", a.title, False), Head("B", b.title, False)]
+    return section("runs", "The two runs", table("The two runs", heads, rows, kind="facts-table"))
 
 
 def _numbers(a: PageData, b: PageData) -> str:
     same = a.currency == b.currency
-    heads = [Head("", "", False), Head("A", a.currency), Head("B", b.currency), Head("B - A")]
     rows = []
     for metric in METRICS:
         one, two = number(a.metrics.get(metric.key)), number(b.metrics.get(metric.key))
-        amount = metric.kind in ("profit", "cost", "fall")
-        known = one is not None and two is not None and (same or not amount)
-        apart = metric.write(two - one, sign=True) if known and one is not None and two is not None else NA
-        rows.append([th(metric.label), num(metric.write(one)), num(metric.write(two)), num(apart, strong=True, loss=False)])
-    words = "" if same else f"Money is in {a.currency} and in {b.currency}: no difference is taken."
-    return sections.section("numbers", "Numbers", table("Numbers of both runs", heads, rows, kind="side"), intro=words)
+        comparable = same or not metric.amount
+        apart = two - one if one is not None and two is not None and comparable else None
+        cells = [num(metric.write(one)), num(metric.write(two))]
+        rows.append([th(metric.label), *cells, num(metric.write(apart, sign=True), strong=True, loss=False)])
+    intro = "" if same else f"Money is in {a.currency} and in {b.currency}: no difference is taken."
+    heads = [*words(""), Head("A", a.currency), Head("B", b.currency), Head("B - A")]
+    return section("numbers", "Numbers", table("Numbers of both runs", heads, rows, kind="side"), intro=intro)
 
 
 def _curves(a: PageData, b: PageData) -> str:
-    return sections.section("equity", "Account value", f'<div class="charts">{figures.two_curves(a, b)}</div>')
+    return section("equity", "Account value", f'<div class="charts">{figures.two_curves(a, b)}</div>')
 
 
 def _exits(a: PageData, b: PageData) -> str:
-    one, two = (sections.by(run.closed, lambda t: plain(t.exit)) for run in (a, b))
+    one, two = (by(run.closed, lambda t: plain(t.exit)) for run in (a, b))
     names = list(dict.fromkeys([*one, *two]))
     if not names:
-        return sections.section("exits", "Exit reasons", sections.empty("Neither run closed a trade."))
+        return section("exits", "Exit reasons", empty("Neither run closed a trade."))
 
     def cells(found: list[TradeRow]) -> list[str]:
         nets = [t.net for t in found if t.net is not None]
         return [num(count(len(nets))), num(money(sum(nets)))]
 
-    heads = [
-        Head("Reason", "", False), Head("A trades"), Head("A P/L", a.currency), Head("B trades"), Head("B P/L", b.currency),
-    ]  # fmt: skip
+    amounts = [(Head(f"{name} trades"), Head(f"{name} P/L", run.currency)) for name, run in (("A", a), ("B", b))]
+    heads = [*words("Reason"), *(head for pair in amounts for head in pair)]
     rows = [[th(name), *cells(one.get(name, [])), *cells(two.get(name, []))] for name in names]
-    return sections.section("exits", "Exit reasons", table("Exit reasons of both runs", heads, rows, kind="side"))
+    return section("exits", "Exit reasons", table("Exit reasons of both runs", heads, rows, kind="side"))
 
 
-def _trades(a: PageData, b: PageData) -> str:
-    def entries(run: PageData) -> set[tuple[object, ...]]:
-        return {(t.opened, t.underlying, t.legs) for t in (*run.closed, *run.open)}
-
-    one, two = entries(a), entries(b)
-    words = (
-        f"{plural(len(one & two), 'entry', 'entries')} in both (same minute, underlying and legs), "
-        f"{len(one - two):,} in A alone, {len(two - one):,} in B alone."
-    )
-    return sections.section("trades", "Entries", intro=words)
+def _entries(a: PageData, b: PageData) -> str:
+    one, two = ({(t.opened, t.underlying, t.legs) for t in (*run.closed, *run.open)} for run in (a, b))
+    both = plural(len(one & two), "entry", "entries")
+    only = f"{len(one - two):,} in A alone, {len(two - one):,} in B alone"
+    return section("trades", "Entries", intro=f"{both} in both (same minute, underlying and legs), {only}.")
 
 
 def _config(a: PageData, b: PageData) -> str:
     one, two = flat(a.config), flat(b.config)
     keys = [key for key in dict.fromkeys([*one, *two]) if one.get(key) != two.get(key)]
     if not a.config or not b.config:
-        body = sections.empty("n/a: one of the runs has no config.yaml.")
+        body = empty(f"{NA}: one of the runs has no config.yaml.")
     elif not keys:
-        body = sections.empty("None: both runs have the same configuration.")
+        body = empty("None: both runs have the same configuration.")
     else:
         rows = [[th(key), td(one.get(key, "not there")), td(two.get(key, "not there"))] for key in keys]
-        heads = [Head("Key", "", False), Head("A", "", False), Head("B", "", False)]
-        body = table("Configuration that differs", heads, rows, kind="config-table")
-    return sections.section("config", "Differences of configuration", body)
+        body = table("Configuration that differs", words("Key", "A", "B"), rows, kind="config-table")
+    return section("config", "Differences of configuration", body)
 
 
 def flat(text: str) -> dict[str, str]:
@@ -133,17 +138,3 @@ def flat(text: str) -> dict[str, str]:
         elif last:
             out[last] = f"{out[last]} {line}" if last in out else line
     return out
-
-
-def heading(a: PageData, b: PageData) -> str:
-    """Header: what A and B are, and what must not be overlooked."""
-    notes = []
-    for name, run in (("A", a), ("B", b)):
-        if run.fact("synthetic") == "yes":
-            notes.append(f"{name} ran on a SYNTHETIC market, not on real quotes.")
-        if run.fact("fill_name") == "at_decision":
-            notes.append(f"{name} fills on the quote it decides on: for comparison only, not tradable.")
-    lines = [f"<b>{name}</b>: {esc(run.title)}, fill {esc(run.fact('fill_name') or NA)}" for name, run in (("A", a), ("B", b))]
-    banner = "".join(f'<p class="banner">{esc(text)}</p>' for text in notes)
-    return f"<header><h1>Two runs side by side</h1>{banner}<p class=\"lead\">{'<br>'.join(lines)}</p></header>"
-

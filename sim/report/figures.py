@@ -13,19 +13,24 @@ from typing import Final
 
 from sim.report import charts
 from sim.report.charts import Chart, Point, Scale, Tick
+from sim.report.markup import empty
 from sim.report.pagedata import Day, PageData
 from sim.report.words import MONTHS, NA, day_text, money, percent, plural
 
 HOVER: Final = 400  # sessions (or trades) up to which every one says its values under the pointer
 SESSIONS: Final = "session, New York date"
 MOST_TICKS: Final = 13
+MILLIONS: Final = 1e7
 SHORT: Final = 80  # days that are labelled by day, not by month
 LONG: Final = 1150  # days beyond which only years are labelled
 
 
 def axis(unit: Scale) -> Callable[[float], str]:
-    """How the labels of a scale are written."""
-    return lambda value: money(value, sign=False, decimals=unit.decimals)
+    """How the labels of a scale are written: in full, from ten millions on in millions (``12.5 m``)."""
+    if max(abs(unit.low), abs(unit.high)) < MILLIONS:
+        return lambda value: money(value, sign=False, decimals=unit.decimals)
+    places = Scale(unit.low / 1e6, unit.high / 1e6, tuple(t / 1e6 for t in unit.ticks)).decimals
+    return lambda value: f"{money(value / 1e6, sign=False, decimals=places)} m"
 
 
 def date_ticks(days: Sequence[date]) -> list[Tick]:
@@ -214,8 +219,8 @@ def vix(data: PageData) -> str:
     values = [d.vix for d in data.days]
     known = _known(values)
     if not known:
-        words = "n/a: no VIX is known in this run."
-        return f'<figure class="chart"><figcaption><b>VIX</b></figcaption>{charts.nothing(words)}</figure>'
+        words = empty(f"{NA}: no VIX is known in this run.")
+        return f'<figure class="chart"><figcaption><b>VIX</b></figcaption>{words}</figure>'
     y = charts.scale([*known, *(b.low for b in data.bands if b.low <= max(known))], floor_at=0.0)
     under, over = [], []
     for i, band in enumerate(b for b in data.bands if b.low < y.high):

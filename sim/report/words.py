@@ -112,13 +112,18 @@ def plain(code: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A number of ``metrics.json``. ``kind``: profit (signed money), cost (money, positive is paid), fall (money, written
-    negative), change (signed %), share (%), drop (%, written negative), ratio, count."""
+    """A number of ``metrics.json``. ``kind``: profit (signed money), cost (money, positive is paid), fall (money,
+    written negative), change (signed %), share (%), drop (%, written negative), ratio, count."""
 
     key: str
     label: str
     kind: str
     meaning: str
+
+    @property
+    def amount(self) -> bool:
+        """Whether it is money."""
+        return self.kind in ("profit", "cost", "fall")
 
     def text(self, metrics: Mapping[str, Any]) -> str:
         """The value as written, without the currency."""
@@ -141,18 +146,18 @@ class Metric:
 
 METRICS: Final = (
     Metric("net_pnl", "Net P/L", "profit",
-           "What fills and settlements brought in, less what they paid out, less fees. A trade still open counts with the "
-           "cash that has moved so far; what it is worth at the last mark stands apart as open value."),
+           "What fills and settlements brought in, less what they paid out, less fees. A trade still open counts with "
+           "the cash that has moved so far; what it is worth at the last mark stands apart as open value."),
     Metric("gross_pnl", "Gross P/L", "profit", "The same before fees, at the prices that were filled."),
     Metric("open_value", "Open value", "profit",
-           "What the trades still open would bring at the last trusted mid. Not part of net P/L; part of the account value."),
+           "What the trades still open would bring at the last trusted mid. Part of the account value, not of net P/L."),
     Metric("return_pct", "Return", "change", "Account value at the last close against the starting capital."),
     Metric("cagr_pct", "CAGR", "change",
-           "The yearly growth that leads from the starting capital to the last account value. Not given under 20 sessions, "
-           "where it would only mislead."),
+           "The yearly growth that leads from the starting capital to the last account value. Not given under 20 "
+           "sessions, where it would only mislead."),
     Metric("max_drawdown", "Max drawdown", "fall",
-           "The deepest fall of the account value below its highest so far. Measured by minute: each session's low against "
-           "the best value up to the session before."),
+           "The deepest fall of the account value below its highest so far. Measured by minute: each session's low "
+           "against the best value up to the session before."),
     Metric("max_drawdown_pct", "Max drawdown %", "drop", "The same as a share of that highest value."),
     Metric("sharpe", "Sharpe", "ratio",
            "Mean of the daily returns over their standard deviation, times the root of 252. No interest is taken off. "
@@ -162,22 +167,27 @@ METRICS: Final = (
     Metric("cvar_95_daily", "CVaR 95, daily", "change",
            "Mean return of the worst 5 % of sessions, at least one: what a bad day costs, on average."),
     Metric("worst_day", "Worst day", "profit", "The largest loss from one session's close to the next."),
-    Metric("trades", "Trades closed", "count", "Closed trades. One spread or condor is one trade, however many legs it has."),
+    Metric("trades", "Trades closed", "count",
+           "Closed trades. One spread or condor is one trade, however many legs it has."),
     Metric("winners", "Winners", "count", "Closed trades with a net P/L above zero."),
     Metric("losers", "Losers", "count", "Closed trades with a net P/L of zero or below."),
     Metric("win_rate", "Win rate", "share", "Winners as a share of closed trades."),
     Metric("avg_win", "Average win", "profit", "Mean net P/L of the winners."),
     Metric("avg_loss", "Average loss", "profit", "Mean net P/L of the losers."),
-    Metric("profit_factor", "Profit factor", "ratio", "Sum of the wins over the sum of the losses. Not given without a loss."),
-    Metric("expectancy", "Expectancy", "profit", "Mean net P/L of a closed trade: what one more trade of this kind is worth."),
+    Metric("profit_factor", "Profit factor", "ratio",
+           "Sum of the wins over the sum of the losses. Not given without a loss."),
+    Metric("expectancy", "Expectancy", "profit",
+           "Mean net P/L of a closed trade: what one more trade of this kind is worth."),
     Metric("premium_captured_pct", "Premium captured", "change",
-           "Of the premium taken in at entry, the share that was kept before fees. Credit trades only; negative where more "
-           "was paid back than was received."),
+           "Of the premium taken in at entry, the share that was kept before fees. Credit trades only; negative where "
+           "more was paid back than was received."),
     Metric("max_bp_used_pct", "Max buying power", "share",
-           "The most buying power in use at any fill or close, as a share of the account value at that session's close."),
-    Metric("fees", "Fees", "cost", "Commissions, clearing, exchange, regulatory and exercise fees, by the table named above."),
+           "The most buying power in use at any fill or close, as a share of the account value at that session's "
+           "close."),
+    Metric("fees", "Fees", "cost",
+           "Commissions, clearing, exchange, regulatory and exercise fees, by the table named above."),
     Metric("slippage", "Slippage", "cost",
-           "Distance of the fills from the mid of their moment. Positive is what was given up. Already inside the P/L."),
+           "Distance of the fills from the mid of their moment. Positive is what was given up. Already in the P/L."),
     Metric("sessions", "Sessions", "count", "Trade dates that were run."),
     Metric("rows_available", "Quote rows", "count", "Rows of quotes that the market holds for these sessions."),
     Metric("refusals", "Refusals", "count", "Entries that were wanted and that a rule refused."),
@@ -188,11 +198,14 @@ METRICS: Final = (
 BY_KEY: Final[Mapping[str, Metric]] = {metric.key: metric for metric in METRICS}
 
 OTHER_MEANINGS: Final = (
-    ("MAE, worst open P/L", "Maximum adverse excursion: the lowest P/L of the trade while it was open, by minute at the mid, "
-     "before fees; never better than its result."),
-    ("MFE, best open P/L", "Maximum favourable excursion: the highest P/L of the trade while it was open, by minute at the "
-     "mid, before fees; never worse than its result."),
-    ("Credit, debit", "Points of one unit of the spread. Credit: taken in at entry (negative: paid). Debit: paid to close."),
+    ("MAE, worst open P/L",
+     "Maximum adverse excursion: the lowest P/L of the trade while it was open, by minute at the mid, before fees; never "
+     "better than its result."),
+    ("MFE, best open P/L",
+     "Maximum favourable excursion: the highest P/L of the trade while it was open, by minute at the mid, before fees; "
+     "never worse than its result."),
+    ("Credit, debit",
+     "Points of one unit of the spread. Credit: taken in at entry (negative: paid). Debit: paid to close."),
     ("Regime", "The VIX band at entry. It sets the cap on buying power and the size."),
     ("Times", "New York, unless said otherwise."),
 )  # fmt: skip

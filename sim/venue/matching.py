@@ -28,11 +28,15 @@ AT_ONCE: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Where an order fills: column of the grid, net price of one unit in ticks, (bid, ask) a leg at that minute."""
+    """Where an order fills: column of the grid, net price of one unit in ticks, (bid, ask) a leg at that minute.
+
+    ``assumed_zero`` by leg: a long wing that nobody bids for, sold for nothing.
+    """
 
     k: int
     net: int
     sides: tuple[tuple[int, int], ...]
+    assumed_zero: tuple[bool, ...]
 
 
 class Matcher:
@@ -80,21 +84,19 @@ class Matcher:
         price = int(net[i])
         if request.limit is not None and start + i > begin:
             price = request.limit
-        sides = tuple((int(b), int(a)) for b, a in zip(quotes.bid[:, i], quotes.ask[:, i], strict=True))
-        return Match(start + i + own.offset, price, sides)
+        sides = tuple(zip(quotes.bid[:, i].tolist(), quotes.ask[:, i].tolist(), strict=True))
+        zero = tuple(quotes.assumed_zero[:, i].tolist())
+        return Match(start + i + own.offset, price, sides, zero)
 
     def fill(self, order: Order, book: DayBook, match: Match) -> Fill:
         """The fill with its legs: prices in ticks, fees, and the mid of that moment for the slippage."""
         request = order.request
-        i = match.k - book.of(request.underlying).offset
         prices, net = leg_prices([leg.signed for leg in request.legs], match.sides, match.net)
         opening = request.intent is Intent.OPEN
         legs = []
-        for leg, (bid, ask), price in zip(request.legs, match.sides, prices, strict=True):
-            real = book.live(leg.contract)
-            zero = not opening and leg.signed < 0 and real is not None and int(real.bid[i]) == BLANK
-            contracts = leg.ratio * request.quantity
+        for leg, (bid, ask), price, zero in zip(request.legs, match.sides, prices, match.assumed_zero, strict=True):
             mid2 = bid + ask if bid != BLANK and ask != BLANK else None
+            contracts = leg.ratio * request.quantity
             fee = self._fee(leg.contract.product, contracts, opening)
             legs.append(LegFill(leg.contract, leg.signed * request.quantity, price, mid2, fee, opening, zero))
         return Fill(order.id, book.ts(match.k), match.k, net, request.quantity, tuple(legs))

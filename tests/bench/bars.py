@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from math import isfinite, nan
 from typing import Final
 
 HEADS: Final = ("bar", "ratio", "target", "verdict", "measured", "against")
@@ -43,10 +44,15 @@ class Bar:
     def record(self) -> dict[str, object]:
         """The bar as plain values, for JSON."""
         return {
-            "key": self.key, "title": self.title, "ratio": self.ratio, "target": self.target, "at_least": self.at_least,
+            "key": self.key, "title": self.title, "ratio": self.ratio if isfinite(self.ratio) else None, "target": self.target, "at_least": self.at_least,
             "verdict": self.verdict, "measured": self.measured, "against": self.against,
             "samples": {name: list(values) for name, values in self.samples.items()},
         }  # fmt: skip
+
+
+def failed(key: str, title: str, error: Exception) -> Bar:
+    """The row of something that could not be measured: a bar that is not met."""
+    return Bar(key, title, nan, 0.0, "could not be measured", str(error).strip().splitlines()[-1])
 
 
 def table(bars: Iterable[Bar]) -> str:

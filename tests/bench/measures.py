@@ -90,19 +90,23 @@ def ready(source: Source, folder: Path, rounds: int, *, gate: bool) -> Ready:
     )  # fmt: skip
 
 
-def whole(base: Ready, gate: Sequence[str], rounds: Rounds) -> list[Bar]:
-    """(a) the whole process against plain SQL: bare, with the whole gate and fees, and with the page."""
-    kinds = (
-        ("process", "whole process, report=none", 1.3, ("report=none",)),
-        ("process_gate", "the same, whole gate and fees", 1.3, (*gate, "report=none")),
-        ("process_page", "the same as the first, with the page", 2.0, ("report=html",)),
-    )
-    bars = []
-    for key, title, target, words in kinds:
-        command = base.backtest(f"tomking {key}", *words)
-        done = pairs(command, base.source.yardstick, rounds.pairs, base.checked)
-        bars.append(_paired(key, f"{title}: to plain SQL", target, done, base.source.yardstick.name))
-    return bars
+WHOLE: Final = {
+    "process": ("whole process, report=none: to plain SQL", 1.3),
+    "process_gate": ("the same with the whole gate and fees", 1.3),
+    "process_page": ("the first with the page", 2.0),
+}
+
+
+def kinds(gate: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The words of each whole process."""
+    return {"process": ("report=none",), "process_gate": (*gate, "report=none"), "process_page": ("report=html",)}
+
+
+def whole(base: Ready, key: str, words: Sequence[str], rounds: Rounds) -> list[Bar]:
+    """(a) one kind of whole process against plain SQL, from the command to the closed run folder."""
+    title, target = WHOLE[key]
+    done = pairs(base.backtest(f"tomking {key}", *words), base.source.yardstick, rounds.pairs, base.checked)
+    return [_paired(key, title, target, done, base.source.yardstick.name)]
 
 
 def _paired(key: str, title: str, target: float, done: Sequence[Pair], against: str) -> Bar:
