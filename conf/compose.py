@@ -99,7 +99,14 @@ def _register_market(words: Sequence[str]) -> None:
     days = read_manifest(folder).dates()
     from hydra.core.config_store import ConfigStore
 
-    node: dict[str, Any] = {"kind": "imported", "name": name, "start": None, "end": None, "vix": "market", "multiplier": None}
+    node: dict[str, Any] = {
+        "kind": "imported",
+        "name": name,
+        "start": None,
+        "end": None,
+        "vix": "market",
+        "multiplier": None,
+    }
     if days:
         node |= {"start": str(days[0]), "end": str(days[-1])}
     ConfigStore.instance().store(name=name, node=node, group="market")

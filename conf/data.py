@@ -62,7 +62,9 @@ def _import(args: Sequence[str]) -> int:
     if options.flag("json"):
         console.document({"market": name, "manifest": record})
         return 0
-    console.out(f"market {name}: {manifest.rows:,} quote rows of {record['rows_in']:,} read, {len(manifest.dates())} sessions")
+    console.out(
+        f"market {name}: {manifest.rows:,} quote rows of {record['rows_in']:,} read, {len(manifest.dates())} sessions"
+    )
     for reason, count in record["rows_dropped"].items():
         console.out(f"  dropped {count:,}: {reason}")
     for reason, count in record["rows_noted"].items():
@@ -178,7 +180,12 @@ def _synth(args: Sequence[str]) -> int:
     if not days:
         raise UsageError(f"market {market.name} has no {underlying} session there: `tomking data list` shows its reach")
     target = options.value("export")
-    written: dict[str, Any] = {"market": market.name, "seed": config["seed"], "sessions": len(days), "fingerprint": market.fingerprint}
+    written: dict[str, Any] = {
+        "market": market.name,
+        "seed": config["seed"],
+        "sessions": len(days),
+        "fingerprint": market.fingerprint,
+    }
     if target is not None:
         from sim.market.synthetic.export import export
 

@@ -42,7 +42,11 @@ class Listener:
             wanted = f"{wish.structure} {wish.quantity} x {wish.describe()}".strip()
         else:
             wanted = wish.structure or "no structure"
-        why = "" if isinstance(verdict, Approved) else f"{verdict.reason}" + (f" ({verdict.detail})" if verdict.detail else "")
+        why = (
+            ""
+            if isinstance(verdict, Approved)
+            else f"{verdict.reason}" + (f" ({verdict.detail})" if verdict.detail else "")
+        )
         self.said.append(
             {
                 "at": ny(view.ts), "session": str(view.session), "strategy": wish.strategy, "wanted": wanted,
@@ -62,7 +66,9 @@ def command(args: Sequence[str]) -> int:
     """Prints every wish of the run, or of one date, with what each rule said of it."""
     options = Options.of(args, flags=("json",), values=("date",))
     if len(options.overrides) != 1:
-        raise UsageError("write: tomking explain RUN [--date 2024-08-02], with the folder that `tomking backtest` printed")
+        raise UsageError(
+            "write: tomking explain RUN [--date 2024-08-02], with the folder that `tomking backtest` printed"
+        )
     folder = Path(options.overrides[0]).expanduser()
     config = config_of(folder)
     only = None if (d := options.value("date")) is None else build.day("--date", d)
@@ -88,16 +94,22 @@ def command(args: Sequence[str]) -> int:
     return 0
 
 
-def _print(wishes: Sequence[dict[str, Any]], journal: Sequence[dict[str, Any]], only: date | None, sentence: str) -> None:
+def _print(
+    wishes: Sequence[dict[str, Any]], journal: Sequence[dict[str, Any]], only: date | None, sentence: str
+) -> None:
     console.out(sentence)
     if not wishes and not journal:
-        console.out(f"nothing was wanted{'' if only is None else f' on {only}'}: the strategy was not due, or the market had no session")
+        console.out(
+            f"nothing was wanted{'' if only is None else f' on {only}'}: the strategy was not due, or the market had no session"
+        )
     for w in wishes:
         verdict = "traded" if w["approved"] else "REFUSED"
         console.out(f"\n{w['at']:%a %Y-%m-%d %H:%M} {verdict}: {w['wanted']}: {w['why']}")
         console.out(f"  {w['market']}")
         for r in w["rules"]:
-            console.out(f"  {'ok ' if r['passed'] else 'NO '} {r['rule']:<14} {r['asks'] if r['passed'] else r['said']}")
+            console.out(
+                f"  {'ok ' if r['passed'] else 'NO '} {r['rule']:<14} {r['asks'] if r['passed'] else r['said']}"
+            )
     closed = [j for j in journal if j["kind"] == "refuse" and "Market closed" in j["text"]]
     for j in closed:
         console.out(f"\n{j['at']:%a %Y-%m-%d %H:%M} REFUSED: {j['text']}")

@@ -51,7 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return 2
     except Exception as error:  # noqa: BLE001 - the last resort: a fault of ours is one line too
-        console.fail(f"a fault of this program ({type(error).__name__}: {error}); run it again with --debug and report it")
+        console.fail(
+            f"a fault of this program ({type(error).__name__}: {error}); run it again with --debug and report it"
+        )
         return 2
 
 
@@ -62,9 +64,7 @@ def _run(word: str, rest: list[str]) -> int:
 
 def entry() -> None:
     """The installed script."""
-    code = main()
-    sys.stdout.flush()
-    sys.exit(code)
+    sys.exit(main())
 
 
 if __name__ == "__main__":

@@ -119,7 +119,14 @@ def execute(config: Mapping[str, Any], root: Path, progress: Progress | None = N
     loaded = stopwatch()
     session, ledger = parts.session, parts.session.engine.ledger
     done = run(
-        session, parts.broker, parts.market, parts.strategies, parts.start, parts.end, jump=parts.jump, progress=progress
+        session,
+        parts.broker,
+        parts.market,
+        parts.strategies,
+        parts.start,
+        parts.end,
+        jump=parts.jump,
+        progress=progress,
     )
     reach = {"start": str(session.equity[0].session), "end": str(session.equity[-1].session)}
     result = RunResult(
@@ -127,7 +134,9 @@ def execute(config: Mapping[str, Any], root: Path, progress: Progress | None = N
         session.refusals, session.equity, session.journal.entries, parts.nlv, ledger.currency, done.sessions, done.rows,
         {**parts.facts, **reach},
     )  # fmt: skip
-    return Finished(result, parts.run_id, parts.config_hash, parts.market.fingerprint, loaded - began, stopwatch() - loaded)
+    return Finished(
+        result, parts.run_id, parts.config_hash, parts.market.fingerprint, loaded - began, stopwatch() - loaded
+    )
 
 
 def span(config: Mapping[str, Any], market: Market, underlying: str) -> tuple[date, date]:
@@ -136,7 +145,9 @@ def span(config: Mapping[str, Any], market: Market, underlying: str) -> tuple[da
     known = market.sessions(underlying) if underlying in traded else ()
     if not known:
         names = ", ".join(sorted(traded)) or "nothing"
-        raise ConfigError(f"market {market.name!r} has no options on {underlying!r}: it has {names}; set strategy.underlying")
+        raise ConfigError(
+            f"market {market.name!r} has no options on {underlying!r}: it has {names}; set strategy.underlying"
+        )
     start = known[0] if config["start"] is None else build.day("start", config["start"])
     end = known[-1] if config["end"] is None else build.day("end", config["end"])
     if end < start:

@@ -7,7 +7,7 @@ gate one by one, each against the book as if the earlier ones were filled. It ne
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Final
@@ -38,7 +38,7 @@ from sim.model.event import (
     Submit,
     Word,
 )
-from sim.model.exits import Condition, Side
+from sim.model.exits import Condition, Side, patience_of
 from sim.model.instrument import OptionContract
 from sim.model.order import Action as A
 from sim.model.order import Approved, Intent, Leg, Order, OrderRequest, Refused, Status, TimeInForce
@@ -198,12 +198,16 @@ class Engine:
         return Submit(order, approved)
 
     def _impatient(self, now: Moment) -> list[Decision]:
-        """Cancels opening orders that have waited long enough, and says that they did not fill."""
+        """Orders that have waited long enough: an opening is cancelled and said so, a closing crosses the spread."""
         out: list[Decision] = []
         for order_id in [o for o, d in self._deadlines.items() if d <= now.k]:
             del self._deadlines[order_id]
-            out.append(Cancel(order_id, "not filled in time"))
-            out += self._unfilled(self.orders[order_id], now.ts)
+            order = self.orders[order_id]
+            if order.request.intent is Intent.OPEN:
+                out += [Cancel(order_id, "not filled in time"), *self._unfilled(order, now.ts)]
+            else:
+                request = replace(order.request, cross=True, patience=None)
+                out += [Cancel(order_id, "not filled in time: crossing"), self._submit(Approved(request), now.ts)]
         return out
 
     def _unfilled(self, order: Order, ts: int) -> list[Decision]:
@@ -226,6 +230,7 @@ class Engine:
         request = OrderRequest(
             trade.strategy, legs, trade.quantity, None, Intent.CLOSE, condition.reason, TimeInForce.DAY,
             trade_id=trade_id, structure=trade.structure, cross=condition.cross,
+            patience=None if condition.cross else patience_of(trade.exits),
         )  # fmt: skip
         cancel: list[Decision] = [] if working is None else [Cancel(working.id, f"replaced: {condition.reason}")]
         return [*cancel, self._submit(Approved(request), now.ts)]

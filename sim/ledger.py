@@ -198,4 +198,6 @@ class Ledger:
         flows = self._settled_net + sum((b.gross - b.fees for b in self.open.values()), ZERO)
         drift = max(abs(self.cash - self.start_cash - self._moved), abs(flows - self._moved))
         if drift > TOLERANCE:
-            raise LedgerError(f"the books do not balance by {drift}: cash {self.cash}, flows {self._moved}, trades {flows}")
+            raise LedgerError(
+                f"the books do not balance by {drift}: cash {self.cash}, flows {self._moved}, trades {flows}"
+            )

@@ -22,14 +22,28 @@ from sim.model.instrument import (
     contract_key,
     strike_e4,
 )
-from sim.model.market import BLANK, MINUTE_NS, NEVER, Board, Chain, DailyBar, Floats, Ints, Nature, QuotePath, UnderlyingPath
+from sim.model.market import (
+    BLANK,
+    MINUTE_NS,
+    NEVER,
+    Board,
+    Chain,
+    DailyBar,
+    Floats,
+    Ints,
+    Nature,
+    QuotePath,
+    UnderlyingPath,
+)
 
 CENTS = TickTable(((None, Decimal("0.01")),))
 INDEX_TICKS = TickTable(((None, Decimal("0.05")),))
 ES_TICKS = TickTable(((Decimal(5), Decimal("0.05")), (None, Decimal("0.25"))))
 STOCK = Product("ABC", "ABC", Kind.EQUITY, Decimal(100), CENTS, Style.AMERICAN, Exercise.PM_PHYSICAL, "US_EQUITY")
 INDEX = Product("SPXW", "SPX", Kind.INDEX, Decimal(100), INDEX_TICKS, Style.EUROPEAN, Exercise.PM_CASH, "CBOE_INDEX")
-ES_WEEK = Product("EW1", "ES", Kind.FUTURE, Decimal(50), ES_TICKS, Style.EUROPEAN, Exercise.PM_PHYSICAL, "GLOBEX_EQUITY")
+ES_WEEK = Product(
+    "EW1", "ES", Kind.FUTURE, Decimal(50), ES_TICKS, Style.EUROPEAN, Exercise.PM_PHYSICAL, "GLOBEX_EQUITY"
+)
 
 Sides = tuple[Sequence[int | None], Sequence[int | None]]
 

@@ -37,7 +37,7 @@ _CLASSES = ("equity_option", "index_option", "future_option", "micro_future_opti
 
 def no_fees() -> FeeSchedule:
     """Nothing is charged."""
-    return FeeSchedule("none", "2024-01-01", "none", {name: _ZERO for name in _CLASSES}, [], 0)
+    return FeeSchedule("none", "2024-01-01", "none", dict.fromkeys(_CLASSES, _ZERO), [], 0)
 
 
 @dataclass

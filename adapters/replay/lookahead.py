@@ -19,7 +19,19 @@ from sim.calendar import Venue, load_calendar
 from sim.daybook import DayBook
 from sim.journal import Entry, Journal
 from sim.model.instrument import OptionContract, Product, Series
-from sim.model.market import BLANK, MINUTE_NS, NEVER, Board, Chain, DailyBar, Floats, Ints, Nature, QuotePath, UnderlyingPath
+from sim.model.market import (
+    BLANK,
+    MINUTE_NS,
+    NEVER,
+    Board,
+    Chain,
+    DailyBar,
+    Floats,
+    Ints,
+    Nature,
+    QuotePath,
+    UnderlyingPath,
+)
 from sim.ports import Market, MarketDay, Strategy
 from sim.session import Session
 
@@ -170,7 +182,11 @@ def check(
 ) -> Checked:
     """Runs from ``start`` to ``end``; each day first up to each of its decisions on cut data, then whole."""
     underlyings = sorted({u for s in strategies for u in s.underlyings})
-    days = [d for d in market.sessions(underlyings[0], start, end) if all(d in market.sessions(u, d, d) for u in underlyings)]
+    days = [
+        d
+        for d in market.sessions(underlyings[0], start, end)
+        if all(d in market.sessions(u, d, d) for u in underlyings)
+    ]
     compared = 0
     for day, is_session in weekdays(start, end, days):
         if not is_session:
@@ -201,7 +217,9 @@ def check(
 def _first(wanted: Sequence[Entry], found: Sequence[Entry]) -> str | None:
     for one, two in zip(wanted, found, strict=False):
         if replace(one, seq=0) != replace(two, seq=0):
-            return f"with all data {one.kind} {one.ref} {one.text!r}, with the data cut {two.kind} {two.ref} {two.text!r}"
+            return (
+                f"with all data {one.kind} {one.ref} {one.text!r}, with the data cut {two.kind} {two.ref} {two.text!r}"
+            )
     if len(wanted) != len(found):
         extra = (wanted if len(wanted) > len(found) else found)[min(len(wanted), len(found))]
         side = "only with all data" if len(wanted) > len(found) else "only with the data cut"

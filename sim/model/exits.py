@@ -130,3 +130,24 @@ class CloseAt:
         day = f" on {self.on}" if self.on else ""
         last = f", by {self.cross_at:%H:%M} at the natural price" if self.cross_at else ""
         return f"close at {self.at:%H:%M}{day}{last}"
+
+
+@dataclass(frozen=True, slots=True)
+class CrossAfter:
+    """A closing order that has not filled ``minutes`` after it went out takes the natural price, whatever the fill model.
+
+    It is no reason to close by itself. A condor whose far side nobody bids for has no mid, but it still has a price.
+    """
+
+    minutes: int
+
+    def conditions(self, credit: int) -> tuple[Condition, ...]:
+        return ()
+
+    def describe(self) -> str:
+        return f"a closing order unfilled for {self.minutes} min takes the natural price"
+
+
+def patience_of(exits: tuple[Exit, ...]) -> int | None:
+    """Minutes a closing order may wait before it crosses; None: as long as it takes."""
+    return next((e.minutes for e in exits if isinstance(e, CrossAfter)), None)

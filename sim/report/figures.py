@@ -1,4 +1,4 @@
-"""The pictures of a run over its sessions: account value and drawdown, buying power against its caps, VIX and its bands.
+"""The pictures of a run over its sessions: account value, drawdown, buying power against its caps, VIX and its bands.
 
 Sessions stand side by side without gaps for nights and weekends; session i takes the space from i to i + 1, its close
 is at the right edge. A value that is missing leaves a gap. Every function returns a figure of SVG as a string.
@@ -148,7 +148,8 @@ def drawdown(data: PageData) -> str:
         i = down.index(deepest)
         x, at = (i + 0.5) / n, y.y(deepest, height)
         side = "start" if x < 0.35 else "end" if x > 0.65 else "middle"
-        dx, dy = {"start": (9, 4), "end": (-9, 4), "middle": (0, -11 if at > 26 else 20)}[side]
+        beside = -5 if at > height - 14 else 4
+        dx, dy = {"start": (9, beside), "end": (-9, beside), "middle": (0, -11 if at > 26 else 20)}[side]
         words = f"{percent(deepest)} on {day_text(data.days[i].session)}"
         over = [charts.mark(x, at, "ring"), charts.note(x, at, words, anchor=side, dx=dx, dy=dy, kind="strong")]
     return Chart(
@@ -174,7 +175,8 @@ def buying_power(data: PageData) -> str:
     caps = _caps(data, hard)
     y = charts.scale(_known([*used, *caps, hard]), floor_at=0.0)
     corners = charts.steps(used, lambda v: y.y(v, height))
-    over, keys = [], [charts.key("fill2", "most in use that session")]
+    most = percent(max(_known(used), default=None), sign=False)
+    over, keys = [], [charts.key("fill2", f"most in use each session, at most {most}")]
     if _known(caps):
         keys.append(charts.key("cap", "cap of the VIX regime, by the session's last VIX"))
     if hard is not None:
@@ -183,7 +185,6 @@ def buying_power(data: PageData) -> str:
     blank = used.count(None)
     remarks = [f"{plural(blank, 'session')} without a trusted mark left blank."] if blank else []
     remarks += [] if data.bands else ["No VIX regime in this run, so no cap by band."]
-    most = percent(max(_known(used), default=None), sign=False)
     return Chart(
         title="Buying power used",
         summary=f"Buying power used in per cent of the account, at most {most}",

@@ -39,7 +39,7 @@ def open_trades(data: PageData) -> str:
         "open",
         "Still open at the end",
         table("Open trades", trade_heads(data.currency, closed=False), rows, kind="open", stack=True),
-        intro=f"{plural(len(rows), 'trade')} marked, not closed by force. Together worth {worth} at the last trusted mid.",
+        intro=f"{plural(len(rows), 'trade')} marked, not closed by force, worth {worth} together at the last mark.",
     )
 
 

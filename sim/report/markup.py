@@ -1,4 +1,4 @@
-"""Cells, tables and sections of the page. Every string is escaped here; numbers stand right, text wraps, nothing is cut.
+"""Cells, tables and sections of the page. Every string is escaped here; numbers stand right, text wraps, none is cut.
 
 A wide table scrolls in its own box, or, where it is told to stack, turns each row into a block of named values on a
 phone, so that nothing stands outside the screen.

@@ -72,10 +72,21 @@ def bootstrap(daily: Sequence[float], seed: int, *, block: int = BLOCK, paths: i
     top = max(float(falls.max()), 1.0)
     bins, edges = np.histogram(falls, bins=20, range=(0.0, top))
     return Bootstrap(
-        n, block, paths, seed, tuple(at.tolist()), tuple(tuple(row) for row in fan.tolist()), tuple(own[at].tolist()),
-        tuple(fan[:, -1].tolist()), tuple(np.percentile(falls, LEVELS).tolist()), tuple(edges.tolist()), tuple(bins.tolist()),
-        float((ends[:, -1] < 0).mean()), float(own[-1]), float(_falls(own[None, :])[0]),
-    )  # fmt: skip
+        days=n,
+        block=block,
+        paths=paths,
+        seed=seed,
+        at=tuple(at.tolist()),
+        fan=tuple(tuple(row) for row in fan.tolist()),
+        own=tuple(own[at].tolist()),
+        result=tuple(fan[:, -1].tolist()),
+        drawdown=tuple(np.percentile(falls, LEVELS).tolist()),
+        edges=tuple(edges.tolist()),
+        bins=tuple(bins.tolist()),
+        losing=float((ends[:, -1] < 0).mean()),
+        actual=float(own[-1]),
+        actual_drawdown=float(_falls(own[None, :])[0]),
+    )
 
 
 def _falls(paths: Floats) -> Floats:

@@ -95,8 +95,8 @@ def _banner(data: PageData) -> str:
             out = f'<p class="banner"><b>Real or synthetic: n/a</b> The run does not say. Source: {source}.</p>'
     if data.fact("fill_name") == "at_decision":
         out += (
-            '<p class="banner"><b>For comparison only</b> Orders fill on the very quote they were decided on. Nobody can '
-            "trade that: use it to compare with other engines and for nothing else.</p>"
+            '<p class="banner"><b>For comparison only</b> Orders fill on the very quote they were decided on. Nobody '
+            "can trade that: use it to compare with other engines and for nothing else.</p>"
         )
     return out
 
@@ -227,8 +227,8 @@ def _bootstrap(data: PageData) -> str:
     intro = (
         f"The run's own {boot.days:,} sessions, drawn again in blocks of {boot.block} days until a path is as long as "
         f"the run: {boot.paths:,} paths, seed {boot.seed}. Profits add up in money and are not compounded. {losing} of "
-        "the paths end with a loss. Drawdowns here are measured at closes only. No path can hold a day that the run did "
-        "not have."
+        "the paths end with a loss. Drawdowns here are measured at closes only. No path can hold a day that was not in "
+        "the run."
     )
     pictures = _pair(clouds.fan(boot, unit), clouds.falls_of_paths(boot, unit))
     return section("bootstrap", title, pictures, sections.levels(boot, data), intro=intro)
@@ -250,9 +250,8 @@ def _parameters(data: PageData) -> str:
     listed = _pairs([(name, esc(NA if value is None else value)) for name, value in rows])
     config = empty(f"{NA}: the run's folder has no config.yaml.")
     if data.config:
-        config = (
-            f"<details><summary>The whole configuration, as resolved</summary><pre>{esc(data.config)}</pre></details>"
-        )
+        summary = "<summary>The whole configuration, as resolved</summary>"
+        config = f"<details>{summary}<pre>{esc(data.config)}</pre></details>"
     intro = "The same configuration, data, seed and code give this page again, byte by byte."
     return section("parameters", "Parameters", listed, config, intro=intro)
 

@@ -1,7 +1,7 @@
 """What the page shows, read from a run's folder alone: tables, numbers, facts. Plain records, New York time.
 
-Nothing is recomputed that the run has written, and nothing is made up: a column, a fact or a number that is not there is
-None, and the page says n/a. A folder that is no run, or a table that cannot be read, is a DataError.
+Nothing is recomputed that the run has written, and nothing is made up: a column, a fact or a number that is not there
+is None, and the page says n/a. A folder that is no run, or a table that cannot be read, is a DataError.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class TradeRow:
 
 TRADE_COLUMNS: Final = (
     "trade_id", "strategy", "structure", "underlying", "opened_at", "closed_at", "legs", "quantity", "credit", "debit",
-    "gross_pnl", "fees", "slippage", "net_pnl", "exit_reason", "mae", "mfe", "mae_at", "mfe_at", "regime", "dte_at_entry",
-    "zero_bid_exits",
+    "gross_pnl", "fees", "slippage", "net_pnl", "exit_reason", "mae", "mfe", "mae_at", "mfe_at", "regime",
+    "dte_at_entry", "zero_bid_exits",
 )  # fmt: skip
 
 
@@ -182,14 +182,14 @@ class PageData:
         return number(self.fact("bp_cap"))
 
     def daily(self) -> list[float]:
-        """Profit of each session from close to close, the first one from the starting value; empty where one is missing."""
+        """Profit of each session from close to close, the first from the starting value; empty where one is missing."""
         values = [self.start_nlv, *(d.nlv for d in self.days)]
         known = [v for v in values if v is not None]
         return [b - a for a, b in pairwise(known)] if len(known) == len(values) else []
 
 
 def _rows(folder: Path, table: str, columns: Sequence[str], kind: str | None = None) -> list[tuple[Any, ...]]:
-    """These columns of a table, row by row; a column the table lacks is all None (text: empty). Instants in New York."""
+    """These columns of a table, row by row; a column it lacks is all None (text: empty). Instants in New York."""
     import polars as pl
 
     path = folder / f"{table}.parquet"

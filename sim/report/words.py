@@ -150,7 +150,7 @@ METRICS: Final = (
            "the cash that has moved so far; what it is worth at the last mark stands apart as open value."),
     Metric("gross_pnl", "Gross P/L", "profit", "The same before fees, at the prices that were filled."),
     Metric("open_value", "Open value", "profit",
-           "What the trades still open would bring at the last trusted mid. Part of the account value, not of net P/L."),
+           "What the trades still open would bring at the last trusted mid. In the account value, not in net P/L."),
     Metric("return_pct", "Return", "change", "Account value at the last close against the starting capital."),
     Metric("cagr_pct", "CAGR", "change",
            "The yearly growth that leads from the starting capital to the last account value. Not given under 20 "
@@ -199,8 +199,8 @@ BY_KEY: Final[Mapping[str, Metric]] = {metric.key: metric for metric in METRICS}
 
 OTHER_MEANINGS: Final = (
     ("MAE, worst open P/L",
-     "Maximum adverse excursion: the lowest P/L of the trade while it was open, by minute at the mid, before fees; never "
-     "better than its result."),
+     "Maximum adverse excursion: the lowest P/L of the trade while it was open, by minute at the mid, before fees; "
+     "never better than its result."),
     ("MFE, best open P/L",
      "Maximum favourable excursion: the highest P/L of the trade while it was open, by minute at the mid, before fees; "
      "never worse than its result."),

@@ -41,7 +41,9 @@ class Freshness:
             ask = leg.signed > 0
             why = why_dead(quote, limits, ask=ask)
             if why is not None:
-                reason = {"blank": "No quote", "locked": "Locked quote", "crossed": "Crossed quote"}.get(why, "Stale quote")
+                reason = {"blank": "No quote", "locked": "Locked quote", "crossed": "Crossed quote"}.get(
+                    why, "Stale quote"
+                )
                 return Refusal(reason, f"{contract.label} {'ask' if ask else 'bid'} is {why}")
         return None
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from sim.calendar import parse_time
 from sim.model.errors import ConfigError
-from sim.model.exits import CloseAt, Exit, ProfitTarget, Review, StopLoss
+from sim.model.exits import CloseAt, CrossAfter, Exit, ProfitTarget, Review, StopLoss
 
-_KEYS = {"profit", "stop", "at", "date", "final", "review"}
+_KEYS = {"profit", "stop", "at", "date", "final", "review", "walk"}
 
 
 def exits_of(config: Mapping[str, Any]) -> tuple[Exit, ...]:
@@ -18,7 +18,8 @@ def exits_of(config: Mapping[str, Any]) -> tuple[Exit, ...]:
     date: 2024-08-05}``; null leaves one out.
 
     ``profit`` share of the credit earned; ``stop`` loss in multiples of the credit; ``at`` closes, not
-    before the trade date ``date``; ``final`` crosses the spread.
+    before the trade date ``date``; ``final`` crosses the spread; a closing order waits ``walk`` minutes before it
+    crosses too.
     """
     unknown = set(config) - _KEYS
     if unknown:
@@ -33,9 +34,17 @@ def exits_of(config: Mapping[str, Any]) -> tuple[Exit, ...]:
         out.append(Review(parse_time(review["at"]), share, _number("review.stop", review["stop"], 0.0, 100.0)))
     if (at := config.get("at")) is not None:
         final, on = config.get("final"), config.get("date")
-        out.append(CloseAt(parse_time(at), None if final is None else parse_time(final), None if on is None else _date(on)))
+        out.append(
+            CloseAt(parse_time(at), None if final is None else parse_time(final), None if on is None else _date(on))
+        )
     elif config.get("final") is not None or config.get("date") is not None:
-        raise ConfigError("strategy.exits.final or exits.date is set without exits.at: set at as well, or leave both null")
+        raise ConfigError(
+            "strategy.exits.final or exits.date is set without exits.at: set at as well, or leave both null"
+        )
+    if (walk := config.get("walk")) is not None:
+        if isinstance(walk, bool) or not isinstance(walk, int) or walk < 1:
+            raise ConfigError(f"strategy.exits.walk is {walk!r}: wanted whole minutes above 0, or null")
+        out.append(CrossAfter(walk))
     return tuple(out)
 
 

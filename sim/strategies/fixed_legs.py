@@ -125,5 +125,7 @@ class FixedLegs:
                 "entry",
                 TimeInForce.DAY,
                 self._exits,
-                structure="FIXED", patience=self._entry.wait),
+                structure="FIXED",
+                patience=self._entry.wait,
+            ),
         )

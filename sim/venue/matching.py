@@ -21,7 +21,6 @@ from sim.model.market import BLANK, MINUTE_NS, Bools
 from sim.model.order import Intent, Order
 from sim.venue.fills import FillModel, leg_prices
 
-
 AT_ONCE: Final = 16
 """Columns looked at first: nearly every order fills there."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from math import isfinite, nan
+from math import isnan, nan
 from typing import Final
 
 HEADS: Final = ("bar", "ratio", "target", "verdict", "measured", "against")
@@ -12,7 +12,7 @@ HEADS: Final = ("bar", "ratio", "target", "verdict", "measured", "against")
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """``ratio`` must be at most ``target`` (``at_least``: at least). ``measured`` and ``against`` say of what, in words.
+    """``ratio`` must be at most ``target`` (``at_least``: at least). ``measured`` and ``against`` say in words of what.
 
     A bar without a target is shown and not judged. ``samples`` are the raw figures, for the record.
     """
@@ -28,7 +28,7 @@ class Bar:
 
     @property
     def met(self) -> bool:
-        """NaN is met by nothing."""
+        """NaN meets no target."""
         if self.target is None:
             return True
         return self.ratio >= self.target if self.at_least else self.ratio <= self.target
@@ -39,20 +39,27 @@ class Bar:
 
     @property
     def wanted(self) -> str:
-        return "" if self.target is None else f"{'>=' if self.at_least else '<='} {self.target:.2f}"
+        if self.target is None or isnan(self.target):
+            return ""
+        return f"{'>=' if self.at_least else '<='} {self.target:.2f}"
 
     def record(self) -> dict[str, object]:
         """The bar as plain values, for JSON."""
-        return {
-            "key": self.key, "title": self.title, "ratio": self.ratio if isfinite(self.ratio) else None, "target": self.target, "at_least": self.at_least,
-            "verdict": self.verdict, "measured": self.measured, "against": self.against,
-            "samples": {name: list(values) for name, values in self.samples.items()},
-        }  # fmt: skip
+        words = {"key": self.key, "title": self.title, "verdict": self.verdict}
+        numbers = {"ratio": _plain(self.ratio), "target": _plain(self.target), "at_least": self.at_least}
+        samples = {name: list(values) for name, values in self.samples.items()}
+        return words | numbers | {"measured": self.measured, "against": self.against, "samples": samples}
 
 
 def failed(key: str, title: str, error: Exception) -> Bar:
     """The row of something that could not be measured: a bar that is not met."""
-    return Bar(key, title, nan, 0.0, "could not be measured", str(error).strip().splitlines()[-1])
+    reason = str(error).strip().splitlines()[-1]
+    return Bar(key, title, nan, nan, "could not be measured", reason if len(reason) <= 100 else f"{reason[:99]}…")
+
+
+def _plain(value: float | None) -> float | None:
+    """JSON has no NaN."""
+    return None if value is None or isnan(value) else value
 
 
 def table(bars: Iterable[Bar]) -> str:

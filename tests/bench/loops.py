@@ -18,7 +18,8 @@ from tests.bench.workload import MINUTES, TICKS
 
 @dataclass(frozen=True, slots=True)
 class Dense:
-    """``ticks`` int32 [day, strike, right (C, P), side (bid, ask), minute]; ``lowest`` strike [day]; ``spot`` [day][minute]."""
+    """``ticks`` int32 [day, strike, right (C, P), side (bid, ask), minute]; ``lowest`` strike [day]; ``spot`` by day
+    and minute; ``step`` between strikes. Points but for the ticks."""
 
     ticks: Ints
     lowest: Floats

@@ -1,11 +1,11 @@
 """What the condor of the neutral workload must come to, trade by trade, in whole ticks. Knows nothing of the engine.
 
 The rule. At 10:30, which is minute 60, sell the put 30 points below and the call 30 points above the strike nearest to
-the index (a tie goes up), and buy the options 30 points further out: shorts at the bid, longs at the ask. No trade where
-one of the four is not listed or no credit is left. From the next minute on compare the mid of buying all four back with
-the credit: at half of it or less the profit is taken, at twice of it or more the loss; at 15:30, minute 360, it is closed
-anyway. Closing costs the asks of the shorts less the bids of the longs. Twice the mid is a whole number of ticks, so that
-nothing here is rounded.
+the index (a tie goes up), and buy the options 30 points further out: shorts at the bid, longs at the ask. No trade
+where one of the four is not listed or no credit is left. From the next minute on compare the mid of buying all four
+back with the credit: at half of it or less the profit is taken, at twice of it or more the loss; at 15:30, minute 360,
+it is closed anyway. Closing costs the asks of the shorts less the bids of the longs. Twice the mid is a whole number of
+ticks, so that nothing here is rounded.
 """
 
 from __future__ import annotations

@@ -10,12 +10,12 @@ from adapters.vendors.mapping import TableMapping, read_mapping
 from adapters.vendors.table import import_table
 from conf.compose import HERE, compose
 from conf.run import Finished, execute
-from sim.calendar import Venue, load_calendar
+from sim.calendar import load_calendar
 from sim.ledger import ClosedTrade
 from sim.market.manifest import Manifest
 from sim.model.market import MINUTE_NS
 from tests.bench.oracle import ENTRY, Trade
-from tests.bench.workload import Files
+from tests.bench.workload import VENUE, Files
 
 MARKET: Final = "bench"
 PLAIN: Final = ("strategy=bench_condor", f"market={MARKET}", "report=none")
@@ -67,7 +67,7 @@ def trades(finished: Finished) -> tuple[Trade, ...]:
 
 def _trade(closed: ClosedTrade) -> Trade:
     trade = closed.trade
-    opened = load_calendar().session(Venue.CBOE_INDEX, trade.session).open_ns
+    opened = load_calendar().session(VENUE, trade.session).open_ns
     entry, left = ((ns - opened) / MINUTE_NS for ns in (trade.opened_ns, closed.closed_ns))
     assert entry == ENTRY, f"{trade.session}: opened at minute {entry}, wanted {ENTRY}"
     assert left.is_integer(), f"{trade.session}: closed at minute {left}, wanted a whole one"

@@ -1,4 +1,4 @@
-"""Where the workload and the yardstick come from: made here, or the neutral scripts where TOMKING_BENCH names their folder.
+"""Where workload and yardstick come from: made here, or the neutral scripts where TOMKING_BENCH names their folder.
 
 That folder holds ``bench/`` (the scripts), ``data/`` (what their generator wrote) and ``venv/limits/``, as their README
 lays it out.
@@ -43,7 +43,13 @@ class Source:
 def own(folder: Path, days: int) -> Source:
     """The workload of our generator, made in a process of its own or found in ``folder``."""
     made = inside("prepare", folder=str(folder), days=days, strikes=STRIKES, seed=SEED)
-    argv = (sys.executable, str(Path(__file__).with_name("yardstick.py")), made["chain"], made["bars"], str(made["step"]))
+    argv = (
+        sys.executable,
+        str(Path(__file__).with_name("yardstick.py")),
+        made["chain"],
+        made["bars"],
+        str(made["step"]),
+    )
     yardstick = Command("SQL yardstick", argv, ROOT)
     return Source("own generator", days, Path(made["chain"]), Path(made["bars"]), made["step"], yardstick)
 

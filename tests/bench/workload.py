@@ -1,9 +1,10 @@
-"""The neutral workload, made here: minute quotes of a same-day index option chain and the bars of its index, from a seed.
+"""The neutral workload, made here from a seed: minute quotes of a same-day index option chain, bars of its index.
 
 A vendor's file in shape: one row a (minute, strike, right) in that order, sessions one after the other, one row group a
-session, prices in points on a tick of 0.05. A session depends on the seed, its date and the close before it, so that
-the first N sessions are the same however many follow. It refuses to be a market model: every quote is there, nothing is
-stale, crossed or missing. ``sim.market.synthetic`` is the place for weather.
+session, prices in points on a tick of 0.05. Every session is a full one, half days of the exchange too. A session
+depends on the seed, its date and the close before it, so that the first N sessions are the same however many follow.
+It refuses to be a market model: every quote is there, nothing is stale, crossed or missing. ``sim.market.synthetic`` is
+the place for weather.
 """
 
 from __future__ import annotations
@@ -28,10 +29,11 @@ STEP: Final = 10
 TICKS: Final = 20
 """Ticks of 0.05 in a point."""
 SEED: Final = 20240102
+VENUE: Final = Venue.MODEL_INDEX
 VERSION: Final = 1
 """Part of the file names: raise it with every change of what a seed gives."""
 
-_FIRST: Final = date(2024, 1, 2)
+FIRST: Final = date(2024, 1, 2)
 _START: Final = 5_500.0
 _YEAR_MINUTES: Final = 252.0 * MINUTES
 
@@ -44,19 +46,17 @@ class Files:
     bars: Path
 
 
-def sessions(count: int) -> tuple[date, ...]:
-    """The first ``count`` full sessions from January 2024 on; days with an early close are left out."""
-    calendar = load_calendar()
-    days = calendar.sessions(Venue.CBOE_INDEX, _FIRST, _FIRST + timedelta(days=2 * count + 30))
-    return tuple(d for d in days if not calendar.session(Venue.CBOE_INDEX, d).early_close)[:count]
+def sessions(count: int, first: date = FIRST) -> tuple[date, ...]:
+    """The ``count`` sessions of the exchange from ``first`` on."""
+    return load_calendar().sessions(VENUE, first, first + timedelta(days=2 * count + 10))[:count]
 
 
-def write(folder: Path, *, days: int, strikes: int = 40, seed: int = SEED) -> Files:
+def write(folder: Path, *, days: int, strikes: int = 40, seed: int = SEED, first: date = FIRST) -> Files:
     """Writes the workload into ``folder``, or finds it there: the same arguments give the same rows.
 
     Sessions are written one by one and then joined, so that a year is never in memory at once.
     """
-    tag = f"D{days}_S{strikes}_seed{seed}_v{VERSION}"
+    tag = f"{first}_D{days}_S{strikes}_seed{seed}_v{VERSION}"
     files = Files(folder / f"chain_{tag}.parquet", folder / f"bars_{tag}.parquet")
     if files.chain.is_file() and files.bars.is_file():
         return files
@@ -64,7 +64,7 @@ def write(folder: Path, *, days: int, strikes: int = 40, seed: int = SEED) -> Fi
     shutil.rmtree(parts, ignore_errors=True)
     parts.mkdir(parents=True)
     bars, spot = [], _START
-    for day in sessions(days):
+    for day in sessions(days, first):
         rows, bar = session(day, spot, strikes, seed)
         rows.write_parquet(parts / f"{day}.parquet", compression="uncompressed")
         bars.append(bar)
@@ -84,7 +84,7 @@ def session(day: date, spot: float, strikes: int, seed: int) -> tuple[pl.DataFra
     level = float(np.clip(0.14 * np.exp(0.3 * rng.standard_normal()), 0.08, 0.35))
     opening, close = _path(rng, spot, level)
     wicks = np.abs(rng.standard_normal((2, MINUTES))) * 0.5
-    ts = load_calendar().session(Venue.CBOE_INDEX, day).open_ns + np.arange(MINUTES) * MINUTE_NS
+    ts = load_calendar().session(VENUE, day).open_ns + np.arange(MINUTES) * MINUTE_NS
     bars = pl.DataFrame(
         {
             "ts": _instants(ts),

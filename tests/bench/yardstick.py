@@ -2,9 +2,9 @@
 
     python tests/bench/yardstick.py CHAIN BARS STEP
 
-No engine, no orders, no ledger: what a person would write who wants the number and nothing else. It runs eight times, as
-the neutral script for DuckDB does: once cold, seven times warm, the median of which it prints (and numpy takes, as there).
-Nothing of ours is imported.
+No engine, no orders, no ledger: what a person would write who wants the number and nothing else. It runs eight times,
+as the neutral script for DuckDB does: once cold, seven times warm, the median of which it prints (and numpy takes, as
+there). Nothing of ours is imported.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ WITH entry AS (
 ),
 leg AS (
     SELECT date, atm + away AS strike, side AS "right", sold
-    FROM entry, (VALUES (-60, 'P', false), (-30, 'P', true), (30, 'C', true), (60, 'C', false)) AS shape(away, side, sold)
+    FROM entry,
+         (VALUES (-60, 'P', false), (-30, 'P', true), (30, 'C', true), (60, 'C', false)) AS shape(away, side, sold)
 ),
 quote AS (
     SELECT date, minute, count(*) AS legs,

@@ -77,7 +77,9 @@ def test_same_config_data_and_seed_same_bytes(shared_home: Path, tmp_path: Path)
 @pytest.mark.parametrize("strike_mode", ["fixed", "atr"])
 def test_both_drivers_agree_on_the_sample(shared_home: Path, fill: str, strike_mode: str) -> None:
     words = ["market=es_sample", f"fill={fill}", f"strategy.strike_mode={strike_mode}", "strategy.entry.weekday=any"]
-    jump, minute = (execute(compose([*words, f"adapter.driver={d}"]), shared_home).result for d in ("jump", "every_minute"))
+    jump, minute = (
+        execute(compose([*words, f"adapter.driver={d}"]), shared_home).result for d in ("jump", "every_minute")
+    )
     assert len(jump.fills) > 10
     strip = [(f.ts, f.net, f.quantity, f.legs) for f in jump.fills]
     assert strip == [(f.ts, f.net, f.quantity, f.legs) for f in minute.fills]
@@ -99,7 +101,9 @@ def test_the_delta_guard_moves_shorts_out(shared_home: Path) -> None:
 def test_costs_rank_the_fill_models(shared_home: Path) -> None:
     found = {}
     for fill in ("mid", "default", "natural"):
-        result = execute(compose(["market=es_sample", f"fill={fill}", "strategy.entry.weekday=any"]), shared_home).result
+        result = execute(
+            compose(["market=es_sample", f"fill={fill}", "strategy.entry.weekday=any"]), shared_home
+        ).result
         entries = [f for f in result.fills if f.legs[0].opening]
         found[fill] = {f.ts: f.net for f in entries}
     shared = set(found["mid"]) & set(found["default"]) & set(found["natural"])

@@ -48,7 +48,7 @@ SAME_ROOM: Final = {"calendar_data": "calendar"}  # a table and the module that 
 HEAVY: Final = frozenset(
     {"hydra", "omegaconf", "numpy", "polars", "duckdb", "rich", "httpx", "websockets", "asyncio", "multiprocessing"}
 )
-DISTRIBUTION: Final = {"hydra": "hydra-core", "omegaconf": "hydra-core", "vcr": "vcrpy"}
+DISTRIBUTION: Final = {"hydra": "hydra-core", "omegaconf": "hydra-core", "vcr": "vcrpy", "yaml": "pyyaml"}
 DATA_ONLY: Final = frozenset({"tzdata"})  # read by zoneinfo, imported by nobody
 TOOLS: Final = {"sim/calendar_data/generate.py": frozenset({"exchange_calendars"})}  # run by hand, never at run time
 

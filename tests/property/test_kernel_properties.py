@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.model.exits import CloseAt, Exit, ProfitTarget, Review, StopLoss
+from sim.model.exits import CloseAt, CrossAfter, Exit, ProfitTarget, Review, StopLoss
 from sim.model.market import BLANK, NEVER, Nature, Quote, QuotePath
 from sim.model.order import Action, Intent, Leg, OrderRequest, TimeInForce
 from sim.quotes import LIMITS, LiveQuotes, live, spread, why_dead
@@ -54,6 +54,8 @@ def random_play(seed: int, underlying: str, market: HandMarket) -> Play:
         exits.append(Review(time(10, 20), 0.1, 0.1))
     if rng.random() < 0.6:
         exits.append(CloseAt(time(10, int(rng.integers(0, 58))), time(10, 58)))
+    if rng.random() < 0.4:
+        exits.append(CrossAfter(int(rng.integers(1, 6))))
     wakes = tuple(time(9, int(m)) for m in sorted(rng.choice(np.arange(31, 59), 2, replace=False)))
     limit = int(rng.integers(0, 200)) if rng.random() < 0.5 else None
     spec = ((97, "P", -1), (95, "P", 1), (103, "C", -1), (105, "C", 1))[: int(rng.choice([1, 2, 4]))]
@@ -62,10 +64,15 @@ def random_play(seed: int, underlying: str, market: HandMarket) -> Play:
         day = view.session if rng_day(view.session) else DAYS[-1]
         product = market.days[0].product
         legs = tuple(
-            Leg(contract(product, day, k, r), 1, Action.BUY_TO_OPEN if s > 0 else Action.SELL_TO_OPEN) for k, r, s in spec
+            Leg(contract(product, day, k, r), 1, Action.BUY_TO_OPEN if s > 0 else Action.SELL_TO_OPEN)
+            for k, r, s in spec
         )
         tif = TimeInForce.GTC if limit is not None and limit % 2 else TimeInForce.DAY
-        return [OrderRequest("play", legs, 1 + seed % 3, limit, Intent.OPEN, "entry", tif, tuple(exits), patience=None)]
+        return [
+            OrderRequest(
+                "play", legs, 1 + seed % 3, limit, Intent.OPEN, "entry", tif, tuple(exits), patience=seed % 9 or None
+            )
+        ]
 
     def rng_day(session: date) -> bool:
         return (session.day + seed) % 2 == 0
@@ -93,7 +100,9 @@ def test_jump_and_every_minute_agree(suite_seed: int, draw: int, fill: str, natu
     seed = suite_seed * 1000 + draw
     market = random_market(seed, nature)
     runs = [
-        play(market, [random_play(seed, market.days[0].underlying, market)], fill=MODELS[fill], jump=jump, max_width=1.0)
+        play(
+            market, [random_play(seed, market.days[0].underlying, market)], fill=MODELS[fill], jump=jump, max_width=1.0
+        )
         for jump in (True, False)
     ]
     assert books(runs[0]) == books(runs[1])
@@ -123,9 +132,7 @@ def test_fill_models_lie_between_mid_and_natural(
     given_legs: list[tuple[int, tuple[int, int]]], share: float, closing: bool
 ) -> None:
     signed = [n for n, _ in given_legs]
-    quotes = spread(
-        signed, [LiveQuotes(np.array([b]), np.array([a])) for _, (b, a) in given_legs], closing=closing
-    )
+    quotes = spread(signed, [LiveQuotes(np.array([b]), np.array([a])) for _, (b, a) in given_legs], closing=closing)
     model = FillModel("default", share)
     ticks = INDEX.ticks
     net, ok = model.net(quotes, ticks)

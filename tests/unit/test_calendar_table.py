@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 import warnings
@@ -98,7 +99,7 @@ def library() -> Any:
     """exchange_calendars, whose own warnings are not ours to fix."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return pytest.importorskip("exchange_calendars")
+        return importlib.import_module("exchange_calendars")
 
 
 @pytest.fixture(scope="module")

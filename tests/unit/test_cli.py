@@ -20,15 +20,54 @@ from sim.report.metrics import metrics
 from sim.report.tables import NAMES
 
 SAMPLE = ["market=es_sample", "report=none"]
-METRICS = (
-    "net_pnl gross_pnl fees slippage return_pct cagr_pct max_drawdown max_drawdown_pct sharpe sortino cvar_95_daily "
-    "worst_day win_rate trades winners losers avg_win avg_loss profit_factor expectancy premium_captured_pct "
-    "max_bp_used_pct sessions rows_available refusals engine_s load_s wall_s"
-).split()
-TRADES = (
-    "trade_id strategy underlying opened_at closed_at legs quantity credit debit fees net_pnl exit_reason mae mfe regime "
-    "dte_at_entry"
-).split()
+METRICS = [
+    "net_pnl",
+    "gross_pnl",
+    "fees",
+    "slippage",
+    "return_pct",
+    "cagr_pct",
+    "max_drawdown",
+    "max_drawdown_pct",
+    "sharpe",
+    "sortino",
+    "cvar_95_daily",
+    "worst_day",
+    "win_rate",
+    "trades",
+    "winners",
+    "losers",
+    "avg_win",
+    "avg_loss",
+    "profit_factor",
+    "expectancy",
+    "premium_captured_pct",
+    "max_bp_used_pct",
+    "sessions",
+    "rows_available",
+    "refusals",
+    "engine_s",
+    "load_s",
+    "wall_s",
+]
+TRADES = [
+    "trade_id",
+    "strategy",
+    "underlying",
+    "opened_at",
+    "closed_at",
+    "legs",
+    "quantity",
+    "credit",
+    "debit",
+    "fees",
+    "net_pnl",
+    "exit_reason",
+    "mae",
+    "mfe",
+    "regime",
+    "dte_at_entry",
+]
 FILES = ("config.yaml", "manifest.json", "metrics.json", "log.jsonl", *(f"{n}.parquet" for n in NAMES))
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from sim.model.event import Refuse
-from sim.model.exits import CloseAt, Exit, ProfitTarget, Review, StopLoss
+from sim.model.exits import CloseAt, CrossAfter, Exit, ProfitTarget, Review, StopLoss
 from sim.model.fill import Fill
 from sim.model.market import Nature
 from sim.model.order import Action, Intent, Leg, OrderError, OrderRequest, Pass
@@ -196,7 +196,9 @@ class TestEnd:
         legs = (Leg(PUT, 1, Action.SELL_TO_OPEN), Leg(wing, 1, Action.BUY_TO_OPEN))
         order = OrderRequest("play", legs, 1, None, Intent.OPEN, "entry", exits=(CloseAt(time(9, 38)),))
         day = HandDay(STOCK, DAY, table, [100.0] * 10)
-        session = play(HandMarket([day], {DAY: 100.0}), [Play("play", ("ABC",), lambda _: (order,), (OPEN_AT,))], jump=jump)
+        session = play(
+            HandMarket([day], {DAY: 100.0}), [Play("play", ("ABC",), lambda _: (order,), (OPEN_AT,))], jump=jump
+        )
         (trade,) = session.engine.ledger.closed
         assert trade.gross == Decimal("8.00") - Decimal("11.00")
         assert trade.assumed_zero == 1
@@ -282,3 +284,15 @@ def test_an_entry_that_waits_too_long_is_cancelled_and_said(jump: bool) -> None:
     assert session.fills == []
     assert [r.status.value for r in session.orders.values()] == ["cancelled"]
     assert [r.refused.reason for r in session.refusals] == ["Order not filled"]
+
+
+@pytest.mark.parametrize("jump", [True, False])
+def test_a_closing_order_that_waits_too_long_crosses(jump: bool) -> None:
+    """The put loses its bid: the default model has no mid any more, but the ask is still there."""
+    day = HandDay(STOCK, DAY, {PUT: ([10] * 5, [11] * 10), CALL: flat(10, 11)}, [100.0] * 10)
+    exits = (CloseAt(time(9, 37)), CrossAfter(1))
+    session = play(HandMarket([day], {DAY: 100.0}), [strangle(exits)], fill=DEFAULT, jump=jump)
+    close = only(session, opening=False)
+    assert (close.k, close.net) == (9, -22)
+    assert [r.status.value for r in session.orders.values()] == ["filled", "cancelled", "filled"]
+    assert session.engine.ledger.closed[0].exit_reason == "time"

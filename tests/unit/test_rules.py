@@ -222,7 +222,10 @@ class TestMarketRules:
         wide = view(quotes={"5485C": (60, 144), "5515C": (10, 54)})
         assert said(rule.check(request(limit=None), wide, free)) == "Spread too wide"
         assert rule.check(request(limit=None), view(quotes={"5485C": (100, 104), "5515C": (None, 2)}), free) is None
-        assert said(rule.check(request(), view(quotes={"5485C": (None, 104), "5515C": (1, 2)}), free)) == "No two-sided quote"
+        assert (
+            said(rule.check(request(), view(quotes={"5485C": (None, 104), "5515C": (1, 2)}), free))
+            == "No two-sided quote"
+        )
 
 
 class TestCapital:
