@@ -69,17 +69,19 @@ def market(config: Mapping[str, Any], root: Path) -> Market:
             int(config["seed"]),
             root,
         )
-    from sim.market.store import StoreMarket
+    from sim.market.store import StoreMarket, VixSource
 
     multiplier = node.get("multiplier")
-    vix = str(node["vix"])
-    if vix not in ("market", "previous_close", "none"):
-        raise ConfigError(f"market.vix is {vix!r}: choose market, previous_close or none")
+    sources: tuple[VixSource, ...] = ("market", "previous_close", "none")
+    wanted = str(node["vix"])
+    vix = next((s for s in sources if s == wanted), None)
+    if vix is None:
+        raise ConfigError(f"market.vix is {wanted!r}: choose market, previous_close or none")
     return StoreMarket(
         root,
         str(node["name"]),
         vix=vix,
-        multiplier=None if multiplier is None else Decimal(str(multiplier)),  # type: ignore[arg-type]
+        multiplier=None if multiplier is None else Decimal(str(multiplier)),
     )
 
 

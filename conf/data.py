@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from conf import build, console
 from conf.compose import HERE, compose, home
@@ -125,13 +125,13 @@ def _list(args: Sequence[str]) -> int:
 
 def _built_in() -> list[dict[str, Any]]:
     """The embedded markets; their quotes are made when asked for, so that there is no number of rows."""
-    from omegaconf import OmegaConf
+    from omegaconf import DictConfig, OmegaConf
 
     from sim.calendar import Venue, load_calendar
 
     out = []
     for file in sorted((HERE / "market").glob("*.yaml")):
-        node = OmegaConf.load(file)
+        node = cast(DictConfig, OmegaConf.load(file))
         first, last = (build.day(f"market.{k}", node[k]) for k in ("start", "end"))
         days = load_calendar().sessions(Venue.GLOBEX_EQUITY, first, last)
         out.append(

@@ -1,4 +1,7 @@
-"""``tomking doctor``: what this machine has, as far as a run depends on it. Credentials are present or not, never shown."""
+"""``tomking doctor``: what this machine has, as far as a run depends on it.
+
+Credentials are said to be present or not; they are never shown.
+"""
 
 from __future__ import annotations
 

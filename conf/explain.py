@@ -99,9 +99,8 @@ def _print(
 ) -> None:
     console.out(sentence)
     if not wishes and not journal:
-        console.out(
-            f"nothing was wanted{'' if only is None else f' on {only}'}: the strategy was not due, or the market had no session"
-        )
+        when = "" if only is None else f" on {only}"
+        console.out(f"nothing was wanted{when}: the strategy was not due, or the market had no session")
     for w in wishes:
         verdict = "traded" if w["approved"] else "REFUSED"
         console.out(f"\n{w['at']:%a %Y-%m-%d %H:%M} {verdict}: {w['wanted']}: {w['why']}")

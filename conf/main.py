@@ -1,4 +1,7 @@
-"""``tomking``: one word, then overrides. This module dispatches and maps errors to exit codes; it imports nothing heavy."""
+"""``tomking``: one word, then overrides.
+
+This module dispatches and maps errors to exit codes. It imports nothing heavy.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""``tomking report``: the page of a run, rebuilt from its folder, or two runs side by side. Also writes it after a run."""
+"""``tomking report``: the page of a run, rebuilt from its folder, or two runs side by side.
+
+A backtest writes its page through here too.
+"""
 
 from __future__ import annotations
 

@@ -18,14 +18,18 @@ def summary(run: RunResult, m: Mapping[str, Any], folder: Path, *, has_page: boo
     lines = [
         f"{facts['name']} on {facts['market']} ({what})",
         f"{facts['strategy']}",
-        f"{facts['start']} to {facts['end']}, {m['sessions']} sessions, fill {facts['fill_name']}, capital {float(run.start_nlv):,.0f} {c}",
+        f"{facts['start']} to {facts['end']}, {m['sessions']} sessions, "
+        f"fill {facts['fill_name']}, capital {float(run.start_nlv):,.0f} {c}",
         "",
-        f"  net P/L          {_money(m['net_pnl'], c)}   ({_pct(m['return_pct'])} of capital; gross {_money(m['gross_pnl'], c)}, fees {_money(-m['fees'], c)})",
+        f"  net P/L          {_money(m['net_pnl'], c)}   ({_pct(m['return_pct'])} of capital; "
+        f"gross {_money(m['gross_pnl'], c)}, fees {_money(-m['fees'], c)})",
         f"  max drawdown     {_money(-m['max_drawdown'], c)}   ({_pct(-m['max_drawdown_pct'])})",
         f"  worst day        {_money(m['worst_day'], c)}   (CVaR 95 daily {_pct(m['cvar_95_daily'])})",
         f"  Sharpe, Sortino  {_plain(m['sharpe'])}, {_plain(m['sortino'])}",
-        f"  trades           {m['trades']}: {m['winners']} won, {m['losers']} lost (win rate {_pct(m['win_rate'], sign=False)})",
-        f"  average          won {_money(m['avg_win'], c)}, lost {_money(m['avg_loss'], c)}, expectancy {_money(m['expectancy'], c)}",
+        f"  trades           {m['trades']}: {m['winners']} won, {m['losers']} lost "
+        f"(win rate {_pct(m['win_rate'], sign=False)})",
+        f"  average          won {_money(m['avg_win'], c)}, lost {_money(m['avg_loss'], c)}, "
+        f"expectancy {_money(m['expectancy'], c)}",
         f"  buying power     at most {_pct(m['max_bp_used_pct'], sign=False)} of the account",
         f"  slippage         {_money(m['slippage'], c)} against mid, already inside the P/L",
     ]

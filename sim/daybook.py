@@ -111,12 +111,12 @@ class _Armed:
 
 
 class Watch:
-    """An open trade over today's columns: its mark, and when its exits come due. Columns are the grid's; ``since`` is the
-    one from which the trade stands as it is.
+    """An open trade over today's columns: its mark, and when its exits come due.
 
-    Arrays begin at ``since``. ``mark2`` is twice the mid cost of buying one unit back; ``valid`` where it may be trusted: both sides there, and the
-    width no more than ``max_width`` times the mark or the credit, whichever is larger (None: any width). A closing quote
-    of 19.60 by 76.80 is a hole in the market, not a price.
+    Columns are the grid's; ``since`` is the one from which the trade stands as it is, and arrays begin there. ``mark2``
+    is twice the mid cost of buying one unit back. It is ``valid`` where it may be trusted: both sides are there, and
+    the width is no more than ``max_width`` times the mark or the credit, whichever is larger (None: any width). A
+    closing quote of 19.60 by 76.80 is a hole in the market, not a price.
     """
 
     __slots__ = ("_armed", "_base", "_high", "_low", "mark2", "minutes", "offset", "since", "trade", "valid")
@@ -206,7 +206,7 @@ class Watch:
         return best
 
     def last_mark(self, k: int, otherwise: int) -> int:
-        """``mark2`` of the last column up to ``k`` in which it was trusted; ``otherwise`` where there was none today."""
+        """``mark2`` of the last column up to ``k`` in which it was trusted; ``otherwise`` where today had none."""
         upto = min(k - self.offset, self.minutes - 1) + 1 - self._base
         if upto <= 0:
             return otherwise

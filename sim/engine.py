@@ -54,7 +54,8 @@ class Settings:
     """What the engine needs to know besides its parts.
 
     ``every_minute``: strategies are asked at every moment, not only when they wake. ``max_mark_width``: see ``Watch``.
-    ``run_key`` makes order ids unique to the run. ``regime_of`` names the regime of a VIX, ``vix_source`` says which VIX.
+    ``run_key`` makes order ids unique to the run. ``regime_of`` names the regime of a VIX, ``vix_source`` says which
+    VIX that is.
     """
 
     run_key: str
@@ -68,8 +69,8 @@ class Engine:
     """Strategies, gate and ledger around one day's book."""
 
     __slots__ = (
-        "_bp", "_bp_used", "_counter", "_deadlines", "_entries", "_stopped", "book", "gate", "ledger", "marks", "orders", "settings",
-        "strategies", "watches",
+        "_bp", "_bp_used", "_counter", "_deadlines", "_entries", "_stopped",
+        "book", "gate", "ledger", "marks", "orders", "settings", "strategies", "watches",
     )  # fmt: skip
 
     def __init__(
@@ -345,7 +346,7 @@ class Engine:
         return self.ledger.rate_of(self._day.session).fx
 
     def nlv(self, k: int) -> Decimal:
-        """Net liquidating value in account currency, every trade at its last trusted mark (its entry price at first)."""
+        """Net liquidating value in account currency: every trade at its last trusted mark, at first its entry price."""
         total = self.ledger.cash
         for trade_id, open_trade in self.ledger.open.items():
             trade = open_trade.trade

@@ -38,7 +38,8 @@ class MarketDay(Protocol):
 
     @property
     def rows(self) -> int:
-        """Quote rows the day offers: archived rows; of a model, contracts times minutes of the series asked for so far."""
+        """Quote rows that the day offers. Of a store: archived rows. Of a model: contracts times minutes of the series
+        asked for so far."""
 
     @property
     def path(self) -> UnderlyingPath: ...

@@ -1,7 +1,7 @@
 """What a spread of one to four legs is quoted at, over a session or at one minute. Integer ticks only.
 
-Two steps. ``live`` says which sides of a contract may be traded: not blank, not too old, neither crossed nor locked, and
-the series itself has spoken lately. ``SpreadQuotes`` nets the legs: what the spread brings and costs at the natural
+Two steps. ``live`` says which sides of a contract may be traded: not blank, not too old, neither crossed nor locked,
+and the series itself has spoken lately. ``SpreadQuotes`` nets the legs: what the spread brings and costs at the natural
 price, and twice its mid. The same arrays serve the fill models, the exits and the marks, so that they cannot disagree.
 """
 
@@ -21,7 +21,7 @@ FAR: Final = 1 << 40
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How old a quote may be: ``side`` minutes for the side that is needed, ``chain`` minutes for any row of its series."""
+    """How old a quote may be, in minutes: ``side`` for the side that is needed, ``chain`` for any row of its series."""
 
     side: int
     chain: int
@@ -46,9 +46,9 @@ class LiveQuotes:
 def live(path: QuotePath, chain_age: Ints | None, limits: Freshness) -> LiveQuotes:
     """``path`` with every side blanked that may not be traded on.
 
-    That is a side that is too old, both sides while the whole series is silent, and what a crossed or locked pair tells:
-    quoted in the same minute it is no market; else the younger side stands, and the older one, which it met or passed,
-    must be gone.
+    That is a side that is too old, both sides while the whole series is silent, and what a crossed or locked pair
+    tells: quoted in the same minute it is no market; else the younger side stands, and the older one, which it met or
+    passed, must be gone.
     """
     bid, ask, bid_age, ask_age = path.bid, path.ask, path.bid_age, path.ask_age
     dead_bid = bid_age > limits.side
@@ -86,9 +86,9 @@ def why_dead(quote: Quote, limits: Freshness, *, ask: bool) -> str | None:
 class SpreadQuotes:
     """A spread over columns. ``signed[i]`` contracts of leg i per unit, bought positive (the order's own direction).
 
-    ``bid``, ``ask``: int64[legs, columns]. ``natural``: net of trading at once, selling at bids and buying at asks, credit
-    positive; valid where ``tradable``. ``mid2``: twice the net at mids, credit positive, and ``width`` the distance
-    between both natural sides; valid where ``marked``.
+    ``bid``, ``ask``: int64[legs, columns]. ``natural``: net of trading at once, selling at bids and buying at asks,
+    credit positive; valid where ``tradable``. ``mid2``: twice the net at mids, credit positive, and ``width`` the
+    distance between both natural sides; valid where ``marked``.
     """
 
     signed: tuple[int, ...]

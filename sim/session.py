@@ -174,5 +174,5 @@ class Session:
                 self._bp_high,
                 len(engine.ledger.open),
                 engine.last_vix(),
-            )  # fmt: skip
+            )
         )

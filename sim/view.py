@@ -30,8 +30,8 @@ YEAR_NS = 365 * 86_400 * 1_000_000_000
 class Surface:
     """A chain with what the prices imply. Arrays over the chain's contracts; NaN where a price does not tell.
 
-    ``forward`` in points from put-call parity, ``t`` in years of 365 days, ``iv`` annual as a fraction, ``delta`` of the
-    option on its forward (call 0..1, put -1..0).
+    ``forward`` in points from put-call parity, ``t`` in years of 365 days, ``iv`` annual as a fraction, ``delta`` of
+    the option on its forward (call 0..1, put -1..0).
     """
 
     chain: Chain
@@ -104,7 +104,7 @@ class UnderlyingView:
         return found[0] if found else None
 
     def nearest(self, dte: int, tolerance: int) -> Series | None:
-        """The listed series whose days to expiration are nearest to ``dte``, within ``tolerance``; ties go to the later."""
+        """The listed series nearest to ``dte`` days to expiration, within ``tolerance``; ties go to the later one."""
         today = self._day.session
         best: tuple[int, int] | None = None
         chosen: Series | None = None

@@ -55,7 +55,7 @@ def contract(product: Product, expiration: date, strike: float, right: str, futu
 
 @dataclass(frozen=True)
 class HandDay:
-    """Quotes by contract as (bids, asks) by minute from the open, in ticks; None repeats nothing: that side was silent."""
+    """Quotes by contract as (bids, asks) by minute from the open, in ticks. None: that side was silent then."""
 
     product: Product
     session: date
@@ -117,7 +117,8 @@ class HandDay:
         ages = [p for c in self._contracts(series) if (p := self.quotes(c)) is not None]
         if not ages:
             return None
-        return np.minimum.reduce([np.minimum(p.bid_age, p.ask_age) for p in ages])
+        youngest: Ints = np.minimum.reduce([np.minimum(p.bid_age, p.ask_age) for p in ages])
+        return youngest
 
     def forward(self, series: Series, k: int) -> float:
         return float(self.spot[k])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 
 from adapters.replay.broker import ReplayBroker
@@ -47,9 +47,9 @@ class Play:
     name: str
     underlyings: tuple[str, ...]
     wants: Callable[[View], Sequence[OrderRequest | Pass]]
-    at: tuple[object, ...]
+    at: tuple[time, ...]
 
-    def wakes(self, day: date) -> tuple[object, ...]:
+    def wakes(self, day: date) -> tuple[time, ...]:
         return self.at
 
     def describe(self) -> str:

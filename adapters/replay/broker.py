@@ -13,7 +13,7 @@ from sim.venue.settlement import Settler
 
 
 class ReplayBroker:
-    """Implements ``sim.ports.Replayed``. One day at a time: ``begin``, then ``advance`` minute by minute, then ``end``."""
+    """Implements ``sim.ports.Replayed``. A day at a time: ``begin``, ``advance`` minute by minute, then ``end``."""
 
     __slots__ = ("_book", "_due", "_k", "_matcher", "_matches", "_outbox", "_positions", "_settler", "_working")
 
@@ -29,7 +29,7 @@ class ReplayBroker:
         self._due: list[tuple[int, Series]] = []
 
     def begin(self, book: DayBook) -> None:
-        """Opens the day: resting orders meet its quotes from the first column on, expiring positions await their end."""
+        """Opens the day. Resting orders meet its quotes from the first column on; what expires today awaits its end."""
         self._book = book
         self._k = 0
         for order in self._working.values():

@@ -51,7 +51,7 @@ def run(
     if missing:
         names = ", ".join(market.underlyings()) or "none"
         raise ConfigError(f"market {market.name!r} has no {missing[0]!r}: it has {names}; set strategy.underlying")
-    days = [d for d in market.sessions(underlyings[0], start, end)]
+    days = list(market.sessions(underlyings[0], start, end))
     for u in underlyings[1:]:
         listed = set(market.sessions(u, start, end))
         days = [d for d in days if d in listed]

@@ -71,7 +71,10 @@ class Settled:
 
 
 class Word(Enum):
-    """Words of a person to a running session."""
+    """What a person may tell a running session.
+
+    Refuse every new entry; take entries again; cancel every working order; close every open trade at the natural price.
+    """
 
     STOP_ENTRIES = "stop entries"
     RESUME = "resume"

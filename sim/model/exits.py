@@ -1,8 +1,8 @@
 """When a trade ends: rules declared by a strategy, evaluated by the engine, the same number by number in every driver.
 
 Each rule compiles to ``Condition`` values: a bound on the spread's mark, or a minute, inside a window of minutes. A
-condition is checked at one minute (every minute, live) or searched over a session's arrays (jump); both compare the same
-integers. ``mark2`` is twice the mid price of buying the spread back, in ticks, so that halves stay exact.
+condition is checked at one minute (every minute, live) or searched over a session's arrays (jump). Both compare the
+same integers. ``mark2`` is twice the mid price of buying the spread back, in ticks, so that halves stay exact.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Side(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """``bound2`` in half ticks of the spread; true only from ``start`` to before ``stop`` (New York times, None: open)."""
+    """``bound2`` in half ticks of the spread; true only from ``start`` to before ``stop`` (New York, None: open)."""
 
     reason: str
     side: Side
@@ -94,7 +94,7 @@ class StopLoss:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """At ``at``: close when ``profit`` of the credit is earned, else keep with the stop tightened to ``stop`` x credit."""
+    """At ``at``: close when ``profit`` of the credit is earned, else keep it with the stop at ``stop`` x credit."""
 
     at: time
     profit: float
@@ -134,7 +134,7 @@ class CloseAt:
 
 @dataclass(frozen=True, slots=True)
 class CrossAfter:
-    """A closing order that has not filled ``minutes`` after it went out takes the natural price, whatever the fill model.
+    """A closing order not filled ``minutes`` after it went out takes the natural price, whatever the fill model.
 
     It is no reason to close by itself. A condor whose far side nobody bids for has no mid, but it still has a price.
     """

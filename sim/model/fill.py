@@ -11,8 +11,8 @@ from sim.model.instrument import OptionContract, Series
 
 @dataclass(frozen=True, slots=True)
 class LegFill:
-    """One leg: ``quantity`` signed (bought positive), ``price`` in ticks of one contract, ``mid2`` twice the mid of that
-    moment in ticks, ``fee`` in product currency, positive."""
+    """One leg. ``quantity`` is signed, bought positive; ``price`` in ticks of one contract; ``mid2`` twice the mid of
+    that moment in ticks; ``fee`` in product currency, positive."""
 
     contract: OptionContract
     quantity: int

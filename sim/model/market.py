@@ -1,8 +1,8 @@
 """What a market shows: a quote, the quotes of one contract over a session, a chain at one moment. Data only.
 
 A session is laid out on a grid of minutes. Column ``k`` holds what was known at ``open_ns + k * MINUTE_NS``: a bar that
-starts at 09:45 is known at 09:46 and stands in that column. Nothing here knows a later column is forbidden: the ``View``
-does.
+starts at 09:45 is known at 09:46 and stands in that column. Nothing here knows that a later column is forbidden: the
+``View`` does.
 """
 
 from __future__ import annotations

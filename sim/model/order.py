@@ -1,7 +1,7 @@
 """Orders of one to four legs as one thing, from the wish to the last state. Immutable; transitions in one table.
 
-A strategy returns an ``OrderRequest``. The gate turns it into ``Approved`` or ``Refused``: only an ``Approved`` can become
-an ``Order``, so an order that no rule has seen cannot be submitted, by type.
+A strategy returns an ``OrderRequest``. The gate turns it into ``Approved`` or ``Refused``. Only an ``Approved`` can
+become an ``Order``, so an order that no rule has seen cannot be submitted, by type.
 """
 
 from __future__ import annotations
@@ -99,8 +99,8 @@ class OrderRequest:
     """A wish. ``limit`` is the worst acceptable net price of one unit in ticks, credit positive, debit negative; None
     takes whatever the fill model gives (a marketable limit on a real wire).
 
-    ``exits`` travel with an opening order: the engine watches them from the fill on. ``trade_id`` names the trade that a
-    closing order closes. ``reason`` is kept for the report and for ``explain``.
+    ``exits`` travel with an opening order: the engine watches them from the fill on. ``trade_id`` names the trade that
+    a closing order closes. ``reason`` is kept for the report and for ``explain``.
     """
 
     strategy: str
@@ -161,8 +161,11 @@ class Approved:
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """A strategy that was due but has no order to send: what it lacked. It goes through the gate like a request, so that
-    an earlier rule (the market is closed, it is too early) names the reason; else its own stands."""
+    """A strategy that was due but has no order to send: what it lacked.
+
+    It goes through the gate like a request, so that an earlier rule (the market is closed, it is too early) names the
+    reason; else its own stands.
+    """
 
     strategy: str
     underlying: str

@@ -39,7 +39,7 @@ def _facts(a: PageData, b: PageData) -> str:
     def row(name: str, one: str, two: str) -> list[str]:
         return [th(name), td(one), td("same as A" if one == two != NA else two)]
 
-    rows = [row(name, a.fact(key) or NA, b.fact(key) or NA) for key, name in KEPT]
+    rows = [row(name, *((run.facts.get(key, NA) or "none") for run in (a, b))) for key, name in KEPT]
     capital = [f"{money(run.start_nlv, sign=False)} {run.currency}".strip() for run in (a, b)]
     rows.append(row("Capital", *capital))
     rows.append(row("Run", *(str(run.manifest.get("run_id") or NA) for run in (a, b))))

@@ -41,11 +41,13 @@ def date_ticks(days: Sequence[date]) -> list[Tick]:
     span = (days[-1] - days[0]).days
     period = _period(n, span)
     firsts = [i for i in range(n) if i == 0 or period(days[i]) != period(days[i - 1])]
-    firsts = firsts[:: max(1, -(-len(firsts) // MOST_TICKS))]
+    most, room = (8, 0.38) if span <= SHORT else (MOST_TICKS, 0.28)  # "29 Jul 2024" is wider than "Jul"
+    firsts = firsts[:: max(1, -(-len(firsts) // most))]
     # The piece of a period with which a run begins may be too short for a label of its own.
     if len(firsts) > 2 and firsts[1] - firsts[0] < 0.06 * n:
         firsts = firsts[1:]
-    rare = 1 if len(firsts) <= 4 else 2 * -(-len(firsts) // 8)
+    # On a phone a label needs so much of the width to itself.
+    rare = next(k for k in (1, 2, 4, 6, most) if k >= len(firsts) or firsts[k] - firsts[0] >= room * n or k == most)
     out, year = [], 0
     for k, i in enumerate(firsts):
         day = days[i]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from sim.model.fill import LegFill
 from sim.model.order import Order
 from sim.report.result import RunResult
 
@@ -103,8 +104,12 @@ def orders(run: RunResult) -> pl.DataFrame:
 
 
 def fills(run: RunResult) -> pl.DataFrame:
-    """One row a leg. ``price`` in points, ``net`` the order's net of one unit, ``mid`` of that moment, ``fee`` in dollars."""
+    """One row a leg. ``price``, ``mid`` of that moment and ``net`` of one unit in points; ``fee`` in dollars."""
     flat = [(f, leg) for f in run.fills for leg in f.legs]
+
+    def mid(leg: LegFill) -> float | None:
+        return None if leg.mid2 is None else float(leg.mid2 * leg.contract.product.increment / 2)
+
     return _frame({
         "order_id": ("s", [f.order_id for f, _ in flat]),
         "at": ("t", [f.ts for f, _ in flat]),
@@ -114,7 +119,7 @@ def fills(run: RunResult) -> pl.DataFrame:
         "right": ("s", [leg.contract.right.value for _, leg in flat]),
         "quantity": ("i", [leg.quantity for _, leg in flat]),
         "price": ("f", [float(leg.price * leg.contract.product.increment) for _, leg in flat]),
-        "mid": ("f", [None if leg.mid2 is None else float(leg.mid2 * leg.contract.product.increment / 2) for _, leg in flat]),
+        "mid": ("f", [mid(leg) for _, leg in flat]),
         "net": ("f", [float(f.net * leg.contract.product.increment) for f, leg in flat]),
         "fee": ("f", [float(leg.fee) for _, leg in flat]),
         "opening": ("b", [leg.opening for _, leg in flat]),

@@ -17,7 +17,7 @@ from sim.view import View
 
 @dataclass(frozen=True, slots=True)
 class BpCap:
-    """Buying power used after the order stays within the regime's share of net liquidation, and leaves ``reserve`` free.
+    """Buying power used after the order stays within the regime's share of net liquidation and leaves ``reserve`` free.
 
     ``least_free`` is what must be free before a strategy enters at all, in account currency, by its name.
     """
@@ -97,7 +97,10 @@ class RiskPerTrade:
         return None
 
     def describe(self) -> str:
-        return f"planned loss at the stop at most {self.at_stop:.0%}, worst loss at most {self.max_loss:.0%} of net liquidation"
+        return (
+            f"planned loss at the stop at most {self.at_stop:.0%}, "
+            f"worst loss at most {self.max_loss:.0%} of net liquidation"
+        )
 
 
 def worst_loss(legs: Iterable[Leg]) -> Decimal | None:
@@ -115,7 +118,7 @@ def worst_loss(legs: Iterable[Leg]) -> Decimal | None:
     ]
     if sum(leg.signed for leg in held if leg.contract.right is Right.PUT) < 0:
         return None
-    return max(max(payouts), Decimal(0))
+    return max(*payouts, Decimal(0))
 
 
 def _intrinsic(leg: Leg, price: Decimal) -> Decimal:

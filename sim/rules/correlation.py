@@ -1,6 +1,7 @@
 """Correlation groups: how many positions may lean on the same thing. The rule that 5 August 2024 was about.
 
-A position is one strategy unit on one underlying, whatever its legs and contracts. An underlying in no group is blocked.
+A position is one strategy unit on one underlying, whatever its legs and contracts. An underlying in no group is
+blocked.
 """
 
 from __future__ import annotations

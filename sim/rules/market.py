@@ -1,4 +1,4 @@
-"""Rules that ask the market: is it open, is it time, is the quote fresh, is there volume, is there a price worth taking."""
+"""Rules that ask the market: is it open, is it time, is the quote fresh, is there volume, is the price worth taking."""
 
 from __future__ import annotations
 

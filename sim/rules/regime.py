@@ -1,7 +1,7 @@
 """The VIX regime: a band for every VIX, with its label, its buying-power cap, its size factor, and what it forbids.
 
-Bands are half open, [low, high). A VIX that is missing, not positive or above ``max_valid`` blocks: it is never replaced
-by a default.
+Bands are half open, [low, high). A VIX that is missing, not positive or above ``max_valid`` blocks: it is never
+replaced by a default.
 """
 
 from __future__ import annotations

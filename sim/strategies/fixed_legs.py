@@ -43,7 +43,8 @@ class FixedLeg:
             )  # fmt: skip
         except (KeyError, ValueError, TypeError) as error:
             raise ConfigError(
-                f"strategy.legs has {dict(config)}: wanted side sell|buy, right call|put, strike, and dte or expiration ({error})"
+                f"strategy.legs has {dict(config)}: wanted side sell|buy, right call|put, strike, "
+                f"and dte or expiration ({error})"
             ) from None
 
     def pick(self, under: UnderlyingView, session: date) -> OptionContract | None:

@@ -1,8 +1,12 @@
-"""How a strike is picked: at the money, by offset, by delta guard, by average true range. Pure functions of the view."""
+"""How a strike is picked: at the money, by offset, by delta guard, by average true range.
+
+Pure functions of the view.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import floor, isnan
 
 import numpy as np
@@ -41,9 +45,7 @@ def average_true_range(bars: Sequence[DailyBar], days: int) -> float:
     if len(bars) < days + 1:
         return float("nan")
     tail = bars[-days - 1 :]
-    ranges = [
-        max(b.high - b.low, abs(b.high - a.close), abs(b.low - a.close)) for a, b in zip(tail, tail[1:], strict=False)
-    ]
+    ranges = [max(b.high - b.low, abs(b.high - a.close), abs(b.low - a.close)) for a, b in pairwise(tail)]
     return sum(ranges) / days
 
 

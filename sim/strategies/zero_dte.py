@@ -29,8 +29,8 @@ MODES: Final = ("fixed", "atr")
 class Strikes:
     """How the short strikes are found. ``offset`` and ``wing`` in points, ``step`` the listed distance of strikes.
 
-    ``mode`` atr takes ``atr_spread`` or ``atr_condor`` times the 14-day average true range as the offset, rounded to the
-    step. ``delta_guard`` moves a short strike out while its delta is that much or more (None: never).
+    ``mode`` atr takes ``atr_spread`` or ``atr_condor`` times the 14-day average true range as the offset, rounded to
+    the step. ``delta_guard`` moves a short strike out while its delta is that much or more (None: never).
     """
 
     mode: str
@@ -51,8 +51,8 @@ class Strikes:
 
 @dataclass(frozen=True, slots=True)
 class Sizing:
-    """``table`` rows of (from net liquidation, contracts); shares of net liquidation that one trade may cost at its stop
-    and at worst."""
+    """``table`` has rows of (from net liquidation, contracts). ``at_stop`` and ``max_loss`` are the shares of net
+    liquidation that one trade may cost at its stop and at worst."""
 
     table: tuple[tuple[Decimal, int], ...]
     at_stop: Decimal
@@ -70,7 +70,8 @@ class ZeroDte:
     """See the module. ``name`` is what rules and reports call it."""
 
     __slots__ = (
-        "_atr_days", "_entry", "_exits", "_min_credit", "_sizing", "_stop", "_strikes", "_threshold", "_underlying", "name",
+        "_atr_days", "_entry", "_exits", "_min_credit", "_sizing", "_stop", "_strikes", "_threshold", "_underlying",
+        "name",
     )  # fmt: skip
 
     def __init__(
@@ -117,8 +118,9 @@ class ZeroDte:
         how = f"{s.offset:g} points out" if s.mode == "fixed" else f"{s.atr_spread:g}/{s.atr_condor:g} x ATR out"
         exits = "; ".join(e.describe() for e in self._exits) or "held to expiration"
         return (
-            f"{self._underlying} same-day spreads {self._entry.describe()}: calls above +{self._threshold:g} % from the open, "
-            f"puts below -{self._threshold:g} %, else an iron condor; shorts {how}, wings {s.wing:g}; {exits}"
+            f"{self._underlying} same-day spreads {self._entry.describe()}: "
+            f"calls above +{self._threshold:g} % from the open, puts below -{self._threshold:g} %, "
+            f"else an iron condor; shorts {how}, wings {s.wing:g}; {exits}"
         )
 
     def decide(self, view: View) -> Sequence[OrderRequest | Pass]:
@@ -164,11 +166,14 @@ class ZeroDte:
         planned = worst if stop_ticks is None else account.in_account(stop_ticks * product.tick_value)
         contracts = self._sizing.contracts(account.nlv, planned, worst)
         if contracts < 1:
-            detail = f"one contract risks {planned:,.0f} at its stop and {worst:,.0f} at worst, of {account.nlv:,.0f} {account.currency}"
+            detail = (
+                f"one contract risks {planned:,.0f} at its stop and {worst:,.0f} at worst, "
+                f"of {account.nlv:,.0f} {account.currency}"
+            )
             return self._pass(structure, "sizing", "Account too small for one contract", detail)
         return OrderRequest(
-            self.name, legs, contracts, floor, Intent.OPEN, f"{structure}: {move:+.2f} % from the open", TimeInForce.DAY,
-            self._exits, structure=structure, planned_loss_ticks=stop_ticks, patience=self._entry.wait,
+            self.name, legs, contracts, floor, Intent.OPEN, f"{structure}: {move:+.2f} % from the open",
+            TimeInForce.DAY, self._exits, structure=structure, planned_loss_ticks=stop_ticks, patience=self._entry.wait,
         )  # fmt: skip
 
     def _legs(self, structure: str, under: UnderlyingView, series: Series, view: View) -> tuple[Leg, ...] | Pass:

@@ -25,9 +25,11 @@ NAMES: Final = ("mid", "default", "natural", "at_decision")
 
 @dataclass(frozen=True, slots=True)
 class FillModel:
-    """``name`` as printed; ``share`` of the half-spread given up a leg (0 mid, 1 natural); ``delay`` columns between the
-    decision and the first quote that may fill it: 1, or 0 for ``at_decision``, which is for comparison with engines that
-    fill on the very quote they decide on, and for nothing else."""
+    """``name`` as printed; ``share`` of the half-spread given up a leg (0 mid, 1 natural).
+
+    ``delay`` columns between the decision and the first quote that may fill it: 1, or 0 for ``at_decision``. That one
+    is for comparison with engines that fill on the very quote they decide on, and for nothing else.
+    """
 
     name: str
     share: float
@@ -36,7 +38,7 @@ class FillModel:
     def __post_init__(self) -> None:
         if self.name not in NAMES:
             raise ConfigError(f"fill model {self.name!r} does not exist: choose one of {', '.join(NAMES)}")
-        if isinstance(self.share, str) or not 0.0 <= self.share <= 1.0:
+        if not _is_share(self.share):
             raise ConfigError(f"fill.share is {self.share!r}: wanted a number from 0 (mid) to 1 (natural)")
         if self.delay not in (0, 1):
             raise ConfigError(f"fill.delay is {self.delay!r}: wanted 1, or 0 for at_decision")
@@ -66,6 +68,11 @@ class FillModel:
         return np.maximum(net, quotes.natural), ok
 
 
+def _is_share(value: object) -> bool:
+    """Whether ``value`` is a number from 0 to 1. A configuration may bring anything, whatever the field's type says."""
+    return isinstance(value, int | float) and 0.0 <= value <= 1.0
+
+
 def _on_tick(net: Ints, ticks: TickTable) -> Ints:
     """A single contract trades on its own tick table; a spread trades in the smallest increment."""
     unit = ticks.smallest
@@ -84,9 +91,9 @@ def leg_prices(signed: Sequence[int], sides: Sequence[tuple[int, int]], net: int
     """Whole-tick prices of the legs that add up to ``net``, and the net they really add up to.
 
     ``sides`` are (bid, ask) a leg. Every leg starts on its natural side; what the net is better than the natural one is
-    spread over the legs in turn, never past the other side. A resting limit that the market jumped over is worse than the
-    natural price: the dearest leg carries the difference. Ratios above one can leave a remainder, which stays ours to
-    pay: the net returned is then below the one asked.
+    spread over the legs in turn, never past the other side. A resting limit that the market jumped over is worse than
+    the natural price: the dearest leg carries the difference. Ratios above one can leave a remainder, which stays ours
+    to pay: the net returned is then below the one asked.
     """
     prices = [ask if n > 0 else bid for n, (bid, ask) in zip(signed, sides, strict=True)]
     spare = net + sum(n * p for n, p in zip(signed, prices, strict=True))

@@ -69,13 +69,23 @@ def write(folder: Path, *, days: int, strikes: int = 40, seed: int = SEED, first
         rows.write_parquet(parts / f"{day}.parquet", compression="uncompressed")
         bars.append(bar)
         spot = float(bar["close"][-1])
-    joined = parts / "joined"
-    whole = pl.scan_parquet(sorted(parts.glob("*.parquet")))
-    whole.sink_parquet(joined, compression="zstd", row_group_size=MINUTES * strikes * 2, maintain_order=True)
+    _join(parts, parts / "joined", MINUTES * strikes * 2)
     pl.concat(bars).write_parquet(files.bars, compression="zstd")
-    joined.rename(files.chain)
+    (parts / "joined").rename(files.chain)
     shutil.rmtree(parts)
     return files
+
+
+def _join(parts: Path, target: Path, rows: int) -> None:
+    """All sessions in one file, ``rows`` a row group. DuckDB writes it: like most vendors' tools, and unlike polars, it
+    gives prices a dictionary, without which the yardstick's SQL would be a fifth slower."""
+    import duckdb
+
+    names = [str(path) for path in sorted(parts.glob("*.parquet"))]
+    with duckdb.connect() as connection:
+        connection.execute("SET threads = 1")
+        found = connection.read_parquet(names)
+        found.write_parquet(str(target), compression="zstd", row_group_size=rows)
 
 
 def session(day: date, spot: float, strikes: int, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -96,6 +96,14 @@ def test_the_yardsticks_sql_comes_to_the_same(case: Case) -> None:
     assert (row[0], round(float(row[1]), 2)) == (len(case.answer.trades), float(case.answer.pnl))
 
 
+def test_the_file_has_a_row_group_a_session(cases: dict[int, Case]) -> None:
+    groups = "SELECT DISTINCT row_group_id, row_group_num_rows, file_name FROM parquet_metadata(?)"
+    with duckdb.connect() as connection:
+        for seed, (strikes, _) in SEEDS.items():
+            found = connection.execute(groups, [str(cases[seed].files.chain)]).fetchall()
+            assert sorted(row[:2] for row in found) == [(i, workload.MINUTES * strikes * 2) for i in range(DAYS)]
+
+
 def test_a_seed_gives_the_same_sessions_however_many_follow(tmp_path: Path) -> None:
     one, two = (workload.write(tmp_path, days=days, strikes=6, seed=7) for days in (1, 2))
     first = pl.read_parquet(one.chain)

@@ -53,8 +53,8 @@ class TestGoog:
         (trade,) = run.result.closed
         assert trade.gross == Decimal("40.00")
         assert trade.regime == "NORMAL"
-        # To close it costs 1.15 at its worst, in the row of 10:01: 1.05 for the put and 0.10 for the call. The mid of that
-        # minute is 0.90 + 0.075 (the call's bid of 0.05 is 12 minutes old): 0.50 - 0.975 is the worst mark.
+        # To close it costs 1.15 at its worst, in the row of 10:01: 1.05 for the put and 0.10 for the call. The mid of
+        # that minute is 0.90 + 0.075 (the call's bid of 0.05 is 12 minutes old): 0.50 - 0.975 is the worst mark.
         assert float(trade.mae) == pytest.approx(-47.50)
         assert f"{ny(trade.mae_ns):%H:%M}" == "10:02"
 

@@ -56,7 +56,7 @@ def test_positions_on_a_scale() -> None:
 def test_large_amounts_are_written_in_millions() -> None:
     made = charts.scale([0.0, 52_000_000.0])
     assert [axis(made)(t) for t in made.ticks[:3]] == ["0 m", "20 m", "40 m"]
-    assert axis(charts.scale([0.0, 9_000_000.0]))(2_000_000.0) == "2,000,000"
+    assert axis(charts.scale([0.0, 8_000_000.0]))(2_000_000.0) == "2,000,000"
 
 
 def test_a_missing_value_leaves_a_gap() -> None:
@@ -134,7 +134,9 @@ def test_dates_are_labelled_sparsely_in_order_and_say_their_year(n: int) -> None
     assert [t.at for t in ticks] == sorted({t.at for t in ticks})
     assert all(0.0 <= t.at < 1.0 for t in ticks)
     assert re.search(r"20\d\d", ticks[0].label)
-    assert 1 <= sum(t.rank == 0 for t in ticks) <= 5
+    always = [t.at for t in ticks if t.rank == 0]
+    assert 1 <= len(always) <= 5
+    assert len(always) == 1 or always[1] - always[0] >= 0.27  # the first one carries the year, and a phone is narrow
     assert len({t.label for t in ticks}) == len(ticks) or n > 252  # a month comes again in the next year
 
 

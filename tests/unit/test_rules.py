@@ -173,8 +173,8 @@ class TestCorrelation:
 class TestMarketRules:
     @pytest.mark.parametrize(
         ("at", "reason"),
-        [(time(9, 30), "Before 10:30 AM restriction"), (time(10, 29), "Before 10:30 AM restriction"), (time(10, 30), None),
-         (time(14, 0), None), (time(14, 1), "After 2:00 PM restriction")],
+        [(time(9, 30), "Before 10:30 AM restriction"), (time(10, 29), "Before 10:30 AM restriction"),
+         (time(10, 30), None), (time(14, 0), None), (time(14, 1), "After 2:00 PM restriction")],
     )  # fmt: skip
     def test_entry_window(self, at: time, reason: str | None) -> None:
         rule = EntryWindow.of(DEFAULT["entry_window"])

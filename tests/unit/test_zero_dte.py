@@ -30,7 +30,10 @@ def strategy(*words: str) -> ZeroDte:
 
 
 def ask(plan: ZeroDte, start: float, now: float, *, nlv: int = 75_000, mid: int = 100) -> OrderRequest | Pass:
-    """What the plan wants at 10:30 after a move from ``start`` to ``now``; shorts are quoted at ``mid`` ticks, wings at 0.05."""
+    """What the plan wants at 10:30 after a move from ``start`` to ``now``.
+
+    Shorts are quoted at ``mid`` ticks, wings at 0.05.
+    """
     strikes = range(5200, 5705, 5)
     quotes: dict[Any, tuple[Sequence[int | None], Sequence[int | None]]] = {}
     atm = round_half_up(now, 5)
@@ -81,7 +84,8 @@ def test_offset_wing_and_threshold_are_configuration() -> None:
     ("nlv", "contracts"), [(29_999, 0), (30_000, 1), (40_000, 2), (74_999, 2), (75_000, 3), (100_000, 4), (150_000, 5)]
 )
 def test_contracts_by_account(nlv: int, contracts: int) -> None:
-    sizing = Sizing(((Decimal(30_000), 1), (Decimal(40_000), 2), (Decimal(75_000), 3), (Decimal(100_000), 4), (Decimal(150_000), 5)), Decimal("0.02"), Decimal("0.05"))  # fmt: skip  # noqa: E501
+    table = ((30_000, 1), (40_000, 2), (75_000, 3), (100_000, 4), (150_000, 5))
+    sizing = Sizing(tuple((Decimal(least), n) for least, n in table), Decimal("0.02"), Decimal("0.05"))
     # The rulebook's case: 5.00 points of credit on ES at 1.35 dollars a pound.
     assert sizing.contracts(Decimal(nlv), Decimal(370), Decimal(926)) == contracts
 
