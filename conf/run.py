@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from math import isinf
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from adapters.replay.broker import ReplayBroker
 from adapters.replay.drivers import Progress, run
 from conf import build
 from sim.clock import SimulatedClock, stopwatch
+from sim.desk import Desk, Marking
 from sim.engine import Engine, Settings
 from sim.journal import Journal
 from sim.ledger import Ledger
@@ -80,11 +83,12 @@ def assemble(config: Mapping[str, Any], root: Path, trace: Tracing | None = None
     ledger = Ledger(str(config["account"]["currency"]).upper(), nlv, build.rates(config))
     width = config["marks"]["max_width"]
     vix_source = str(config["market"]["vix"])
-    settings = Settings(
-        run_id[:8], driver == "every_minute", None if width is None else build.number("marks.max_width", width),
-        rules.regime.label, vix_source,
-    )  # fmt: skip
-    engine = Engine(strategies, rules.gate if trace is None else trace(rules.gate), ledger, bp, settings)
+    marking = Marking(
+        None if width is None else build.number("marks.max_width", width), driver == "every_minute", rules.regime.label
+    )
+    gate = rules.gate if trace is None else trace(rules.gate)
+    settings = Settings(run_id[:8], driver == "every_minute", vix_source)
+    engine = Engine(strategies, gate, Desk(ledger, bp, marking), settings)
     session = Session(engine, Journal(), SimulatedClock())
     early = config["adapter"].get("early_assignment")
     settler = Settler(fees, None if early is None else Decimal(str(early)))
@@ -106,7 +110,7 @@ def assemble(config: Mapping[str, Any], root: Path, trace: Tracing | None = None
             vix_source
         ],
         "bp_cap": str(config["rules"]["buying_power"]["hard_cap"]),
-        "bands": repr([[b.low, b.high, b.label, b.cap] for b in rules.regime.bands]),
+        "bands": json.dumps([[b.low, None if isinf(b.high) else b.high, b.label, b.cap] for b in rules.regime.bands]),
         "driver": driver,
     }
     return Parts(session, broker, data, strategies, start, end, driver == "jump", facts, nlv, run_id, config_hash)
@@ -117,7 +121,7 @@ def execute(config: Mapping[str, Any], root: Path, progress: Progress | None = N
     began = stopwatch()
     parts = assemble(config, root)
     loaded = stopwatch()
-    session, ledger = parts.session, parts.session.engine.ledger
+    session, ledger = parts.session, parts.session.engine.desk.ledger
     done = run(
         session,
         parts.broker,
@@ -128,7 +132,11 @@ def execute(config: Mapping[str, Any], root: Path, progress: Progress | None = N
         jump=parts.jump,
         progress=progress,
     )
-    reach = {"start": str(session.equity[0].session), "end": str(session.equity[-1].session)}
+    reach = {
+        "start": str(session.equity[0].session),
+        "end": str(session.equity[-1].session),
+        "sessions_without_data": str(done.missing),
+    }
     result = RunResult(
         ledger.closed, list(ledger.open.values()), list(session.orders.values()), session.fills, session.settlements,
         session.refusals, session.equity, session.journal.entries, parts.nlv, ledger.currency, done.sessions, done.rows,

@@ -91,7 +91,7 @@ class Session:
 
     def open(self, book: DayBook) -> list[Decision]:
         """Begins a trade date on its book."""
-        self.engine.book = book
+        self.engine.desk.book = book
         self._bp_high = 0.0
         return self.handle(SessionOpened(max(book.open_ns, self.clock.now()), book.session))
 
@@ -148,21 +148,21 @@ class Session:
     def _bp(self, k: int) -> None:
         """Keeps the most buying power used; a position without a quote makes the day's figure unknown, not zero."""
         try:
-            used = float(self.engine.bp_used(k))
+            used = float(self.engine.desk.bp_used(k))
         except DataError:
             used = float("nan")
         self._bp_high = max(self._bp_high, used) if used == used else used
 
     def _draw(self, event: SessionClosed) -> None:
-        engine = self.engine
-        book = engine.book
+        desk = self.engine.desk
+        book = desk.book
         assert book is not None, "a session was open"
         last = book.minutes - 1
-        if engine.ledger.open:
+        if desk.ledger.open:
             self._bp(last)
-        low, high = engine.marks.extremes()
-        nlv = float(engine.nlv(last))
-        engine.ledger.check()
+        low, high = desk.marks.extremes()
+        nlv = float(desk.nlv(last))
+        desk.ledger.check()
         self.equity.append(
             EquityPoint(
                 event.ts,
@@ -170,9 +170,9 @@ class Session:
                 nlv,
                 min(low, nlv),
                 max(high, nlv),
-                float(engine.ledger.cash),
+                float(desk.ledger.cash),
                 self._bp_high,
-                len(engine.ledger.open),
-                engine.last_vix(),
+                len(desk.ledger.open),
+                desk.last_vix(),
             )
         )

@@ -11,6 +11,7 @@ from adapters.replay.broker import ReplayBroker
 from adapters.replay.drivers import run
 from sim.buying_power import BuyingPower
 from sim.clock import SimulatedClock
+from sim.desk import Desk, Marking
 from sim.engine import Engine, Settings
 from sim.fees import FeeSchedule
 from sim.journal import Journal
@@ -75,8 +76,8 @@ def play(
     """Runs every session of the market in dollars; no rules, no fees and no margin unless given."""
     charged = fees or no_fees()
     ledger = Ledger("USD", Decimal(cash), lambda _: Rate(Decimal(1), None))
-    settings = Settings("test", not jump, max_width, lambda _: "", "market")
-    engine = Engine(strategies, gate or Gate((), FREE), ledger, bp or BuyingPower(None), settings)
+    desk = Desk(ledger, bp or BuyingPower(None), Marking(max_width, not jump, lambda _: ""))
+    engine = Engine(strategies, gate or Gate((), FREE), desk, Settings("test", not jump, "market"))
     session = Session(engine, Journal(), SimulatedClock())
     broker = ReplayBroker(Matcher(fill, charged), Settler(charged, None if early is None else Decimal(early)))
     days = [d for u in market.underlyings() for d in market.sessions(u)]

@@ -24,10 +24,11 @@ Progress = Callable[[int, int, date], None]
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Sessions run, and quote rows that their days offered."""
+    """Sessions run, quote rows that their days offered, and sessions of the exchange that the market does not have."""
 
     sessions: int
     rows: int
+    missing: int
 
 
 def run(
@@ -57,10 +58,11 @@ def run(
         days = [d for d in days if d in listed]
     if not days:
         raise ConfigError(_outside(market, underlyings[0], start, end))
-    done = rows = 0
+    done = rows = missing = 0
     for day, is_session in weekdays(start, end, days):
         if not is_session:
             closed_day(session, strategies, day)
+            missing += load_calendar().is_session(day)
             continue
         book = DayBook(market, day, underlyings)
         one_day(session, broker, book, strategies, jump=jump)
@@ -68,7 +70,7 @@ def run(
         rows += sum(d.day.rows for d in book.days.values())
         if progress is not None:
             progress(done, len(days), day)
-    return Done(done, rows)
+    return Done(done, rows, missing)
 
 
 def _outside(market: Market, underlying: str, start: date, end: date) -> str:

@@ -195,7 +195,7 @@ def check(
         before = session.journal
         session.journal = Journal()
         # Yesterday's book and the market are data: the copies share them.
-        shared = {id(x): x for x in (market, session.engine.book)}
+        shared = {id(x): x for x in (market, session.engine.desk.book)}
         held = copy.deepcopy((session, broker, tuple(strategies)), shared)
         book = DayBook(market, day, underlyings)
         one_day(session, broker, book, strategies, jump=jump)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Protocol
 
-from sim.model.order import Approved, Intent, OrderRequest, Pass, Refused
+from sim.model.order import Approved, Intent, OrderError, OrderRequest, Pass, Refused
 from sim.view import View
 
 BpAfter = Callable[[OrderRequest], Decimal]
@@ -77,3 +77,10 @@ class Gate:
                     wanted = f"{request.structure} {request.quantity} x {request.describe()}".strip()
                     return Refused(request.strategy, rule.code, no.reason, no.detail, wanted)
         return Approved(request)
+
+
+def closing(request: OrderRequest) -> Approved:
+    """The approval of an order that only closes: no rule may keep a trader in a position."""
+    if request.intent is not Intent.CLOSE:
+        raise OrderError(f"{request.describe()} opens a position: only the gate may approve it")
+    return Approved(request)

@@ -19,7 +19,10 @@ from pathlib import Path
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[2]
-_OWN: Final = "TOMKING_"
+_CALLERS: Final = ("TOMKING_", "PYTHON")
+"""Variables that are not handed on, by how they begin: what is measured must not depend on who measures."""
+_BYTECODE: Final = {"PYTHONPYCACHEPREFIX": str(ROOT / ".bench" / "pycache")}
+"""Compiled code as any installation has it, kept out of the source tree."""
 _RSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024
 _TAIL: Final = 2_000
 
@@ -30,7 +33,7 @@ class BenchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What to run, where, and what to add to the environment. TOMKING_* of the caller is not handed on."""
+    """What to run, where, and what to add to an environment without TOMKING_* and PYTHON* of the caller."""
 
     name: str
     argv: Sequence[str]
@@ -49,7 +52,7 @@ class Spent:
 
 def once(command: Command) -> Spent:
     """Runs the command to its end; BenchError where it fails."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith(_OWN)} | dict(command.env)
+    env = {k: v for k, v in os.environ.items() if not k.startswith(_CALLERS)} | _BYTECODE | dict(command.env)
     with tempfile.TemporaryFile("w+", encoding="utf-8") as out, tempfile.TemporaryFile("w+", encoding="utf-8") as err:
         began = time.perf_counter()
         process = subprocess.Popen(list(command.argv), cwd=command.cwd, env=env, stdout=out, stderr=err)

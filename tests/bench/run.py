@@ -60,8 +60,8 @@ def bench(days: int, long_days: int, *, quick: bool) -> int:
     say(
         f"workload: {base.name}, {days} and {long_days} sessions x 390 minutes x {sources.STRIKES} strikes x 2 rights\n"
     )
-    few = measures.ready(base, FOLDER, rounds.inside, gate=True)
     many = measures.ready(long, FOLDER, 1, gate=False)
+    few = measures.ready(base, FOLDER, rounds.inside, gate=True)
     gate = inside("gate")["words"]
     groups: dict[str, Callable[[], list[Bar]]] = {
         **{key: partial(measures.whole, few, key, words, rounds) for key, words in measures.kinds(gate).items()},

@@ -64,9 +64,15 @@ def test_a_process_is_measured_and_a_failing_one_is_an_error() -> None:
         once(script("bad", "import sys; sys.exit(3)"))
 
 
-def test_the_callers_home_is_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TOMKING_HOME", "elsewhere")
-    assert once(script("env", "import os; print(os.environ.get('TOMKING_HOME'))")).out == "None\n"
+def test_the_callers_variables_are_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TOMKING_HOME", "PYTHONPATH"):
+        monkeypatch.setenv(name, "elsewhere")
+    assert (
+        once(
+            script("env", "import os; print(sorted(k for k in os.environ if k in ('TOMKING_HOME', 'PYTHONPATH')))")
+        ).out
+        == "[]\n"
+    )
 
 
 def test_pairs_take_turns_after_a_warm_up() -> None:

@@ -35,6 +35,7 @@ ORDER: Final[tuple[tuple[str, ...], ...]] = (
     ("view", "ledger"),  # 3
     ("daybook",),
     ("buying_power", "daymarks"),
+    ("desk",),
     ("strategies", "rules"),  # 4
     ("engine", "journal"),  # 5
     ("session", "venue", "market"),  # 6

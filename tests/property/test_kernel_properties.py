@@ -81,7 +81,7 @@ def random_play(seed: int, underlying: str, market: HandMarket) -> Play:
 
 
 def books(session: Session) -> dict[str, Any]:
-    ledger = session.engine.ledger
+    ledger = session.engine.desk.ledger
     return {
         "fills": session.fills,
         "settlements": session.settlements,
@@ -106,7 +106,7 @@ def test_jump_and_every_minute_agree(suite_seed: int, draw: int, fill: str, natu
         for jump in (True, False)
     ]
     assert books(runs[0]) == books(runs[1])
-    runs[0].engine.ledger.check()
+    runs[0].engine.desk.ledger.check()
 
 
 def test_the_random_markets_do_trade(suite_seed: int) -> None:
@@ -118,7 +118,7 @@ def test_the_random_markets_do_trade(suite_seed: int) -> None:
         market = random_market(seed, Nature.SPARSE)
         session = play(market, [random_play(seed, market.days[0].underlying, market)], fill=NATURAL, max_width=1.0)
         traded += bool(session.fills)
-        reasons |= {c.exit_reason for c in session.engine.ledger.closed}
+        reasons |= {c.exit_reason for c in session.engine.desk.ledger.closed}
     assert traded >= 6
     assert len(reasons) >= 3
 

@@ -123,7 +123,7 @@ class TestExits:
         session = play(market(puts, calls), [strangle((ProfitTarget(0.5),))], jump=jump)
         close = only(session, opening=False)
         assert (close.k, close.net) == (7, -10)
-        (trade,) = session.engine.ledger.closed
+        (trade,) = session.engine.desk.ledger.closed
         assert trade.exit_reason == "profit_target"
         assert trade.gross == Decimal("10.00"), "20 - 10 ticks of 0.01 x 100"
 
@@ -134,7 +134,7 @@ class TestExits:
         session = play(market(puts, calls), [strangle((StopLoss(2.0),))], jump=jump)
         close = only(session, opening=False)
         assert (close.k, close.net) == (7, -82), "filled at the next quote, wherever that is"
-        assert session.engine.ledger.closed[0].exit_reason == "stop_loss"
+        assert session.engine.desk.ledger.closed[0].exit_reason == "stop_loss"
 
     def test_no_stop_on_a_hole_in_the_market(self, jump: bool) -> None:
         puts = ([1960] * 10, [1970] * 3 + [1970, 7680, 7680, 7680, 7680, 7680, 7680])
@@ -147,10 +147,10 @@ class TestExits:
         exits = (StopLoss(2.0), Review(time(9, 35), 0.25, 1.0))
         won = market(([10] * 5 + [7] * 5, [11] * 5 + [8] * 5), ([10] * 5 + [6] * 5, [11] * 5 + [7] * 5))
         session = play(won, [strangle(exits)], jump=jump)
-        assert session.engine.ledger.closed[0].exit_reason == "review"
+        assert session.engine.desk.ledger.closed[0].exit_reason == "review"
         lost = market(([10] * 7 + [21] * 3, [11] * 7 + [22] * 3), ([10] * 7 + [20] * 3, [11] * 7 + [21] * 3))
         session = play(lost, [strangle(exits)], jump=jump)
-        assert session.engine.ledger.closed[0].exit_reason == "stop_tightened"
+        assert session.engine.desk.ledger.closed[0].exit_reason == "stop_tightened"
 
     def test_time_exit_then_the_natural_price(self, jump: bool) -> None:
         # The put's last bid is of 09:34 and lives two bars. The default model needs both sides and waits from 09:37 on;
@@ -160,20 +160,20 @@ class TestExits:
         session = play(HandMarket([blank], {DAY: 100.0}), [strangle(exits)], fill=DEFAULT, jump=jump)
         close = only(session, opening=False)
         assert (close.k, close.net) == (9, -22)
-        assert session.engine.ledger.closed[0].exit_reason == "time_final"
+        assert session.engine.desk.ledger.closed[0].exit_reason == "time_final"
 
     def test_exits_come_in_their_declared_order(self, jump: bool) -> None:
         puts = ([10, 10, 10, 10, 2, 2, 2, 2, 2, 2], [11, 11, 11, 11, 3, 3, 3, 3, 3, 3])
         exits = (ProfitTarget(0.2), CloseAt(time(9, 34)))
         session = play(market(puts, flat(10, 11)), [strangle(exits)], jump=jump)
-        assert session.engine.ledger.closed[0].exit_reason == "profit_target"
+        assert session.engine.desk.ledger.closed[0].exit_reason == "profit_target"
 
 
 @pytest.mark.parametrize("jump", [True, False])
 class TestEnd:
     def test_physical_short_in_the_money_is_assigned_at_one_price(self, jump: bool) -> None:
         session = play(market(flat(10, 11), flat(10, 11), settle=106.5), [strangle()], jump=jump)
-        (trade,) = session.engine.ledger.closed
+        (trade,) = session.engine.desk.ledger.closed
         assert trade.exit_reason == "assigned+expired"
         assert trade.gross == Decimal("20.00") - Decimal("150.00")
         assert len(session.settlements) == 1
@@ -185,7 +185,7 @@ class TestEnd:
         session = play(
             HandMarket([day], {DAY: 3700.65}), [Play("play", ("SPX",), lambda _: (order,), (OPEN_AT,))], jump=jump
         )
-        (trade,) = session.engine.ledger.closed
+        (trade,) = session.engine.desk.ledger.closed
         assert (trade.exit_reason, trade.gross) == ("cash_settled", Decimal("500.00") - Decimal("65.00"))
 
     def test_a_long_wing_without_a_bid_is_sold_for_nothing_and_counted(self, jump: bool) -> None:
@@ -197,7 +197,7 @@ class TestEnd:
         session = play(
             HandMarket([day], {DAY: 100.0}), [Play("play", ("ABC",), lambda _: (order,), (OPEN_AT,))], jump=jump
         )
-        (trade,) = session.engine.ledger.closed
+        (trade,) = session.engine.desk.ledger.closed
         assert trade.gross == Decimal("8.00") - Decimal("11.00")
         assert trade.assumed_zero == 1
 
@@ -209,7 +209,7 @@ class TestEnd:
         second = HandDay(STOCK, later, {deep: flat(1000, 1002)}, [100.0] * 10)
         strategy = Play("play", ("ABC",), lambda v: (order,) if v.session == DAY else (), (OPEN_AT,))
         session = play(HandMarket([first, second], {later: 100.0}), [strategy], jump=jump, early="0.05")
-        (trade,) = session.engine.ledger.closed
+        (trade,) = session.engine.desk.ledger.closed
         assert trade.exit_reason == "assigned"
         assert session.settlements[0].early
         assert trade.closed_ns < second.open_ns
@@ -219,7 +219,7 @@ class TestEnd:
         order = OrderRequest("play", (Leg(later, 1, Action.SELL_TO_OPEN),), 1, None, Intent.OPEN, "entry")
         day = HandDay(STOCK, DAY, {later: ([10] * 5 + [6] * 5, [12] * 5 + [8] * 5)}, [100.0] * 10)
         session = play(HandMarket([day]), [Play("play", ("ABC",), lambda _: (order,), (OPEN_AT,))], jump=jump)
-        assert session.engine.ledger.closed == []
+        assert session.engine.desk.ledger.closed == []
         assert session.equity[0].nlv == pytest.approx(100_000 + 10 - 7)
         assert session.equity[0].open_trades == 1
 
@@ -228,7 +228,7 @@ class TestEnd:
         session = play(market(puts, flat(10, 11)), [strangle()], jump=jump)
         point = session.equity[0]
         assert point.low == pytest.approx(100_000 + 20 - 51 - 10.5)
-        (trade,) = session.engine.ledger.closed
+        (trade,) = session.engine.desk.ledger.closed
         assert float(trade.mae) == pytest.approx(20 - 51 - 10.5)
         assert float(trade.mfe) == pytest.approx(20)
 
@@ -270,7 +270,7 @@ def test_both_drivers_leave_the_same_books() -> None:
     runs = [play(market(puts, flat(10, 11)), [strangle(exits)], fill=NATURAL, jump=j) for j in (True, False)]
     assert runs[0].fills == runs[1].fills
     assert runs[0].equity == runs[1].equity
-    assert runs[0].engine.ledger.closed == runs[1].engine.ledger.closed
+    assert runs[0].engine.desk.ledger.closed == runs[1].engine.desk.ledger.closed
 
 
 @pytest.mark.parametrize("jump", [True, False])
@@ -293,4 +293,4 @@ def test_a_closing_order_that_waits_too_long_crosses(jump: bool) -> None:
     close = only(session, opening=False)
     assert (close.k, close.net) == (9, -22)
     assert [r.status.value for r in session.orders.values()] == ["filled", "cancelled", "filled"]
-    assert session.engine.ledger.closed[0].exit_reason == "time"
+    assert session.engine.desk.ledger.closed[0].exit_reason == "time"

@@ -1,0 +1,212 @@
+"""What is held and what is working today, what it is worth and what it ties up. Books events; decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+
+from sim.buying_power import BuyingPower
+from sim.daybook import DayBook, Watch
+from sim.daymarks import DayMarks
+from sim.ledger import Ledger
+from sim.model.book import Account, Claim, Trade
+from sim.model.event import OrderFilled, Settled
+from sim.model.instrument import OptionContract
+from sim.model.order import Intent, Order, OrderRequest, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Marking:
+    """``max_width``: see ``Watch``. ``each_minute``: marks are read minute by minute, not searched. ``regime_of`` names
+    the regime of a VIX."""
+
+    max_width: float | None
+    each_minute: bool
+    regime_of: Callable[[float], str]
+
+
+class Desk:
+    """Ledger, working orders and watches around one day's book. ``deadlines``: the column at which an order gives up."""
+
+    __slots__ = ("_bp", "_bp_used", "_marking", "book", "deadlines", "ledger", "marks", "orders", "watches")
+
+    def __init__(self, ledger: Ledger, bp: BuyingPower, marking: Marking) -> None:
+        self.ledger = ledger
+        self.book: DayBook | None = None
+        self.marks = DayMarks(float(ledger.cash), 0, 0, Decimal(1))
+        self.watches: dict[str, Watch] = {}
+        self.orders: dict[str, Order] = {}
+        self.deadlines: dict[str, int] = {}
+        self._bp = bp
+        self._bp_used: tuple[int, Decimal] | None = None
+        self._marking = marking
+
+    @property
+    def day(self) -> DayBook:
+        """The book of the trade date that is open."""
+        assert self.book is not None, "a session must be opened first"
+        return self.book
+
+    def open_day(self) -> None:
+        """Begins the marks of the day and watches what is still open."""
+        self.marks = DayMarks(float(self.ledger.cash), self.day.open_ns, self.day.minutes, self._fx)
+        for trade_id in self.ledger.open:
+            self._watch(trade_id, 0)
+
+    def close_day(self) -> None:
+        """Marks what stays open to the last minute."""
+        for trade_id, watch in self.watches.items():
+            self.marks.piece(self.ledger.open[trade_id], watch, watch.since, self.day.minutes)
+        self.watches.clear()
+        self._bp_used = None
+
+    def place(self, order: Order) -> None:
+        """A new order works from now on."""
+        self.orders[order.id] = order
+        self._bp_used = None
+
+    def closing_order(self, trade_id: str) -> Order | None:
+        """The order that is working to close the trade; None where there is none."""
+        for order in self.orders.values():
+            if order.request.trade_id == trade_id and order.request.intent is Intent.CLOSE:
+                return order
+        return None
+
+    def trades(self) -> list[Trade]:
+        """The open trades, oldest first."""
+        return [b.trade for b in self.ledger.open.values()]
+
+    def to(self, order_id: str, status: Status) -> Order:
+        """Moves an order to its next state and returns it; a done one is forgotten."""
+        order = self.orders[order_id].to(status)
+        if order.status.done:
+            del self.orders[order_id]
+            self.deadlines.pop(order_id, None)
+            self._bp_used = None
+        else:
+            self.orders[order_id] = order
+        return order
+
+    def filled(self, event: OrderFilled) -> None:
+        """Books a fill: opens a trade, or reduces the one it closes."""
+        fill = event.fill
+        order = self.to(fill.order_id, Status.FILLED)
+        opening = order.request.intent is Intent.OPEN
+        trade_id = order.id if opening else order.request.trade_id
+        regime = self._marking.regime_of(self.vix(fill.k)) if opening else ""
+        if not opening:
+            self._piece(trade_id, fill.k)
+        before = self.ledger.cash
+        self.ledger.apply_fill(fill, order, self.day.session, trade_id, regime)
+        self.marks.flow(fill.k, self.ledger.cash - before)
+        self._bp_used = None
+        self._finish(trade_id, event.ts, fill.k)
+
+    def settled(self, event: Settled) -> None:
+        """Books a settlement for every trade that holds a contract of it."""
+        k = self.day.column(event.ts)
+        touched = [
+            t for t, b in self.ledger.open.items() if any(b.left.get(leg.contract) for leg in event.settlement.legs)
+        ]
+        for trade_id in touched:
+            self._piece(trade_id, k)
+        before = self.ledger.cash
+        self.ledger.apply_settlement(event.settlement, self.day.session)
+        self.marks.flow(k, self.ledger.cash - before)
+        self._bp_used = None
+        for trade_id in touched:
+            self._finish(trade_id, event.ts, k)
+
+    def _piece(self, trade_id: str, until: int) -> None:
+        watch = self.watches.get(trade_id)
+        if watch is not None:
+            self.marks.piece(self.ledger.open[trade_id], watch, watch.since, until)
+
+    def _finish(self, trade_id: str, ts: int, k: int) -> None:
+        """Closes the trade when nothing is left of it, else watches what is."""
+        if self.ledger.close_if_flat(trade_id, ts) is None:
+            self._watch(trade_id, k)
+        else:
+            self.watches.pop(trade_id, None)
+
+    def _watch(self, trade_id: str, since: int) -> None:
+        held = self.ledger.open[trade_id]
+        watch = Watch(held.trade, held.left, held.trade.quantity, self.day, self._marking.max_width, since)
+        if self._marking.each_minute:
+            watch.each_minute()
+        self.watches[trade_id] = watch
+
+    def vix(self, k: int) -> float:
+        """VIX as known in column ``k``; NaN where it is not."""
+        own = next(iter(self.day.days.values()))
+        i = min(max(k - own.offset, 0), own.day.minutes - 1)
+        return float(own.day.vix[i])
+
+    def last_vix(self) -> float:
+        """The last VIX of the day that was known at all; NaN where none was."""
+        known = next(iter(self.day.days.values())).day.vix
+        found = known[~np.isnan(known)]
+        return float(found[-1]) if len(found) else float("nan")
+
+    def held(self) -> dict[OptionContract, int]:
+        """Signed contracts of all open trades."""
+        total: dict[OptionContract, int] = {}
+        for book in self.ledger.open.values():
+            for contract, quantity in book.left.items():
+                total[contract] = total.get(contract, 0) + quantity
+        return total
+
+    def _with_working(self) -> dict[OptionContract, int]:
+        total = self.held()
+        for order in self.orders.values():
+            if order.request.intent is Intent.OPEN:
+                _add(total, order.request)
+        return total
+
+    def bp_used(self, k: int) -> Decimal:
+        """Buying power used now, in account currency; DataError where a position cannot be marked."""
+        if self._bp_used is None or self._bp_used[0] != k:
+            used = self._bp.used(self._with_working(), self.day, k, self.vix(k))
+            self._bp_used = (k, used / self._fx)
+        return self._bp_used[1]
+
+    def bp_after(self, k: int, request: OrderRequest) -> Decimal:
+        """The same as if ``request`` were filled now."""
+        total = self._with_working()
+        _add(total, request)
+        return self._bp.used(total, self.day, k, self.vix(k)) / self._fx
+
+    @property
+    def _fx(self) -> Decimal:
+        return self.ledger.rate_of(self.day.session).fx
+
+    def nlv(self, k: int) -> Decimal:
+        """Net liquidating value in account currency: every trade at its last trusted mark, at first its entry price."""
+        total = self.ledger.cash
+        for trade_id, open_trade in self.ledger.open.items():
+            trade = open_trade.trade
+            watch = self.watches.get(trade_id)
+            mark2 = open_trade.mark2 if watch is None else watch.last_mark(k, open_trade.mark2)
+            total -= Decimal(mark2) * trade.legs[0].contract.product.tick_value * trade.quantity / 2 / self._fx
+        return total
+
+    def account(self, k: int) -> Account:
+        """The account as rules see it in column ``k``: working openings count as if they were filled."""
+        rate = self.ledger.rate_of(self.day.session)
+        claims = [
+            Claim(b.trade.strategy, b.trade.underlying, b.trade.expirations, b.trade.structure)
+            for b in self.ledger.open.values()
+        ]
+        for order in self.orders.values():
+            r = order.request
+            if r.intent is Intent.OPEN:
+                claims.append(Claim(r.strategy, r.underlying, r.expirations, r.structure))
+        return Account(self.ledger.currency, self.nlv(k), self.bp_used(k), rate.fx, rate.dated, tuple(claims))
+
+
+def _add(total: dict[OptionContract, int], request: OrderRequest) -> None:
+    for leg in request.legs:
+        total[leg.contract] = total.get(leg.contract, 0) + leg.signed * request.quantity
