@@ -29,7 +29,7 @@ class Marking:
 
 
 class Desk:
-    """Ledger, working orders and watches around one day's book. ``deadlines``: the column at which an order gives up."""
+    """Ledger, working orders and watches around one day's book. ``deadlines``: when each order gives up (column)."""
 
     __slots__ = ("_bp", "_bp_used", "_marking", "book", "deadlines", "ledger", "marks", "orders", "watches")
 

@@ -58,11 +58,11 @@ def run(
         days = [d for d in days if d in listed]
     if not days:
         raise ConfigError(_outside(market, underlyings[0], start, end))
-    done = rows = missing = 0
+    done = rows = absent = 0
     for day, is_session in weekdays(start, end, days):
         if not is_session:
             closed_day(session, strategies, day)
-            missing += load_calendar().is_session(day)
+            absent += load_calendar().is_session(day)
             continue
         book = DayBook(market, day, underlyings)
         one_day(session, broker, book, strategies, jump=jump)
@@ -70,7 +70,7 @@ def run(
         rows += sum(d.day.rows for d in book.days.values())
         if progress is not None:
             progress(done, len(days), day)
-    return Done(done, rows, missing)
+    return Done(done, rows, absent)
 
 
 def _outside(market: Market, underlying: str, start: date, end: date) -> str:
