@@ -114,7 +114,7 @@ def _log(finished: Finished, began: int) -> str:
     lines: list[dict[str, Any]] = [
         {"at": began, "event": "run_started", "run_id": finished.run_id, "market": result.facts["market"]}
     ]
-    lines += [{"at": e.ts, "event": "alert", "text": e.text} for e in result.journal if e.kind == "alert"]
+    lines += [{"at": e.ts, "event": "alert", "text": e.text} for e in result.journal.entries if e.kind == "alert"]
     if result.facts["rules_left_out"]:
         lines.append({"at": began, "event": "rules_left_out", "rules": result.facts["rules_left_out"]})
     lines.append({"at": WallClock().now(), "event": "run_finished", "trades": len(result.closed)})

@@ -139,7 +139,7 @@ def execute(config: Mapping[str, Any], root: Path, progress: Progress | None = N
     }
     result = RunResult(
         ledger.closed, list(ledger.open.values()), list(session.orders.values()), session.fills, session.settlements,
-        session.refusals, session.equity, session.journal.entries, parts.nlv, ledger.currency, done.sessions, done.rows,
+        session.refusals, session.equity, session.journal, parts.nlv, ledger.currency, done.sessions, done.rows,
         {**parts.facts, **reach},
     )  # fmt: skip
     return Finished(

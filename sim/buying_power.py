@@ -6,6 +6,7 @@ A position whose market is unknown raises ``DataError``: margin is never guessed
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -14,11 +15,12 @@ from sim.calendar import Venue, load_calendar
 from sim.daybook import DayBook
 from sim.margin import MarginLine, MarginModel
 from sim.model.errors import DataError
-from sim.model.instrument import Kind, OptionContract
+from sim.model.instrument import STRIKE_SCALE, Kind, OptionContract
 from sim.model.market import BLANK
 from sim.pricing.implied import implied_vol
 from sim.view import YEAR_NS
 
+NAN = float("nan")
 Held = Mapping[OptionContract, int]
 
 
@@ -48,35 +50,35 @@ class BuyingPower:
         return total
 
     def _lines(self, pairs: list[tuple[OptionContract, int]], book: DayBook, k: int, kind: Kind) -> list[MarginLine]:
-        marks = [_mark(contract, quantity, book, k) for contract, quantity in pairs]
-        forwards = []
-        for contract, _ in pairs:
+        lines = []
+        for contract, quantity in pairs:
             own = book.of(contract.underlying)
             i = min(max(k - own.offset, 0), own.day.minutes - 1)
-            forwards.append(own.day.forward(contract.series, i))
-        now = book.ts(k)
-        calendar = load_calendar()
-        years = [
-            max(
-                calendar.settlement_instant(Venue(c.product.venue), c.expiration, morning=c.product.exercise.morning)
-                - now,
-                0,
-            )
-            / YEAR_NS
-            for c, _ in pairs
-        ]
-        ivs = [float("nan")] * len(pairs)
-        if kind is Kind.FUTURE:
-            solved = implied_vol(
-                np.array(marks), np.array(forwards), np.array([c.strike_e4 / 1e4 for c, _ in pairs]),
-                np.maximum(np.array(years), 1e-9), np.array([c.is_call for c, _ in pairs]),
-            )  # fmt: skip
-            # A mark at or below intrinsic has no time value to shock: its volatility is zero, not unknown.
-            ivs = [0.0 if np.isnan(v) else float(v) for v in solved]
-        return [
-            MarginLine(contract, quantity, mark, forward, iv, t)
-            for (contract, quantity), mark, forward, iv, t in zip(pairs, marks, forwards, ivs, years, strict=True)
-        ]
+            forward = own.day.forward(contract.series, i)
+            lines.append(MarginLine(contract, quantity, _mark(contract, quantity, book, k), forward, NAN, NAN))
+        return _with_volatility(lines, book.ts(k)) if kind is Kind.FUTURE else lines
+
+
+def _with_volatility(lines: list[MarginLine], now: int) -> list[MarginLine]:
+    """The lines with implied volatility and time to expiration, which only the scan of futures options asks for."""
+    calendar = load_calendar()
+    years = []
+    for line in lines:
+        product, day = line.contract.product, line.contract.expiration
+        ends = calendar.settlement_instant(Venue(product.venue), day, morning=product.exercise.morning)
+        years.append(max(ends - now, 0) / YEAR_NS)
+    solved = implied_vol(
+        np.array([line.mark for line in lines]),
+        np.array([line.forward for line in lines]),
+        np.array([line.contract.strike_e4 / STRIKE_SCALE for line in lines]),
+        np.maximum(np.array(years), 1e-9),
+        np.array([line.contract.is_call for line in lines]),
+    )
+    # A mark at or below intrinsic has no time value to shock: its volatility is zero, not unknown.
+    return [
+        replace(line, iv=0.0 if np.isnan(v) else float(v), dte_years=t)
+        for line, v, t in zip(lines, solved, years, strict=True)
+    ]
 
 
 def _mark(contract: OptionContract, quantity: int, book: DayBook, k: int) -> float:

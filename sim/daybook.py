@@ -119,7 +119,19 @@ class Watch:
     closing quote of 19.60 by 76.80 is a hole in the market, not a price.
     """
 
-    __slots__ = ("_armed", "_base", "_high", "_low", "mark2", "minutes", "offset", "since", "trade", "valid")
+    __slots__ = (
+        "_armed",
+        "_base",
+        "_high",
+        "_low",
+        "_trusted",
+        "mark2",
+        "minutes",
+        "offset",
+        "since",
+        "trade",
+        "valid",
+    )
 
     def __init__(
         self,
@@ -148,8 +160,9 @@ class Watch:
             if max_width is not None:
                 size = np.maximum(np.abs(self.mark2), 2 * abs(trade.credit))
                 self.valid = self.valid & (2 * quotes.width <= max_width * size)
-        self._low: list[int] | Ints = np.where(self.valid, self.mark2, FAR)
-        self._high: list[int] | Ints = np.where(self.valid, self.mark2, -FAR)
+        self._trusted = np.count_nonzero(self.valid) == len(self.valid)
+        self._low: list[int] | Ints = self.mark2 if self._trusted else np.where(self.valid, self.mark2, FAR)
+        self._high: list[int] | Ints = self.mark2 if self._trusted else np.where(self.valid, self.mark2, -FAR)
         self._armed = tuple(self._arm(c, book) for e in trade.exits for c in e.conditions(trade.credit))
 
     def _arm(self, condition: Condition, book: DayBook) -> _Armed:
@@ -223,11 +236,15 @@ class Watch:
 
     def worth(self, units: int, since: int, until: int) -> Floats:
         """Signed market value of ``units`` in product currency over columns [since, until); NaN where not trusted."""
-        out = np.full(until - since, np.nan)
         shift = self.offset + self._base
         a, b = max(since, shift), min(until, self.offset + self.minutes)
-        if a < b:
-            own = slice(a - shift, b - shift)
-            tick = float(self.trade.legs[0].contract.product.tick_value)
-            out[a - since : b - since] = np.where(self.valid[own], self.mark2[own] * (-0.5 * tick * units), np.nan)
+        tick = float(self.trade.legs[0].contract.product.tick_value)
+        own = slice(max(a - shift, 0), max(b - shift, 0))
+        known = self.mark2[own] * (-0.5 * tick * units)
+        if np.count_nonzero(self.valid[own]) < len(known):
+            known = np.where(self.valid[own], known, np.nan)
+        if len(known) == until - since:
+            return known
+        out = np.full(until - since, np.nan)
+        out[a - since : b - since] = known
         return out

@@ -42,9 +42,8 @@ class DayMarks:
         first = -float(open_trade.mark2) * float(trade.legs[0].contract.product.tick_value) * trade.quantity / 2 / fx
         open_trade.mark2 = watch.last_mark(until - 1, open_trade.mark2)
         known = ~np.isnan(worth)
-        if known.all():
-            path = worth
-        else:
+        path = worth
+        if np.count_nonzero(known) < len(worth):
             last = np.maximum.accumulate(np.where(known, np.arange(len(worth)), -1))
             path = np.where(last >= 0, worth[last], first)
         self.pieces.append((since, path))

@@ -58,13 +58,13 @@ def live(path: QuotePath, chain_age: Ints | None, limits: Freshness) -> LiveQuot
         dead_bid |= silent
         dead_ask |= silent
     met = bid >= ask
-    if met.any():
+    if np.count_nonzero(met):
         met &= (bid != BLANK) & (ask != BLANK) & ~dead_bid & ~dead_ask
         dead_bid |= met & (bid_age >= ask_age)
         dead_ask |= met & (ask_age >= bid_age)
-    if dead_bid.any():
+    if np.count_nonzero(dead_bid):
         bid = np.where(dead_bid, BLANK, bid)
-    if dead_ask.any():
+    if np.count_nonzero(dead_ask):
         ask = np.where(dead_ask, BLANK, ask)
     return LiveQuotes(bid, ask)
 
@@ -112,11 +112,13 @@ def spread(
     ask = np.array([leg.ask[columns] for leg in legs])
     sold = n < 0
     zero = sold & (bid == BLANK) if closing else np.zeros(bid.shape, np.bool_)
-    if closing:
+    marked_ask = ask
+    if closing and np.count_nonzero(zero):
         bid = np.where(zero, 0, bid)
+    if closing:
+        # A wing nobody offers either is marked at its bid: worth at most that.
+        marked_ask = np.where(sold & (ask == BLANK), bid, ask)
     side = np.where(sold, bid, ask)
-    # A wing nobody offers either is marked at its bid: worth at most that.
-    marked_ask = np.where(sold & (ask == BLANK), bid, ask) if closing else ask
     return SpreadQuotes(
         signed=tuple(signed),
         bid=bid,
@@ -128,3 +130,39 @@ def spread(
         marked=((bid != BLANK) & (marked_ask != BLANK)).all(0),
         assumed_zero=zero,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class SpreadNow:
+    """A spread at one column: the same as ``SpreadQuotes``, in plain integers. ``sides`` (bid, ask) a leg."""
+
+    sides: tuple[tuple[int, int], ...]
+    natural: int
+    tradable: bool
+    mid2: int
+    width: int
+    marked: bool
+    assumed_zero: tuple[bool, ...]
+
+
+def spread_now(signed: Sequence[int], legs: Sequence[LiveQuotes], column: int, *, closing: bool) -> SpreadNow:
+    """What ``spread`` says at one ``column``, without arrays: most orders fill on the first quote they meet."""
+    natural = mid2 = width = 0
+    tradable = marked = True
+    sides = []
+    zeros = []
+    for n, leg in zip(signed, legs, strict=True):
+        bid, ask = int(leg.bid[column]), int(leg.ask[column])
+        zero = closing and n < 0 and bid == BLANK
+        if zero:
+            bid = 0
+        marked_ask = bid if closing and n < 0 and ask == BLANK else ask
+        side = bid if n < 0 else ask
+        natural -= n * side
+        mid2 -= n * (bid + marked_ask)
+        width += abs(n) * (marked_ask - bid)
+        tradable = tradable and side != BLANK
+        marked = marked and bid != BLANK and marked_ask != BLANK
+        sides.append((bid, ask))
+        zeros.append(zero)
+    return SpreadNow(tuple(sides), natural, tradable, mid2, width, marked, tuple(zeros))

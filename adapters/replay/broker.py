@@ -86,7 +86,8 @@ class ReplayBroker:
         out += self._fills(k)
         while self._due and self._due[0][0] <= k:
             at, series = self._due.pop(0)
-            out.append(self._settled(at, series))
+            if any(contract.series == series for contract in self._positions):
+                out.append(self._settled(at, series))
         return out
 
     def _fills(self, k: int) -> list[Event]:
@@ -102,9 +103,9 @@ class ReplayBroker:
             fill = self._matcher.fill(self._working.pop(order_id), self._day, match)
             for leg in fill.legs:
                 self._move(leg.contract, leg.quantity)
+            if fill.legs[0].opening:
+                self._due = self._settler.due(self._positions, self._day)
             out.append(OrderFilled(fill.ts, fill))
-        if out:
-            self._due = self._settler.due(self._positions, self._day)
         return out
 
     def _settled(self, at: int, series: Series) -> Event:

@@ -12,7 +12,6 @@ from datetime import date, time
 from enum import Enum
 from fractions import Fraction
 from functools import lru_cache
-from math import ceil
 from typing import Protocol
 
 
@@ -49,18 +48,23 @@ class Exit(Protocol):
 
 def _after_gain(credit: int, share: float) -> int:
     """Twice the mark at which ``share`` of the credit (of the debit paid) is earned, rounded down: never too early."""
-    return 2 * credit - ceil(2 * abs(credit) * _exact(share))
+    return 2 * credit - _times(2 * abs(credit), share)
 
 
 def _after_loss(credit: int, multiple: float) -> int:
     """Twice the mark at which ``multiple`` times the credit (the debit) is lost, rounded up: never too early."""
-    return 2 * credit + ceil(2 * abs(credit) * _exact(multiple))
+    return 2 * credit + _times(2 * abs(credit), multiple)
+
+
+def _times(ticks: int, factor: float) -> int:
+    """``ticks`` times ``factor``, rounded up. 0.1 means a tenth, not the binary float nearest to it."""
+    top, bottom = _ratio(factor)
+    return -(-ticks * top // bottom)
 
 
 @lru_cache(maxsize=256)
-def _exact(value: float) -> Fraction:
-    """0.1 means a tenth, not the binary float nearest to it."""
-    return Fraction(value).limit_denominator(10_000)
+def _ratio(factor: float) -> tuple[int, int]:
+    return Fraction(factor).limit_denominator(10_000).as_integer_ratio()
 
 
 @dataclass(frozen=True, slots=True)

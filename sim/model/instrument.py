@@ -6,7 +6,7 @@ and right. Strikes are integers in ten-thousandths (``strike_e4``), exact for ev
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import Enum
@@ -139,9 +139,14 @@ class OptionContract:
     series: Series
     strike_e4: int
     right: Right
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Contracts are keys everywhere: their hash is worked out once.
+        object.__setattr__(self, "_hash", hash((self.strike_e4, self.right is Right.PUT, self.series.expiration)))
 
     def __hash__(self) -> int:
-        return hash((self.strike_e4, self.right is Right.PUT, self.series.expiration))
+        return self._hash
 
     @property
     def product(self) -> Product:
@@ -191,7 +196,9 @@ def contract_key(strike_e4: int, is_put: bool) -> int:
 
 def strike_e4(strike: float | int | str | Decimal) -> int:
     """A strike in points as the exact integer in ten-thousandths; DataError where it is not one."""
-    scaled = Decimal(str(strike)) * STRIKE_SCALE
+    if isinstance(strike, float) and strike.is_integer():
+        strike = int(strike)
+    scaled = strike * STRIKE_SCALE if isinstance(strike, int) else Decimal(str(strike)) * STRIKE_SCALE
     whole = int(scaled)
     if whole != scaled or whole <= 0:
         raise DataError(f"strike {strike!r}: wanted a positive number with at most four decimals")

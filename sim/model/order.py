@@ -123,17 +123,24 @@ class OrderRequest:
     def __post_init__(self) -> None:
         if not 1 <= len(self.legs) <= MAX_LEGS:
             raise OrderError(f"order of {len(self.legs)} legs: wanted 1 to {MAX_LEGS}; split it or drop legs")
-        if self.quantity < 1 or any(leg.ratio < 1 for leg in self.legs):
-            raise OrderError(f"order quantity {self.quantity}: wanted whole positive quantities and ratios")
-        if len({leg.contract for leg in self.legs}) != len(self.legs):
-            raise OrderError("order names one contract twice: put it in one leg with a ratio")
+        if self.quantity < 1:
+            raise OrderError(f"order quantity {self.quantity}: wanted whole contracts above 0")
         first = self.legs[0].contract
-        if any(leg.contract.underlying != first.underlying for leg in self.legs):
-            raise OrderError("order mixes underlyings: one order trades one underlying")
-        if any(leg.contract.product.tick_value != first.product.tick_value for leg in self.legs):
-            raise OrderError("order mixes products of different tick value: one order trades one kind of contract")
-        if any(leg.action.opening != (self.intent is Intent.OPEN) for leg in self.legs):
-            raise OrderError(f"order to {self.intent.value} has a leg that does not: {self.describe()}")
+        opening = self.intent is Intent.OPEN
+        seen = set()
+        for leg in self.legs:
+            contract = leg.contract
+            if leg.ratio < 1:
+                raise OrderError(f"leg {contract.label} with ratio {leg.ratio}: wanted a whole number above 0")
+            if contract in seen:
+                raise OrderError(f"order names {contract.label} twice: put it in one leg with a ratio")
+            seen.add(contract)
+            if contract.product is not first.product and contract.underlying != first.underlying:
+                raise OrderError("order mixes underlyings: one order trades one underlying")
+            if contract.product is not first.product and contract.product.tick_value != first.product.tick_value:
+                raise OrderError("order mixes products of different tick value: one order trades one kind of contract")
+            if leg.action.opening != opening:
+                raise OrderError(f"order to {self.intent.value} has a leg that does not: {self.describe()}")
 
     @property
     def underlying(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from sim.journal import Entry
+from sim.journal import Journal
 from sim.ledger import ClosedTrade, OpenTrade
 from sim.model.event import Refuse
 from sim.model.fill import Fill, Settlement
@@ -27,7 +27,7 @@ class RunResult:
     settlements: Sequence[Settlement]
     refusals: Sequence[Refuse]
     equity: Sequence[EquityPoint]
-    journal: Sequence[Entry]
+    journal: Journal
     start_nlv: Decimal
     currency: str
     sessions: int

@@ -158,7 +158,7 @@ def refusals(run: RunResult) -> pl.DataFrame:
 
 def journal(run: RunResult) -> pl.DataFrame:
     """Events and decisions in order; a decision carries the number of the event that caused it."""
-    j = run.journal
+    j = run.journal.entries
     return _frame({
         "seq": ("i", [x.seq for x in j]),
         "at": ("t", [x.ts for x in j]),

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy as np
 from sim.model.errors import ConfigError
 from sim.model.instrument import TickTable
 from sim.model.market import Bools, Ints
-from sim.quotes import SpreadQuotes
+from sim.quotes import SpreadNow, SpreadQuotes
 
 NAMES: Final = ("mid", "default", "natural", "at_decision")
 
@@ -56,16 +57,35 @@ class FillModel:
         """The net price of one unit in every column, and where it may be had."""
         if self.share >= 1.0 or cross:
             return quotes.natural, quotes.tradable
-        given = Fraction(self.share).limit_denominator(10_000)
-        ok = quotes.tradable & quotes.marked
-        # Four times the net keeps the share of a half-spread exact for halves and quarters; floor is against us.
-        exact = quotes.mid2 * given.denominator - quotes.width * given.numerator
-        net = np.floor_divide(exact, 2 * given.denominator)
-        if given > 0:
-            net = np.minimum(net, np.floor_divide(quotes.mid2 - 2, 2))
+        top, bottom = _ratio(self.share)
+        net = (quotes.mid2 * bottom - quotes.width * top) // (2 * bottom)
+        if top:
+            net = np.minimum(net, (quotes.mid2 - 2) // 2)
         if len(quotes.signed) == 1:
             net = _on_tick(net, ticks)
-        return np.maximum(net, quotes.natural), ok
+        return np.maximum(net, quotes.natural), quotes.tradable & quotes.marked
+
+    def net_now(self, now: SpreadNow, ticks: TickTable, *, cross: bool = False) -> int | None:
+        """The net price of one unit at one column; None where it may not be had. The same as ``net`` says there."""
+        if not now.tradable:
+            return None
+        if self.share >= 1.0 or cross:
+            return now.natural
+        if not now.marked:
+            return None
+        top, bottom = _ratio(self.share)
+        net = (now.mid2 * bottom - now.width * top) // (2 * bottom)
+        if top:
+            net = min(net, (now.mid2 - 2) // 2)
+        if len(now.sides) == 1:
+            net = int(_on_tick(np.array([net]), ticks)[0])
+        return max(net, now.natural)
+
+
+@lru_cache(maxsize=64)
+def _ratio(share: float) -> tuple[int, int]:
+    """A share as a ratio of whole numbers, so that halves and quarters stay exact. Floor is then against us."""
+    return Fraction(share).limit_denominator(10_000).as_integer_ratio()
 
 
 def _is_share(value: object) -> bool:

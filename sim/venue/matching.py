@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
 
 import numpy as np
 
@@ -19,10 +18,8 @@ from sim.model.fill import Fill, LegFill
 from sim.model.instrument import Product
 from sim.model.market import BLANK, MINUTE_NS, Bools
 from sim.model.order import Intent, Order
+from sim.quotes import LiveQuotes, spread, spread_now
 from sim.venue.fills import FillModel, leg_prices
-
-AT_ONCE: Final = 16
-"""Columns looked at first: nearly every order fills there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,38 +51,50 @@ class Matcher:
         An order that can trade at the first quote it meets takes the model's price, if its limit allows; one that had
         to wait fills at its limit, as a resting order does.
         """
-        own = book.of(order.request.underlying)
-        begin = max(arrived + self.model.delay - own.offset, 0)
-        near = min(begin + AT_ONCE, own.day.minutes)
-        return self._search(order, book, own, begin, begin, near) or self._search(
-            order, book, own, begin, near, own.day.minutes
-        )
-
-    def _search(self, order: Order, book: DayBook, own: DayOf, begin: int, start: int, stop: int) -> Match | None:
-        """The first fill in own columns [start, stop) of an order that meets its first quote in ``begin``."""
         request = order.request
-        if start >= stop:
+        own = book.of(request.underlying)
+        legs: list[LiveQuotes] = []
+        for leg in request.legs:
+            quotes = book.live(leg.contract)
+            if quotes is None:
+                return None
+            legs.append(quotes)
+        begin = max(arrived + self.model.delay - own.offset, 0)
+        if begin >= own.day.minutes:
             return None
-        quotes = book.quotes(
-            [(leg.contract, leg.signed) for leg in request.legs],
-            closing=request.intent is Intent.CLOSE,
-            columns=slice(start, stop),
-        )
-        if quotes is None:
+        return self._at_once(order, own, legs, begin) or self._later(order, own, legs, begin + 1)
+
+    def _at_once(self, order: Order, own: DayOf, legs: list[LiveQuotes], i: int) -> Match | None:
+        """The fill on the very first quote the order meets, at the model's price."""
+        request = order.request
+        ts = own.day.open_ns + i * MINUTE_NS
+        if ts > own.hours.close_ns or any(start <= ts < stop for start, stop in own.hours.halts):
             return None
+        signed = [leg.signed for leg in request.legs]
+        now = spread_now(signed, legs, i, closing=request.intent is Intent.CLOSE)
+        net = self.model.net_now(now, request.legs[0].contract.product.ticks, cross=request.cross)
+        if net is None or (request.limit is not None and net < request.limit):
+            return None
+        return Match(i + own.offset, net, now.sides, now.assumed_zero)
+
+    def _later(self, order: Order, own: DayOf, legs: list[LiveQuotes], start: int) -> Match | None:
+        """The first fill in own columns from ``start`` on, at the order's limit where it has one."""
+        request = order.request
+        end = own.day.minutes
+        if start >= end:
+            return None
+        signed = [leg.signed for leg in request.legs]
+        quotes = spread(signed, legs, closing=request.intent is Intent.CLOSE, columns=slice(start, None))
         net, ok = self.model.net(quotes, request.legs[0].contract.product.ticks, cross=request.cross)
-        good = ok & _open(own.hours, own.day.open_ns, start, stop)
+        good = ok & _open(own.hours, own.day.open_ns, start, end)
         if request.limit is not None:
             good &= net >= request.limit
         i = int(good.argmax())
         if not good[i]:
             return None
-        price = int(net[i])
-        if request.limit is not None and start + i > begin:
-            price = request.limit
+        price = int(net[i]) if request.limit is None else request.limit
         sides = tuple(zip(quotes.bid[:, i].tolist(), quotes.ask[:, i].tolist(), strict=True))
-        zero = tuple(quotes.assumed_zero[:, i].tolist())
-        return Match(start + i + own.offset, price, sides, zero)
+        return Match(start + i + own.offset, price, sides, tuple(quotes.assumed_zero[:, i].tolist()))
 
     def fill(self, order: Order, book: DayBook, match: Match) -> Fill:
         """The fill with its legs: prices in ticks, fees, and the mid of that moment for the slippage."""

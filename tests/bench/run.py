@@ -77,9 +77,9 @@ def bench(days: int, long_days: int, *, quick: bool) -> int:
         try:
             bars += group()
         except BenchError as error:
-            bars.append(failed(key, key, error))
+            bars.append(failed(key, measures.WHOLE.get(key, (key, 0.0))[0], error))
     print(table(bars))
-    notes = _notes(few, many, bars, neutral=folder is not None)
+    notes = _notes(few, many, bars, load=facts["load"], neutral=folder is not None)
     missed = [b for b in bars if not b.met]
     print("\n" + "\n".join([*notes, f"{len(bars) - len(missed)} of {len(bars)} met or shown"]))
     record = facts | {
@@ -96,15 +96,15 @@ def _source(folder: str | None, days: int) -> sources.Source:
     return sources.neutral(Path(folder).expanduser().resolve(), days)
 
 
-def _notes(few: measures.Ready, many: measures.Ready, bars: Sequence[Bar], *, neutral: bool) -> list[str]:
+def _notes(few: measures.Ready, many: measures.Ready, bars: Sequence[Bar], *, load: float, neutral: bool) -> list[str]:
     notes = [
         f"{r.source.days} sessions: {r.trades} trades, P&L {r.pnl:,.2f}: trade by trade the oracle's, in both drivers"
         for r in (few, many)
     ]
     if (few.source.days, many.source.days) != (DAYS, LONG):
         notes.append(f"the targets are made for {DAYS} and {LONG} sessions: read these with care")
-    if os.getloadavg()[0] > 0.75 * (os.cpu_count() or 1):
-        notes.append("other work is running: the absolute figures are low, the ratios noisy")
+    if load > 0.5:
+        notes.append(f"load was {load:.2f} before it began: other work was running, figures are low and ratios noisy")
     if neutral:
         walls = bars[0].samples.get("wall_s")
         times = f"; that is {sources.NAUTILUS_S / median(walls):.1f} times this run's" if walls else ""

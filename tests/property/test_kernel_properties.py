@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from sim.model.exits import CloseAt, CrossAfter, Exit, ProfitTarget, Review, StopLoss
 from sim.model.market import BLANK, NEVER, Nature, Quote, QuotePath
 from sim.model.order import Action, Intent, Leg, OrderRequest, TimeInForce
-from sim.quotes import LIMITS, LiveQuotes, live, spread, why_dead
+from sim.quotes import LIMITS, LiveQuotes, live, spread, spread_now, why_dead
 from sim.session import Session
 from sim.venue.fills import FillModel, leg_prices
-from tests.hand import INDEX, STOCK, HandDay, HandMarket, contract
+from tests.hand import ES_WEEK, INDEX, STOCK, HandDay, HandMarket, contract
 from tests.rig import AT_DECISION, DEFAULT, MID, NATURAL, Play, play
 
 DAYS = [date(2024, 8, d) for d in (1, 2, 5)]
@@ -144,6 +144,23 @@ def test_fill_models_lie_between_mid_and_natural(
     assert got == -sum(n * p for n, p in zip(signed, prices, strict=True))
     assert natural <= got <= int(net[0])
     assert all(b <= p <= a for p, (_, (b, a)) in zip(prices, given_legs, strict=True))
+
+
+blanks = st.tuples(st.one_of(st.just(BLANK), st.integers(0, 200)), st.one_of(st.just(BLANK), st.integers(0, 200)))
+
+
+@given(st.lists(st.tuples(units, blanks), min_size=1, max_size=4), st.floats(0, 1), st.booleans(), st.booleans())
+def test_one_column_is_netted_as_the_columns_are(
+    given_legs: list[tuple[int, tuple[int, int]]], share: float, closing: bool, cross: bool
+) -> None:
+    signed = [n for n, _ in given_legs]
+    legs = [LiveQuotes(np.array([b]), np.array([a])) for _, (b, a) in given_legs]
+    many, one = spread(signed, legs, closing=closing), spread_now(signed, legs, 0, closing=closing)
+    assert (one.tradable, one.marked) == (bool(many.tradable[0]), bool(many.marked[0]))
+    assert one.assumed_zero == tuple(many.assumed_zero[:, 0])
+    model = FillModel("default", share)
+    net, ok = model.net(many, ES_WEEK.ticks, cross=cross)
+    assert model.net_now(one, ES_WEEK.ticks, cross=cross) == (int(net[0]) if ok[0] else None)
 
 
 @given(st.lists(st.tuples(units, sides), min_size=1, max_size=4), st.integers(0, 500))
