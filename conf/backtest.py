@@ -123,6 +123,7 @@ def _log(finished: Finished, began: int) -> str:
 
 def as_yaml(config: Mapping[str, Any]) -> str:
     """The configuration as YAML, in the order it was composed."""
-    from omegaconf import OmegaConf
+    import yaml
 
-    return OmegaConf.to_yaml(OmegaConf.create(dict(config)))
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return str(yaml.dump(dict(config), Dumper=dumper, sort_keys=False, allow_unicode=True, default_flow_style=False))

@@ -102,7 +102,8 @@ def rates(config: Mapping[str, Any]) -> RateOf:
     """Dollars per unit of account currency, dated before the day it is used on."""
     currency = str(config["account"]["currency"]).upper()
     if currency == "USD":
-        return lambda _: Rate(Decimal(1), None)
+        same = Rate(Decimal(1), None)
+        return lambda _: same
     if currency != "GBP":
         raise ConfigError(f"account.currency is {currency!r}: choose GBP or USD")
     from sim.market.reference import gbpusd_daily

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
@@ -24,6 +25,13 @@ def note(text: str) -> None:
 def fail(text: str) -> None:
     """The one line that says what was, what was wanted and what to do."""
     print(f"tomking: {text}", file=sys.stderr, flush=True)
+
+
+def flush() -> None:
+    """Everything that was said is out; a reader that went away does not matter any more."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(BrokenPipeError):
+            stream.flush()
 
 
 def document(content: Mapping[str, Any]) -> None:

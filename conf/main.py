@@ -5,6 +5,8 @@ This module dispatches and maps errors to exit codes. It imports nothing heavy.
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -66,8 +68,15 @@ def _run(word: str, rest: list[str]) -> int:
 
 
 def entry() -> None:
-    """The installed script."""
-    sys.exit(main())
+    """The installed script: a short process that allocates much and keeps most of it.
+
+    The collector of cycles would look at all of it again and again, so it looks rarely; and once everything is written
+    there is nothing to take down piece by piece.
+    """
+    gc.set_threshold(200_000, 50, 50)
+    code = main()
+    console.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ open, and ``offset`` says how many of them pass before an underlying's own colum
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 
@@ -15,7 +15,7 @@ import numpy as np
 from sim.calendar import Session, Venue, load_calendar
 from sim.model.book import Trade
 from sim.model.exits import Condition, Side
-from sim.model.instrument import OptionContract
+from sim.model.instrument import OptionContract, Series
 from sim.model.market import MINUTE_NS, Bools, Floats, Ints, QuotePath
 from sim.ports import Market, MarketDay
 from sim.quotes import FAR, LIMITS, LiveQuotes, SpreadQuotes, live, spread
@@ -82,22 +82,47 @@ class DayBook:
     def live(self, contract: OptionContract) -> LiveQuotes | None:
         """Tradable quotes of the contract over its underlying's own columns; None where it is not listed today."""
         if contract not in self._live:
-            path = self.path(contract)
-            age = self.days[contract.underlying].day.chain_age(contract.series)
-            self._live[contract] = None if path is None else live(path, age, LIMITS[self.market.nature])
+            self.prepare((contract,))
         return self._live[contract]
+
+    def lives(self, contracts: Sequence[OptionContract]) -> list[LiveQuotes] | None:
+        """The same for several contracts at once; None where one of them is not listed."""
+        self.prepare(contracts)
+        found = [self._live[contract] for contract in contracts]
+        return None if None in found else [leg for leg in found if leg is not None]
+
+    def prepare(self, contracts: Sequence[OptionContract]) -> None:
+        """Cleans the quotes of contracts that have not been asked for yet, those of one series in one sweep."""
+        fresh: dict[Series, list[tuple[OptionContract, QuotePath]]] = {}
+        for contract in contracts:
+            if contract not in self._live:
+                path = self.path(contract)
+                if path is None:
+                    self._live[contract] = None
+                else:
+                    fresh.setdefault(contract.series, []).append((contract, path))
+        for series, found in fresh.items():
+            age = self.days[series.product.underlying].day.chain_age(series)
+            limits = LIMITS[self.market.nature]
+            if len(found) == 1:
+                self._live[found[0][0]] = live(found[0][1], age, limits)
+                continue
+            stacked = QuotePath(
+                np.array([p.bid for _, p in found]), np.array([p.ask for _, p in found]),
+                np.array([p.bid_age for _, p in found]), np.array([p.ask_age for _, p in found]),
+            )  # fmt: skip
+            clean = live(stacked, age, limits)
+            for i, (contract, _) in enumerate(found):
+                self._live[contract] = LiveQuotes(clean.bid[i], clean.ask[i])
 
     def quotes(
         self, signed: Iterable[tuple[OptionContract, int]], *, closing: bool, columns: slice = slice(None)
     ) -> SpreadQuotes | None:
         """The spread of these contracts over columns of the underlying; None where one of them is not listed."""
         pairs = list(signed)
-        legs: list[LiveQuotes] = []
-        for contract, _ in pairs:
-            leg = self.live(contract)
-            if leg is None:
-                return None
-            legs.append(leg)
+        legs = self.lives([contract for contract, _ in pairs])
+        if legs is None:
+            return None
         return spread([n for _, n in pairs], legs, closing=closing, columns=columns)
 
 
@@ -234,17 +259,18 @@ class Watch:
             self._low = self._low.tolist()
             self._high = np.asarray(self._high).tolist()
 
-    def worth(self, units: int, since: int, until: int) -> Floats:
-        """Signed market value of ``units`` in product currency over columns [since, until); NaN where not trusted."""
+    def worth(self, units: int, since: int, until: int) -> tuple[Floats, Bools | None]:
+        """Signed market value of ``units`` in product currency over columns [since, until), and where it may be
+        trusted (None: everywhere)."""
         shift = self.offset + self._base
         a, b = max(since, shift), min(until, self.offset + self.minutes)
         tick = float(self.trade.legs[0].contract.product.tick_value)
         own = slice(max(a - shift, 0), max(b - shift, 0))
-        known = self.mark2[own] * (-0.5 * tick * units)
-        if np.count_nonzero(self.valid[own]) < len(known):
-            known = np.where(self.valid[own], known, np.nan)
-        if len(known) == until - since:
-            return known
-        out = np.full(until - since, np.nan)
-        out[a - since : b - since] = known
-        return out
+        value: Floats = np.multiply(self.mark2[own], -0.5 * tick * units, dtype=np.float64)
+        known = self.valid[own]
+        if len(value) == until - since:
+            return value, None if np.count_nonzero(known) == len(known) else known
+        worth, trusted = np.zeros(until - since), np.zeros(until - since, np.bool_)
+        worth[a - since : b - since] = value
+        trusted[a - since : b - since] = known
+        return worth, trusted

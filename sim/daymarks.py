@@ -38,14 +38,16 @@ class DayMarks:
             return
         trade = open_trade.trade
         fx = float(self.fx)
-        worth = watch.worth(trade.quantity, since, until) / fx
-        first = -float(open_trade.mark2) * float(trade.legs[0].contract.product.tick_value) * trade.quantity / 2 / fx
+        path, trusted = watch.worth(trade.quantity, since, until)
+        if fx != 1.0:
+            path = path / fx
+        if trusted is not None:
+            first = (
+                -float(open_trade.mark2) * float(trade.legs[0].contract.product.tick_value) * trade.quantity / 2 / fx
+            )
+            last = np.maximum.accumulate(np.where(trusted, np.arange(len(path)), -1))
+            path = np.where(last >= 0, path[last], first)
         open_trade.mark2 = watch.last_mark(until - 1, open_trade.mark2)
-        known = ~np.isnan(worth)
-        path = worth
-        if np.count_nonzero(known) < len(worth):
-            last = np.maximum.accumulate(np.where(known, np.arange(len(worth)), -1))
-            path = np.where(last >= 0, worth[last], first)
         self.pieces.append((since, path))
         profit = float(open_trade.gross) + path
         low, high = int(profit.argmin()), int(profit.argmax())

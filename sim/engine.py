@@ -57,7 +57,7 @@ class Settings:
 class Engine:
     """Strategies and gate around a desk."""
 
-    __slots__ = ("_counter", "_entries", "_stopped", "desk", "gate", "settings", "strategies")
+    __slots__ = ("_counter", "_entries", "_stamp", "_stopped", "desk", "gate", "settings", "strategies")
 
     def __init__(self, strategies: Sequence[Strategy], gate: Checks, desk: Desk, settings: Settings) -> None:
         self.strategies = tuple(strategies)
@@ -66,6 +66,7 @@ class Engine:
         self.settings = settings
         self._entries: dict[str, int] = {}
         self._counter = 0
+        self._stamp = ""
         self._stopped = False
 
     def step(self, event: Event) -> list[Decision]:
@@ -75,6 +76,7 @@ class Engine:
                 return self._moment(event)
             case SessionOpened():
                 self._entries = {s.name: 0 for s in self.strategies}
+                self._stamp = f"{event.session:%y%m%d}"
                 self.desk.open_day()
             case OrderAccepted():
                 self.desk.to(event.order_id, Status.LIVE)
@@ -151,7 +153,7 @@ class Engine:
     def _submit(self, approved: Approved, ts: int) -> Submit:
         self._counter += 1
         request = approved.request
-        order_id = f"{self.settings.run_key}-{request.strategy}-{self.desk.day.session:%y%m%d}-{self._counter:05d}"
+        order_id = f"{self.settings.run_key}-{request.strategy}-{self._stamp}-{self._counter:05d}"
         order = Order.of(approved, order_id, ts)
         self.desk.place(order)
         if request.patience is not None:

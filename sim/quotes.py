@@ -82,54 +82,74 @@ def why_dead(quote: Quote, limits: Freshness, *, ask: bool) -> str | None:
     return "locked" if quote.bid == quote.ask else "crossed"
 
 
-@dataclass(frozen=True, slots=True)
 class SpreadQuotes:
     """A spread over columns. ``signed[i]`` contracts of leg i per unit, bought positive (the order's own direction).
 
-    ``bid``, ``ask``: int64[legs, columns]. ``natural``: net of trading at once, selling at bids and buying at asks,
-    credit positive; valid where ``tradable``. ``mid2``: twice the net at mids, credit positive, and ``width`` the
-    distance between both natural sides; valid where ``marked``.
+    ``bid``, ``ask``: int64[legs, columns] with ``BLANK``; where ``assumed_zero`` a wing to sell back that nobody bids
+    for stands at 0. What is derived from them is worked out when it is asked for.
     """
 
-    signed: tuple[int, ...]
-    bid: Ints
-    ask: Ints
-    natural: Ints
-    tradable: Bools
-    mid2: Ints
-    width: Ints
-    marked: Bools
-    assumed_zero: Bools
-    """[legs, columns]: a wing to sell back that nobody bids for, counted as worth 0.00."""
+    __slots__ = ("_marked_ask", "_n", "_sold", "ask", "assumed_zero", "bid", "signed")
+
+    def __init__(self, signed: Sequence[int], bid: Ints, ask: Ints, *, closing: bool) -> None:
+        self.signed = tuple(signed)
+        self._n = np.array(signed, np.int64)[:, None]
+        self._sold = self._n < 0
+        self.bid, self.ask, self._marked_ask = bid, ask, ask
+        self.assumed_zero: Bools = bid == BLANK
+        if not closing:
+            self.assumed_zero = np.zeros(bid.shape, np.bool_)
+            return
+        if np.count_nonzero(self.assumed_zero):
+            self.assumed_zero &= self._sold
+            self.bid = np.where(self.assumed_zero, 0, bid)
+        unoffered = ask == BLANK
+        if np.count_nonzero(unoffered):
+            # A wing nobody offers either is marked at its bid: worth at most that.
+            self._marked_ask = np.where(self._sold & unoffered, self.bid, ask)
+
+    @property
+    def _side(self) -> Ints:
+        return np.where(self._sold, self.bid, self.ask)
+
+    @property
+    def natural(self) -> Ints:
+        """Net of trading at once, selling at bids and buying at asks, credit positive; valid where ``tradable``."""
+        out: Ints = -(self._n * self._side).sum(0)
+        return out
+
+    @property
+    def tradable(self) -> Bools:
+        """Every leg has the side that its trade needs."""
+        out: Bools = (self._side != BLANK).all(0)
+        return out
+
+    @property
+    def mid2(self) -> Ints:
+        """Twice the net at mids, credit positive; valid where ``marked``."""
+        out: Ints = -(self._n * (self.bid + self._marked_ask)).sum(0)
+        return out
+
+    @property
+    def width(self) -> Ints:
+        """The distance between both natural sides; valid where ``marked``."""
+        out: Ints = (np.abs(self._n) * (self._marked_ask - self.bid)).sum(0)
+        return out
+
+    @property
+    def marked(self) -> Bools:
+        """Every leg has both sides, or is a wing that counts as worth nothing."""
+        out: Bools = ((self.bid != BLANK) & (self._marked_ask != BLANK)).all(0)
+        return out
 
 
 def spread(
     signed: Sequence[int], legs: Sequence[LiveQuotes], *, closing: bool, columns: slice = slice(None)
 ) -> SpreadQuotes:
     """Nets the legs over ``columns``. When ``closing``, a long wing (sold back) without a bid counts as worth 0.00."""
-    n = np.array(signed, np.int64)[:, None]
     bid = np.array([leg.bid[columns] for leg in legs])
     ask = np.array([leg.ask[columns] for leg in legs])
-    sold = n < 0
-    zero = sold & (bid == BLANK) if closing else np.zeros(bid.shape, np.bool_)
-    marked_ask = ask
-    if closing and np.count_nonzero(zero):
-        bid = np.where(zero, 0, bid)
-    if closing:
-        # A wing nobody offers either is marked at its bid: worth at most that.
-        marked_ask = np.where(sold & (ask == BLANK), bid, ask)
-    side = np.where(sold, bid, ask)
-    return SpreadQuotes(
-        signed=tuple(signed),
-        bid=bid,
-        ask=ask,
-        natural=-(n * side).sum(0),
-        tradable=(side != BLANK).all(0),
-        mid2=-(n * (bid + marked_ask)).sum(0),
-        width=(np.abs(n) * (marked_ask - bid)).sum(0),
-        marked=((bid != BLANK) & (marked_ask != BLANK)).all(0),
-        assumed_zero=zero,
-    )
+    return SpreadQuotes(signed, bid, ask, closing=closing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,9 +74,11 @@ def requirement(
     """The requirement of one underlying: all its options and shares, in product currency."""
     total = sum((abs(stock.quantity) * money(stock.price) * stock_rate for stock in stocks), Decimal(0))
     shares = sum(stock.quantity for stock in stocks)
-    sizes = {line.contract.product.multiplier for line in lines}
-    for size in sorted(sizes):
-        legs = _legs([line for line in lines if line.contract.product.multiplier == size], rate)
+    products = {id(line.contract.product): line.contract.product for line in lines}
+    sizes = sorted({product.multiplier for product in products.values()})
+    for size in sizes:
+        mine = lines if len(sizes) == 1 else [line for line in lines if line.contract.product.multiplier == size]
+        legs = _legs(mine, rate)
         # Shares cover the first size that has shorts; they cannot cover twice.
         lots = int(abs(shares) // size) * (1 if shares > 0 else -1)
         if lots and any(leg.quantity < 0 for leg in legs):

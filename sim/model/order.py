@@ -28,13 +28,9 @@ class Action(Enum):
     BUY_TO_CLOSE = "Buy to Close"
     SELL_TO_CLOSE = "Sell to Close"
 
-    @property
-    def sign(self) -> int:
-        return 1 if self in (Action.BUY_TO_OPEN, Action.BUY_TO_CLOSE) else -1
-
-    @property
-    def opening(self) -> bool:
-        return self in (Action.BUY_TO_OPEN, Action.SELL_TO_OPEN)
+    def __init__(self, word: str) -> None:
+        self.sign = 1 if word.startswith("Buy") else -1
+        self.opening = word.endswith("Open")
 
     @property
     def closing_twin(self) -> Action:

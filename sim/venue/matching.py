@@ -53,12 +53,9 @@ class Matcher:
         """
         request = order.request
         own = book.of(request.underlying)
-        legs: list[LiveQuotes] = []
-        for leg in request.legs:
-            quotes = book.live(leg.contract)
-            if quotes is None:
-                return None
-            legs.append(quotes)
+        legs = book.lives([leg.contract for leg in request.legs])
+        if legs is None:
+            return None
         begin = max(arrived + self.model.delay - own.offset, 0)
         if begin >= own.day.minutes:
             return None

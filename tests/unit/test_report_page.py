@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from sim.journal import Journal
 from sim.ledger import ClosedTrade, OpenTrade
 from sim.model.book import Holding, Trade
 from sim.model.errors import DataError
@@ -105,7 +106,7 @@ def result(
         for day, value in zip(weekdays(start, len(nlv)), nlv, strict=True)
     ]
     return RunResult(
-        trades, still, (), (), (), refusals, points, (), Decimal(75_000), "GBP", len(points), 1_234_567, facts
+        trades, still, (), (), (), refusals, points, Journal(), Decimal(75_000), "GBP", len(points), 1_234_567, facts
     )
 
 
