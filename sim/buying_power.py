@@ -27,15 +27,19 @@ Held = Mapping[OptionContract, int]
 class BuyingPower:
     """The margin model and how it reads a day. ``margin`` None: nothing is required (``margin=none``)."""
 
-    __slots__ = ("margin",)
+    __slots__ = ("_last", "margin")
 
     def __init__(self, margin: MarginModel | None) -> None:
         self.margin = margin
+        self._last: tuple[DayBook, int, dict[OptionContract, int], Decimal] | None = None
 
     def used(self, held: Held, book: DayBook, k: int, vix: float) -> Decimal:
         """Buying power used by all of ``held`` (signed contracts) in column ``k``, never negative."""
         if self.margin is None:
             return Decimal(0)
+        # The gate asks what an order would use, and once it fills the same is asked again.
+        if self._last is not None and self._last[0] is book and self._last[1] == k and self._last[2] == held:
+            return self._last[3]
         by_group: dict[str, list[tuple[OptionContract, int]]] = {}
         for contract, quantity in held.items():
             if quantity:
@@ -47,6 +51,7 @@ class BuyingPower:
             kind = pairs[0][0].product.kind
             lines = self._lines(pairs, book, k, kind)
             total += self.margin.used(group, kind, lines, book.session, known_vix)
+        self._last = (book, k, dict(held), total)
         return total
 
     def _lines(self, pairs: list[tuple[OptionContract, int]], book: DayBook, k: int, kind: Kind) -> list[MarginLine]:

@@ -31,7 +31,7 @@ class Marking:
 class Desk:
     """Ledger, working orders and watches around one day's book. ``deadlines``: when each order gives up (column)."""
 
-    __slots__ = ("_bp", "_bp_used", "_marking", "book", "deadlines", "ledger", "marks", "orders", "watches")
+    __slots__ = ("_account", "_bp", "_bp_used", "_marking", "book", "deadlines", "ledger", "marks", "orders", "watches")
 
     def __init__(self, ledger: Ledger, bp: BuyingPower, marking: Marking) -> None:
         self.ledger = ledger
@@ -42,6 +42,7 @@ class Desk:
         self.deadlines: dict[str, int] = {}
         self._bp = bp
         self._bp_used: tuple[int, Decimal] | None = None
+        self._account: tuple[int, Account] | None = None
         self._marking = marking
 
     @property
@@ -61,12 +62,12 @@ class Desk:
         for trade_id, watch in self.watches.items():
             self.marks.piece(self.ledger.open[trade_id], watch, watch.since, self.day.minutes)
         self.watches.clear()
-        self._bp_used = None
+        self._changed()
 
     def place(self, order: Order) -> None:
         """A new order works from now on."""
         self.orders[order.id] = order
-        self._bp_used = None
+        self._changed()
 
     def closing_order(self, trade_id: str) -> Order | None:
         """The order that is working to close the trade; None where there is none."""
@@ -85,7 +86,7 @@ class Desk:
         if order.status.done:
             del self.orders[order_id]
             self.deadlines.pop(order_id, None)
-            self._bp_used = None
+            self._changed()
         else:
             self.orders[order_id] = order
         return order
@@ -102,7 +103,7 @@ class Desk:
         before = self.ledger.cash
         self.ledger.apply_fill(fill, order, self.day.session, trade_id, regime)
         self.marks.flow(fill.k, self.ledger.cash - before)
-        self._bp_used = None
+        self._changed()
         self._finish(trade_id, event.ts, fill.k)
 
     def settled(self, event: Settled) -> None:
@@ -116,7 +117,7 @@ class Desk:
         before = self.ledger.cash
         self.ledger.apply_settlement(event.settlement, self.day.session)
         self.marks.flow(k, self.ledger.cash - before)
-        self._bp_used = None
+        self._changed()
         for trade_id in touched:
             self._finish(trade_id, event.ts, k)
 
@@ -193,8 +194,17 @@ class Desk:
             total -= Decimal(mark2) * trade.legs[0].contract.product.tick_value * trade.quantity / 2 / self._fx
         return total
 
+    def _changed(self) -> None:
+        """Something is held or working that was not: what was worked out from the book no longer holds."""
+        self._bp_used = self._account = None
+
     def account(self, k: int) -> Account:
         """The account as rules see it in column ``k``: working openings count as if they were filled."""
+        if self._account is None or self._account[0] != k:
+            self._account = (k, self._drawn(k))
+        return self._account[1]
+
+    def _drawn(self, k: int) -> Account:
         rate = self.ledger.rate_of(self.day.session)
         claims = [
             Claim(b.trade.strategy, b.trade.underlying, b.trade.expirations, b.trade.structure)

@@ -44,10 +44,11 @@ class Surface:
 class UnderlyingView:
     """One underlying as known at one moment."""
 
-    __slots__ = ("_day", "_k", "_limits", "_market", "_paths", "hours", "nature")
+    __slots__ = ("_day", "_k", "_limits", "_market", "_paths", "_quotes", "hours", "nature")
 
     def __init__(self, market: Market, day: MarketDay, hours: Session, k: int, paths: PathOf) -> None:
         self._market, self._day, self.hours, self._paths = market, day, hours, paths
+        self._quotes: dict[OptionContract, Quote] = {}
         self._k = min(max(k, 0), day.minutes - 1)
         self.nature: Nature = market.nature
         self._limits = LIMITS[self.nature]
@@ -132,15 +133,18 @@ class UnderlyingView:
 
     def quote(self, contract: OptionContract) -> Quote | None:
         """The contract's market now; None where the session does not list it."""
-        path = self._paths(contract)
-        if path is None:
-            return None
-        k = self._k
-        bid_age, ask_age = int(path.bid_age[k]), int(path.ask_age[k])
-        now = self._day.open_ns + k * MINUTE_NS
-        return Quote(
-            now - min(bid_age, ask_age, NEVER) * MINUTE_NS, now, int(path.bid[k]), int(path.ask[k]), bid_age, ask_age
-        )
+        found = self._quotes.get(contract)
+        if found is None:
+            path = self._paths(contract)
+            if path is None:
+                return None
+            k = self._k
+            bid_age, ask_age = int(path.bid_age[k]), int(path.ask_age[k])
+            now = self._day.open_ns + k * MINUTE_NS
+            event = now - min(bid_age, ask_age, NEVER) * MINUTE_NS
+            found = Quote(event, now, int(path.bid[k]), int(path.ask[k]), bid_age, ask_age)
+            self._quotes[contract] = found
+        return found
 
     def surface(self, series: Series, expires_ns: int) -> Surface:
         """Forward, implied volatilities and deltas of the chain's mids. Two-sided, uncrossed, fresh quotes only."""

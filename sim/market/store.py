@@ -252,14 +252,21 @@ def _fits(layout: Layout, content: bytes, hours: Session) -> bool:
     return layout.content == content and layout.open_ns == hours.open_ns and layout.minutes == columns_of(hours)
 
 
-def _mapped(path: str) -> mmap.mmap | None:
+SMALL: Final = 512 * 1024
+"""Bytes up to which a file is read whole: mapping it, faulting its pages in and unmapping it costs more than a copy."""
+
+
+def _mapped(path: str) -> mmap.mmap | bytes | None:
     """The file as read-only memory; None where it is not there or empty. The mapping ends with the last view on it."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
-        return mmap.mmap(handle, 0, access=mmap.ACCESS_READ) if os.fstat(handle).st_size else None
+        size = os.fstat(handle).st_size
+        if size > SMALL:
+            return mmap.mmap(handle, 0, access=mmap.ACCESS_READ)
+        return os.read(handle, size) or None
     finally:
         os.close(handle)
 

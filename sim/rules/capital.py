@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from sim.model.errors import DataError
-from sim.model.instrument import Right
+from sim.model.instrument import STRIKE_SCALE, Right
 from sim.model.order import Leg, OrderRequest, Pass
 from sim.rules.gate import BpAfter, Refusal
 from sim.rules.regime import Regime
@@ -106,21 +106,14 @@ class RiskPerTrade:
 def worst_loss(legs: Iterable[Leg]) -> Decimal | None:
     """The largest payout at expiration of one unit in points, before its credit; None where it has no bound.
 
-    Legs of one expiration. Positive: what has to be paid at worst.
+    Legs of one expiration. The payout is a line between two strikes, so that strikes are all the prices to look at.
     """
-    held = list(legs)
-    if sum(leg.signed for leg in held if leg.contract.right is Right.CALL) < 0:
-        return None
-    corners = [Decimal(0), *(leg.contract.strike for leg in held)]
-    payouts = [
-        sum((-leg.signed * _intrinsic(leg, price) for leg in held), Decimal(0))
-        for price in (*corners, max(corners) * 2)
-    ]
-    if sum(leg.signed for leg in held if leg.contract.right is Right.PUT) < 0:
-        return None
-    return max(*payouts, Decimal(0))
-
-
-def _intrinsic(leg: Leg, price: Decimal) -> Decimal:
-    gain = price - leg.contract.strike if leg.contract.right is Right.CALL else leg.contract.strike - price
-    return max(gain, Decimal(0))
+    held = [(leg.signed, leg.contract.strike_e4, leg.contract.right is Right.CALL) for leg in legs]
+    for call in (True, False):
+        if sum(n for n, _, is_call in held if is_call is call) < 0:
+            return None
+    worst = 0
+    for price in {strike for _, strike, _ in held}:
+        paid = -sum(n * max(price - strike if call else strike - price, 0) for n, strike, call in held)
+        worst = max(worst, paid)
+    return Decimal(worst) / STRIKE_SCALE
