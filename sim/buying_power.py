@@ -15,7 +15,7 @@ from sim.calendar import Venue, load_calendar
 from sim.daybook import DayBook
 from sim.margin import MarginLine, MarginModel
 from sim.model.errors import DataError
-from sim.model.instrument import STRIKE_SCALE, Kind, OptionContract
+from sim.model.instrument import STRIKE_SCALE, Kind, OptionContract, Series
 from sim.model.market import BLANK
 from sim.pricing.implied import implied_vol
 from sim.view import YEAR_NS
@@ -41,10 +41,13 @@ class BuyingPower:
         if self._last is not None and self._last[0] is book and self._last[1] == k and self._last[2] == held:
             return self._last[3]
         by_group: dict[str, list[tuple[OptionContract, int]]] = {}
+        names: dict[str, str] = {}
         for contract, quantity in held.items():
             if quantity:
-                group = self.margin.group(contract.underlying, contract.product.kind)
-                by_group.setdefault(group, []).append((contract, quantity))
+                underlying = contract.underlying
+                if underlying not in names:
+                    names[underlying] = self.margin.group(underlying, contract.product.kind)
+                by_group.setdefault(names[underlying], []).append((contract, quantity))
         total = Decimal(0)
         known_vix = None if np.isnan(vix) else vix
         for group, pairs in by_group.items():
@@ -56,11 +59,14 @@ class BuyingPower:
 
     def _lines(self, pairs: list[tuple[OptionContract, int]], book: DayBook, k: int, kind: Kind) -> list[MarginLine]:
         lines = []
+        forwards: dict[Series, float] = {}
         for contract, quantity in pairs:
             own = book.of(contract.underlying)
             i = min(max(k - own.offset, 0), own.day.minutes - 1)
-            forward = own.day.forward(contract.series, i)
-            lines.append(MarginLine(contract, quantity, _mark(contract, quantity, book, k), forward, NAN, NAN))
+            forward = forwards.get(contract.series)
+            if forward is None:
+                forward = forwards[contract.series] = own.day.forward(contract.series, i)
+            lines.append(MarginLine(contract, quantity, _mark(contract, quantity, book, i), forward, NAN, NAN))
         return _with_volatility(lines, book.ts(k)) if kind is Kind.FUTURE else lines
 
 
@@ -86,12 +92,11 @@ def _with_volatility(lines: list[MarginLine], now: int) -> list[MarginLine]:
     ]
 
 
-def _mark(contract: OptionContract, quantity: int, book: DayBook, k: int) -> float:
-    """Mid in points; a long without a bid is worth nothing, a short without one costs its ask."""
+def _mark(contract: OptionContract, quantity: int, book: DayBook, i: int) -> float:
+    """Mid in points at own column ``i``; a long without a bid is worth nothing, a short without one costs its ask."""
     quotes = book.live(contract)
-    i = k - book.of(contract.underlying).offset
-    if quotes is None or not 0 <= i < len(quotes.bid):
-        raise DataError(f"no quote of {contract.symbol} at this minute: margin cannot be computed")
+    if quotes is None:
+        raise DataError(f"no quote of {contract.symbol} today: margin cannot be computed")
     bid, ask = int(quotes.bid[i]), int(quotes.ask[i])
     increment = float(contract.product.increment)
     if bid != BLANK and ask != BLANK:

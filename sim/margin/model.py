@@ -73,7 +73,7 @@ class MarginModel:
         return max(needed + money(option_value(lines)), ZERO)
 
     def _reg_t(self, underlying: str, kind: Kind, options: Sequence[MarginLine], lines: Sequence[Line]) -> Decimal:
-        stocks = [line for line in lines if isinstance(line, StockLine)]
+        stocks = [line for line in lines if isinstance(line, StockLine)] if len(options) < len(lines) else []
         names = {line.contract.underlying for line in options} | {line.symbol for line in stocks}
         if names - {underlying} or len(options) + len(stocks) < len(lines):
             strange = sorted(names - {underlying}) or ["a future"]

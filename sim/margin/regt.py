@@ -72,10 +72,11 @@ def requirement(
     lines: Sequence[MarginLine], stocks: Sequence[StockLine], rate: NakedRate, stock_rate: Decimal
 ) -> Decimal:
     """The requirement of one underlying: all its options and shares, in product currency."""
-    total = sum((abs(stock.quantity) * money(stock.price) * stock_rate for stock in stocks), Decimal(0))
-    shares = sum(stock.quantity for stock in stocks)
-    products = {id(line.contract.product): line.contract.product for line in lines}
-    sizes = sorted({product.multiplier for product in products.values()})
+    total, shares = Decimal(0), 0
+    for stock in stocks:
+        total += abs(stock.quantity) * money(stock.price) * stock_rate
+        shares += stock.quantity
+    sizes = _sizes(lines)
     for size in sizes:
         mine = lines if len(sizes) == 1 else [line for line in lines if line.contract.product.multiplier == size]
         legs = _legs(mine, rate)
@@ -87,6 +88,14 @@ def requirement(
         points = _book([leg._replace(quantity=leg.quantity // lot) for leg in legs] if lot > 1 else legs, lots // lot)
         total += money(points * float(size)) * lot
     return total
+
+
+def _sizes(lines: Sequence[MarginLine]) -> list[Decimal]:
+    """The multipliers in the book, ascending. Nearly always there is one, and hashing decimals is slow."""
+    first = lines[0].contract.product if lines else None
+    if first is not None and all(line.contract.product is first for line in lines):
+        return [first.multiplier]
+    return sorted({line.contract.product.multiplier for line in lines})
 
 
 def _legs(lines: Sequence[MarginLine], rate: NakedRate) -> list[_Leg]:

@@ -62,14 +62,14 @@ class RiskPerTrade:
     """Planned loss at the stop at most ``at_stop`` of net liquidation, the worst loss of a defined-risk spread at most
     ``max_loss``. What has no worst loss is judged by its margin here, and by the stress of its group elsewhere."""
 
-    at_stop: float
-    max_loss: float
+    at_stop: Decimal
+    max_loss: Decimal
     code: str = "risk_per_trade"
     needs_legs: bool = True
 
     @staticmethod
     def of(config: Mapping[str, Any]) -> RiskPerTrade:
-        return RiskPerTrade(float(config["at_stop"]), float(config["max_loss"]))
+        return RiskPerTrade(Decimal(str(config["at_stop"])), Decimal(str(config["max_loss"])))
 
     def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
         assert isinstance(request, OrderRequest), "a rule of legs is asked with legs"
@@ -78,7 +78,7 @@ class RiskPerTrade:
         if request.planned_loss_ticks is not None:
             loss, limit = (
                 account.in_account(request.planned_loss_ticks * tick),
-                account.nlv * Decimal(str(self.at_stop)),
+                account.nlv * self.at_stop,
             )
             if loss > limit:
                 return Refusal(
@@ -89,7 +89,7 @@ class RiskPerTrade:
             paid = -(request.limit or 0)
             multiplier = request.legs[0].contract.product.multiplier * request.quantity
             loss = account.in_account(worst * multiplier + paid * tick)
-            limit = account.nlv * Decimal(str(self.max_loss))
+            limit = account.nlv * self.max_loss
             if loss > limit:
                 return Refusal(
                     f"Maximum loss above {self.max_loss:.0%}", f"{loss:,.0f} of {limit:,.0f} {account.currency}"

@@ -7,7 +7,7 @@ blocked.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -32,6 +32,17 @@ class Correlation:
     union_cap: int
     code: str = "correlation"
     needs_legs: bool = False
+    _group_of: Mapping[str, str] = field(init=False, repr=False, compare=False)
+    _together: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        named = {symbol: group for group, members in self.groups.items() for symbol in members}
+        near = {
+            own: (own, *sorted({g for pair in self.equivalents if own in pair for g in pair if g != own}))
+            for own in self.groups
+        }
+        object.__setattr__(self, "_group_of", named)
+        object.__setattr__(self, "_together", near)
 
     @staticmethod
     def of(config: Mapping[str, Any]) -> Correlation:
@@ -48,7 +59,7 @@ class Correlation:
 
     def group(self, symbol: str) -> str | None:
         """The group of an underlying; None where it is in none."""
-        return next((g for g, members in self.groups.items() if symbol in members), None)
+        return self._group_of.get(symbol)
 
     def limit(self, group: str, nlv: Decimal) -> int:
         """Positions that the group may hold: its own limit, or the cap of an account of this size."""
@@ -67,7 +78,7 @@ class Correlation:
             group = self.group(claim.underlying)
             if group is not None:
                 held.setdefault(group, []).append(f"{claim.underlying} {claim.strategy}")
-        together = [own, *sorted({g for pair in self.equivalents if own in pair for g in pair if g != own})]
+        together = self._together[own]
         for group in together:
             limit = self.limit(group, account.nlv)
             if len(held.get(group, ())) >= limit:
