@@ -58,6 +58,7 @@ class BuyingPower:
         return total
 
     def _lines(self, pairs: list[tuple[OptionContract, int]], book: DayBook, k: int, kind: Kind) -> list[MarginLine]:
+        book.prepare([contract for contract, _ in pairs])
         lines = []
         forwards: dict[Series, float] = {}
         for contract, quantity in pairs:

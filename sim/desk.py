@@ -169,6 +169,8 @@ class Desk:
 
     def bp_used(self, k: int) -> Decimal:
         """Buying power used now, in account currency; DataError where a position cannot be marked."""
+        if not self.ledger.open and not self.orders:
+            return Decimal(0)
         if self._bp_used is None or self._bp_used[0] != k:
             used = self._bp.used(self._with_working(), self.day, k, self.vix(k))
             self._bp_used = (k, used / self._fx)
