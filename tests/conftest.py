@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# The suite keeps a large heap; walking it at every collection would cost a third of its time.
+gc.set_threshold(100_000, 50, 50)
 
 # No deadline and no check of slowness: a test must not fail because the machine was busy.
 settings.register_profile("suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

@@ -103,7 +103,7 @@ def test_the_summary_says_synthetic_and_where_the_run_is(here: Path, capsys: pyt
         (["backtest", "fill.share=abc"], "fill.share"),
         (["backtest", "fill=natral"], "did you mean 'natural'"),
         (["backtest", "market=nope"], "es_2024, es_sample"),
-        (["backtest", "start=2019-01-01", "end=2019-02-01"], "lies outside"),
+        (["backtest", "market=es_sample", "start=2019-01-01", "end=2019-02-01"], "lies outside"),
         (["backtest", "start=2024-03-01", "end=2024-02-01"], "exchange them"),
         (["backtest", "start=soon"], "2024-08-05"),
         (["backtest", "account.nlv=lots"], "account.nlv"),
