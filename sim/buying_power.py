@@ -16,7 +16,6 @@ from sim.daybook import DayBook
 from sim.margin import MarginLine, MarginModel
 from sim.model.errors import DataError
 from sim.model.instrument import STRIKE_SCALE, Kind, OptionContract, Series
-from sim.model.market import BLANK
 from sim.pricing.implied import implied_vol
 from sim.view import YEAR_NS
 
@@ -63,7 +62,11 @@ class BuyingPower:
         forwards: dict[Series, float] = {}
         for contract, quantity in pairs:
             own = book.of(contract.underlying)
-            i = min(max(k - own.offset, 0), own.day.minutes - 1)
+            i = min(k - own.offset, own.day.minutes - 1)
+            if i < 0:
+                raise DataError(
+                    f"{contract.underlying} is not open yet: margin of {contract.symbol} cannot be computed"
+                )
             forward = forwards.get(contract.series)
             if forward is None:
                 forward = forwards[contract.series] = own.day.forward(contract.series, i)
@@ -100,10 +103,10 @@ def _mark(contract: OptionContract, quantity: int, book: DayBook, i: int) -> flo
         raise DataError(f"no quote of {contract.symbol} today: margin cannot be computed")
     bid, ask = int(quotes.bid[i]), int(quotes.ask[i])
     increment = float(contract.product.increment)
-    if bid != BLANK and ask != BLANK:
+    if bid >= 0 and ask >= 0:
         return 0.5 * (bid + ask) * increment
     if quantity > 0:
         return max(bid, 0) * increment
-    if ask == BLANK:
+    if ask < 0:
         raise DataError(f"no ask of {contract.symbol} at this minute: margin of a short cannot be computed")
     return ask * increment

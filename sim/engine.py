@@ -118,7 +118,10 @@ class Engine:
 
     def _moment(self, now: Moment) -> list[Decision]:
         decisions: list[Decision] = self._impatient(now) if self.desk.deadlines else []
+        replaced = {d.order.request.trade_id for d in decisions if isinstance(d, Submit)}
         for trade_id, watch in self.desk.watches.items():
+            if trade_id in replaced:
+                continue
             closing = self.desk.closing_order(trade_id)
             if closing is not None and closing.request.cross:
                 continue

@@ -128,7 +128,7 @@ class Ledger:
             book.last_reason = request.reason
             for leg in fill.legs:
                 left = book.left[leg.contract] + leg.quantity
-                if abs(left) > abs(book.left[leg.contract]):
+                if left * book.left[leg.contract] < 0 or abs(left) > abs(book.left[leg.contract]):
                     raise LedgerError(
                         f"fill of order {order.id} closes more {leg.contract.label} than trade {trade_id} holds"
                     )
@@ -166,7 +166,7 @@ class Ledger:
                 if not held or (settlement.early and held > 0):
                     continue
                 outcome = leg.outcome(held)
-                fee = ZERO if outcome is Outcome.EXPIRED else leg.unit_fee * abs(held)
+                fee = ZERO if outcome is Outcome.EXPIRED else leg.fee
                 self._move(book, leg.unit_cash * held / fx, fee / fx)
                 book.left[leg.contract] = 0
                 book.outcomes.add(outcome.value)

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from sim.model.market import BLANK, Bools, Ints, Nature, Quote, QuotePath
+from sim.model.market import BLANK, DEAD, Bools, Ints, Nature, Quote, QuotePath
 
 FAR: Final = 1 << 40
 """A mark that reaches no bound, used where a spread cannot be marked."""
@@ -25,19 +25,22 @@ class Freshness:
 
     side: int
     chain: int
+    withdrawn: bool
+    """An old side counts as withdrawn, as if it were blank: a sparse source says nothing of it either way."""
 
 
 LIMITS: Final[dict[Nature, Freshness]] = {
-    Nature.STREAMING: Freshness(side=0, chain=0),
-    Nature.DENSE: Freshness(side=2, chain=2),
-    Nature.SPARSE: Freshness(side=45, chain=2),
+    Nature.STREAMING: Freshness(side=0, chain=0, withdrawn=False),
+    Nature.DENSE: Freshness(side=2, chain=2, withdrawn=False),
+    Nature.SPARSE: Freshness(side=45, chain=2, withdrawn=True),
 }
 """By the nature of the source (a streaming quote of 45 seconds is of this minute's column)."""
 
 
 @dataclass(frozen=True, slots=True)
 class LiveQuotes:
-    """One contract over a session, only what may be traded: ``BLANK`` where it may not."""
+    """One contract over a session, only what may be traded: ``BLANK`` where nobody quotes, ``DEAD`` where a quote is
+    no market."""
 
     bid: Ints
     ask: Ints
@@ -51,21 +54,21 @@ def live(path: QuotePath, chain_age: Ints | None, limits: Freshness) -> LiveQuot
     passed, must be gone.
     """
     bid, ask, bid_age, ask_age = path.bid, path.ask, path.bid_age, path.ask_age
-    dead_bid = bid_age > limits.side
-    dead_ask = ask_age > limits.side
-    if chain_age is not None:
-        silent = chain_age > limits.chain
-        dead_bid |= silent
-        dead_ask |= silent
+    old_bid = bid_age > limits.side
+    old_ask = ask_age > limits.side
+    if np.count_nonzero(old_bid):
+        bid = np.where(old_bid & (bid != BLANK), BLANK if limits.withdrawn else DEAD, bid)
+    if np.count_nonzero(old_ask):
+        ask = np.where(old_ask & (ask != BLANK), BLANK if limits.withdrawn else DEAD, ask)
     met = bid >= ask
     if np.count_nonzero(met):
-        met &= (bid != BLANK) & (ask != BLANK) & ~dead_bid & ~dead_ask
-        dead_bid |= met & (bid_age >= ask_age)
-        dead_ask |= met & (ask_age >= bid_age)
-    if np.count_nonzero(dead_bid):
-        bid = np.where(dead_bid, BLANK, bid)
-    if np.count_nonzero(dead_ask):
-        ask = np.where(dead_ask, BLANK, ask)
+        met &= (bid >= 0) & (ask >= 0)
+        gone_bid, gone_ask = met & (bid_age >= ask_age), met & (ask_age >= bid_age)
+        bid, ask = np.where(gone_bid, DEAD, bid), np.where(gone_ask, DEAD, ask)
+    if chain_age is not None:
+        silent = chain_age > limits.chain
+        if np.count_nonzero(silent):
+            bid, ask = np.where(silent, DEAD, bid), np.where(silent, DEAD, ask)
     return LiveQuotes(bid, ask)
 
 
@@ -121,7 +124,7 @@ class SpreadQuotes:
     @property
     def tradable(self) -> Bools:
         """Every leg has the side that its trade needs."""
-        out: Bools = (self._side != BLANK).all(0)
+        out: Bools = (self._side >= 0).all(0)
         return out
 
     @property
@@ -139,7 +142,7 @@ class SpreadQuotes:
     @property
     def marked(self) -> Bools:
         """Every leg has both sides, or is a wing that counts as worth nothing."""
-        out: Bools = ((self.bid != BLANK) & (self._marked_ask != BLANK)).all(0)
+        out: Bools = ((self.bid >= 0) & (self._marked_ask >= 0)).all(0)
         return out
 
 
@@ -181,8 +184,8 @@ def spread_now(signed: Sequence[int], legs: Sequence[LiveQuotes], column: int, *
         natural -= n * side
         mid2 -= n * (bid + marked_ask)
         width += abs(n) * (marked_ask - bid)
-        tradable = tradable and side != BLANK
-        marked = marked and bid != BLANK and marked_ask != BLANK
+        tradable = tradable and side >= 0
+        marked = marked and bid >= 0 and marked_ask >= 0
         sides.append((bid, ask))
         zeros.append(zero)
     return SpreadNow(tuple(sides), natural, tradable, mid2, width, marked, tuple(zeros))

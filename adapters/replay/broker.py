@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sim.daybook import DayBook
 from sim.model.event import Event, OrderAccepted, OrderCancelled, OrderExpired, OrderFilled, Settled
+from sim.model.fill import LegFill
 from sim.model.instrument import OptionContract, Series
 from sim.model.order import Order, OrderError, Status, TimeInForce
 from sim.venue.matching import Match, Matcher
@@ -15,26 +16,45 @@ from sim.venue.settlement import Settler
 class ReplayBroker:
     """Implements ``sim.ports.Replayed``. A day at a time: ``begin``, ``advance`` minute by minute, then ``end``."""
 
-    __slots__ = ("_book", "_due", "_k", "_matcher", "_matches", "_outbox", "_positions", "_settler", "_working")
+    __slots__ = (
+        "_book",
+        "_due",
+        "_k",
+        "_longs",
+        "_matcher",
+        "_matches",
+        "_outbox",
+        "_settler",
+        "_shorts",
+        "_told",
+        "_working",
+    )
 
     def __init__(self, matcher: Matcher, settler: Settler) -> None:
         self._matcher = matcher
         self._settler = settler
         self._book: DayBook | None = None
         self._k = 0
+        self._told = 0
         self._working: dict[str, Order] = {}
         self._matches: dict[str, Match | None] = {}
         self._outbox: list[Event] = []
-        self._positions: dict[OptionContract, int] = {}
+        self._longs: dict[OptionContract, int] = {}
+        self._shorts: dict[OptionContract, int] = {}
         self._due: list[tuple[int, Series]] = []
 
     def begin(self, book: DayBook) -> None:
         """Opens the day. Resting orders meet its quotes from the first column on; what expires today awaits its end."""
         self._book = book
         self._k = 0
+        self._told = book.open_ns
+        past = {
+            g.contract for o in self._working.values() for g in o.request.legs if g.contract.expiration < book.session
+        }
+        self._outbox += self._ended(past, book.open_ns)
         for order in self._working.values():
             self._matches[order.id] = self._matcher.first(order, book, -self._matcher.model.delay)
-        self._due = self._settler.due(self._positions, book)
+        self._due = self._settler.due(self._held(), book)
 
     def submit(self, order: Order) -> None:
         """Accepts at once; a fill comes with a later ``advance`` (``at_decision``: with the next drain)."""
@@ -52,9 +72,10 @@ class ReplayBroker:
             self._outbox.append(OrderCancelled(self._day.ts(self._k), order_id))
 
     def replace(self, order_id: str, order: Order) -> None:
-        """One order for another: the old one is cancelled first, so that never both can fill."""
-        self.cancel(order_id)
-        self.submit(order)
+        """One order for another, if the old one still works: it is cancelled first, so that never both can fill."""
+        if order_id in self._working:
+            self.cancel(order_id)
+            self.submit(order)
 
     def snapshot(self) -> Sequence[Order]:
         return tuple(self._working.values())
@@ -86,8 +107,8 @@ class ReplayBroker:
         out += self._fills(k)
         while self._due and self._due[0][0] <= k:
             at, series = self._due.pop(0)
-            if any(contract.series == series for contract in self._positions):
-                out.append(self._settled(at, series))
+            if any(contract.series == series for contract in self._held()):
+                out += self._settled(at, series)
         return out
 
     def _fills(self, k: int) -> list[Event]:
@@ -102,38 +123,59 @@ class ReplayBroker:
             assert match is not None, "only matches are ready"
             fill = self._matcher.fill(self._working.pop(order_id), self._day, match)
             for leg in fill.legs:
-                self._move(leg.contract, leg.quantity)
+                self._move(leg)
             if fill.legs[0].opening:
-                self._due = self._settler.due(self._positions, self._day)
+                self._due = self._settler.due(self._held(), self._day)
             out.append(OrderFilled(fill.ts, fill))
         return out
 
-    def _settled(self, at: int, series: Series) -> Event:
+    def _settled(self, at: int, series: Series) -> list[Event]:
         book = self._day
-        settlement = self._settler.settle(series, self._positions, book, at)
-        for leg in settlement.legs:
-            self._positions.pop(leg.contract, None)
-        return Settled(book.ts(at), settlement)
+        ended = {contract for contract in self._held() if contract.series == series}
+        settlement = self._settler.settle(series, ended, book, at)
+        for contract in ended:
+            self._longs.pop(contract, None)
+            self._shorts.pop(contract, None)
+        return [Settled(book.ts(at), settlement), *self._ended(ended, book.ts(at))]
 
-    def _move(self, contract: OptionContract, quantity: int) -> None:
-        left = self._positions.get(contract, 0) + quantity
+    def _move(self, leg: LegFill) -> None:
+        """Longs and shorts are kept apart: two strategies may hold the two sides of one contract."""
+        side = self._longs if (leg.quantity > 0) == leg.opening else self._shorts
+        left = side.get(leg.contract, 0) + abs(leg.quantity) * (1 if leg.opening else -1)
         if left:
-            self._positions[contract] = left
+            side[leg.contract] = left
         else:
-            self._positions.pop(contract, None)
+            side.pop(leg.contract, None)
+
+    def _held(self) -> set[OptionContract]:
+        return self._longs.keys() | self._shorts.keys()
+
+    def _ended(self, contracts: set[OptionContract], ts: int) -> list[Event]:
+        """Working orders that name a contract which is no more."""
+        out: list[Event] = []
+        for order in list(self._working.values()):
+            if any(leg.contract in contracts for leg in order.request.legs):
+                del self._working[order.id]
+                self._matches.pop(order.id, None)
+                out.append(OrderExpired(ts, order.id))
+        return out
 
     def end(self) -> list[Event]:
         """The close: what is left to settle settles, shorts are assigned early, day orders expire."""
         book = self._day
         last = book.minutes - 1
+        if self._due:
+            self._told = max(self._told, book.ts(self._due[-1][0]))
         out = self.advance(max(last, self._due[-1][0] if self._due else last))
-        for settlement in self._settler.assigned_early(self._positions, book):
-            for leg in settlement.legs:
-                self._positions.pop(leg.contract, None)
-            out.append(Settled(settlement.ts, settlement))
+        now = max(book.ts(last), self._told)
+        for settlement in self._settler.assigned_early(self._shorts, book, now):
+            gone = {leg.contract for leg in settlement.legs}
+            for contract in gone:
+                self._shorts.pop(contract, None)
+            out += [Settled(settlement.ts, settlement), *self._ended(gone, settlement.ts)]
         for order in list(self._working.values()):
             if order.request.tif is TimeInForce.DAY:
                 del self._working[order.id]
                 self._matches.pop(order.id, None)
-                out.append(OrderExpired(book.ts(last), order.id))
+                out.append(OrderExpired(now, order.id))
         return out

@@ -48,11 +48,11 @@ class Outcome(Enum):
 @dataclass(frozen=True, slots=True)
 class SettledLeg:
     """One contract at its end: ``unit_cash`` is the intrinsic value of one long contract in product currency, never
-    negative; ``unit_fee`` is charged for each contract that is exercised or assigned."""
+    negative; ``fee`` is charged once a trade that is exercised or assigned in it."""
 
     contract: OptionContract
     unit_cash: Decimal
-    unit_fee: Decimal
+    fee: Decimal
 
     def outcome(self, held: int) -> Outcome:
         """How a position of ``held`` contracts (signed) ended."""

@@ -18,6 +18,8 @@ from sim.model.instrument import Series
 
 BLANK: Final = -1
 """No price in an integer column. Zero is a price."""
+DEAD: Final = -2
+"""A side that is quoted but may not be traded on: crossed, locked, or of a chain that has gone silent. Never a zero."""
 NEVER: Final = 1 << 20
 """Age in minutes of a side that has not been quoted yet in this session."""
 MINUTE_NS: Final = 60_000_000_000

@@ -11,12 +11,12 @@ from decimal import Decimal
 
 import numpy as np
 
-from sim.calendar import Session
+from sim.calendar import Session, Venue, load_calendar
 from sim.daybook import DayBook, DayOf
 from sim.fees import FeeSchedule
 from sim.model.fill import Fill, LegFill
 from sim.model.instrument import Product
-from sim.model.market import BLANK, MINUTE_NS, Bools
+from sim.model.market import MINUTE_NS, Bools
 from sim.model.order import Intent, Order
 from sim.quotes import LiveQuotes, spread, spread_now
 from sim.venue.fills import FillModel, leg_prices
@@ -57,39 +57,46 @@ class Matcher:
         if legs is None:
             return None
         begin = max(arrived + self.model.delay - own.offset, 0)
-        if begin >= own.day.minutes:
+        end = min(own.day.minutes, _last_column(order, book, own) + 1)
+        if begin >= end:
             return None
-        return self._at_once(order, own, legs, begin) or self._later(order, own, legs, begin + 1)
+        match, rested = self._at_once(order, own, legs, begin)
+        return match or self._later(order, own, legs, begin + 1, end, rested=rested)
 
-    def _at_once(self, order: Order, own: DayOf, legs: list[LiveQuotes], i: int) -> Match | None:
-        """The fill on the very first quote the order meets, at the model's price."""
+    def _at_once(self, order: Order, own: DayOf, legs: list[LiveQuotes], i: int) -> tuple[Match | None, bool]:
+        """The fill on the very first quote the order meets, at the model's price; else whether it was offered less than
+        its limit there, and so rests."""
         request = order.request
         ts = own.day.open_ns + i * MINUTE_NS
         if ts > own.hours.close_ns or any(start <= ts < stop for start, stop in own.hours.halts):
-            return None
+            return None, False
         signed = [leg.signed for leg in request.legs]
         now = spread_now(signed, legs, i, closing=request.intent is Intent.CLOSE)
         net = self.model.net_now(now, request.legs[0].contract.product.ticks, cross=request.cross)
-        if net is None or (request.limit is not None and net < request.limit):
-            return None
-        return Match(i + own.offset, net, now.sides, now.assumed_zero)
+        if net is None:
+            return None, False
+        if request.limit is not None and net < request.limit:
+            return None, True
+        return Match(i + own.offset, net, now.sides, now.assumed_zero), False
 
-    def _later(self, order: Order, own: DayOf, legs: list[LiveQuotes], start: int) -> Match | None:
-        """The first fill in own columns from ``start`` on, at the order's limit where it has one."""
+    def _later(
+        self, order: Order, own: DayOf, legs: list[LiveQuotes], start: int, end: int, *, rested: bool
+    ) -> Match | None:
+        """The first fill in own columns [start, end): at the order's limit once a market was there and below it, at the
+        model's price where there was no market before."""
         request = order.request
-        end = own.day.minutes
         if start >= end:
             return None
         signed = [leg.signed for leg in request.legs]
-        quotes = spread(signed, legs, closing=request.intent is Intent.CLOSE, columns=slice(start, None))
+        quotes = spread(signed, legs, closing=request.intent is Intent.CLOSE, columns=slice(start, end))
         net, ok = self.model.net(quotes, request.legs[0].contract.product.ticks, cross=request.cross)
-        good = ok & _open(own.hours, own.day.open_ns, start, end)
-        if request.limit is not None:
-            good &= net >= request.limit
+        market = ok & _open(own.hours, own.day.open_ns, start, end)
+        good = market if request.limit is None else market & (net >= request.limit)
         i = int(good.argmax())
         if not good[i]:
             return None
-        price = int(net[i]) if request.limit is None else request.limit
+        waited = rested or np.count_nonzero(market[:i]) > 0
+        price = request.limit if request.limit is not None and waited else int(net[i])
         sides = tuple(zip(quotes.bid[:, i].tolist(), quotes.ask[:, i].tolist(), strict=True))
         return Match(start + i + own.offset, price, sides, tuple(quotes.assumed_zero[:, i].tolist()))
 
@@ -100,7 +107,7 @@ class Matcher:
         opening = request.intent is Intent.OPEN
         legs = []
         for leg, (bid, ask), price, zero in zip(request.legs, match.sides, prices, match.assumed_zero, strict=True):
-            mid2 = bid + ask if bid != BLANK and ask != BLANK else None
+            mid2 = bid + ask if bid >= 0 and ask >= 0 else None
             contracts = leg.ratio * request.quantity
             fee = self._fee(leg.contract.product, contracts, opening)
             legs.append(LegFill(leg.contract, leg.signed * request.quantity, price, mid2, fee, opening, zero))
@@ -112,6 +119,20 @@ class Matcher:
         if found is None:
             found = self._charged[key] = self.fees.option_fee(product, contracts, opening=opening)
         return found
+
+
+def _last_column(order: Order, book: DayBook, own: DayOf) -> int:
+    """The last own column in which every leg still trades: one that ends today stops at its last trading instant."""
+    last = own.day.minutes - 1
+    for leg in order.request.legs:
+        contract = leg.contract
+        if contract.expiration <= book.session:
+            product = contract.product
+            at = load_calendar().last_trading_instant(
+                Venue(product.venue), contract.expiration, morning=product.exercise.morning
+            )
+            last = min(last, (at - own.day.open_ns) // MINUTE_NS)
+    return last
 
 
 def _open(hours: Session, open_ns: int, begin: int, end: int) -> Bools:

@@ -34,9 +34,9 @@ class Settler:
     fees: FeeSchedule
     early_extrinsic: Decimal | None = None
 
-    def due(self, held: Held, book: DayBook) -> list[tuple[int, Series]]:
+    def due(self, held: Iterable[OptionContract], book: DayBook) -> list[tuple[int, Series]]:
         """The held series that end today with the column of their settlement instant, in time order."""
-        found = {c.series for c, q in held.items() if q and c.expiration <= book.session}
+        found = {c.series for c in held if c.expiration <= book.session}
         calendar = load_calendar()
         out = []
         for s in found:
@@ -44,7 +44,7 @@ class Settler:
             out.append((max(book.column(at), 0), s))
         return sorted(out, key=lambda pair: (pair[0], pair[1].key))
 
-    def settle(self, series: Series, held: Held, book: DayBook, k: int) -> Settlement:
+    def settle(self, series: Series, held: Iterable[OptionContract], book: DayBook, k: int) -> Settlement:
         """DataError where no price can be had: a settlement is never guessed."""
         quoted = book.market.settlement(series)
         price = _parity(series, book, k) if quoted is None else quoted
@@ -56,26 +56,26 @@ class Settler:
             )
         return self._pay(series, held, book.ts(k), Decimal(repr(price)).quantize(CENT), early=False)
 
-    def assigned_early(self, held: Held, book: DayBook) -> list[Settlement]:
-        """American shorts that a holder would exercise at today's close: in the money, with no time value left."""
+    def assigned_early(self, shorts: Held, book: DayBook, now: int) -> list[Settlement]:
+        """American shorts (contracts by number) that a holder would exercise at today's close: in the money, with no time
+        value left. Stamped ``now``."""
         if self.early_extrinsic is None:
             return []
         out = []
-        for contract, quantity in held.items():
-            if quantity >= 0 or contract.product.style is not Style.AMERICAN or contract.expiration <= book.session:
+        for contract in shorts:
+            if contract.product.style is not Style.AMERICAN or contract.expiration <= book.session:
                 continue
             own = book.of(contract.underlying)
             live = book.live(contract)
             last = own.day.minutes - 1
             spot = own.day.forward(contract.series, last)
-            if live is None or int(live.ask[last]) == BLANK or np.isnan(spot):
+            if live is None or int(live.ask[last]) < 0 or np.isnan(spot):
                 continue
             price = Decimal(repr(spot)).quantize(CENT)
             intrinsic = _intrinsic(contract, price)
             extrinsic = int(live.ask[last]) * contract.product.increment - intrinsic
             if intrinsic > 0 and extrinsic <= self.early_extrinsic:
-                ts = own.hours.close_ns
-                out.append(self._pay(contract.series, {contract: quantity}, ts, price, early=True))
+                out.append(self._pay(contract.series, [contract], now, price, early=True))
         return out
 
     def _pay(

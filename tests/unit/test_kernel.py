@@ -190,7 +190,7 @@ class TestEnd:
 
     def test_a_long_wing_without_a_bid_is_sold_for_nothing_and_counted(self, jump: bool) -> None:
         wing = contract(STOCK, DAY, 90, "P")
-        table = {PUT: flat(10, 11), wing: ([1, 1, 1, 1], [2] * 10)}
+        table = {PUT: flat(10, 11), wing: ([None] * 10, [2] * 10)}
         legs = (Leg(PUT, 1, Action.SELL_TO_OPEN), Leg(wing, 1, Action.BUY_TO_OPEN))
         order = OrderRequest("play", legs, 1, None, Intent.OPEN, "entry", exits=(CloseAt(time(9, 38)),))
         day = HandDay(STOCK, DAY, table, [100.0] * 10)
