@@ -195,6 +195,13 @@ class Watch:
             return _Armed(condition, 0, 0)
         overdue = condition.on is not None and book.session > condition.on
         start = 0 if condition.start is None or overdue else max(book.at(condition.start), 0)
+        if condition.side is Side.CLOCK and not overdue:
+            entered = book.column(self.trade.opened_ns) if self.trade.session == book.session else -1
+            if start <= entered and condition.on is None:
+                # The time of day had passed when the trade was opened: it means another day.
+                return _Armed(condition, 0, 0)
+            # On a day that ends earlier, the last minute in which an order can still fill.
+            start = min(start, self.minutes + self.offset - 2)
         stop = self.minutes + self.offset if condition.stop is None else book.at(condition.stop)
         return _Armed(condition, start, min(stop, self.minutes + self.offset))
 

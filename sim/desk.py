@@ -13,6 +13,7 @@ from sim.daybook import DayBook, Watch
 from sim.daymarks import DayMarks
 from sim.ledger import Ledger
 from sim.model.book import Account, Claim, Trade
+from sim.model.errors import DataError
 from sim.model.event import OrderFilled, Settled
 from sim.model.instrument import OptionContract
 from sim.model.order import Intent, Order, OrderRequest, Status
@@ -143,8 +144,8 @@ class Desk:
     def vix(self, k: int) -> float:
         """VIX as known in column ``k``; NaN where it is not."""
         own = next(iter(self.day.days.values()))
-        i = min(max(k - own.offset, 0), own.day.minutes - 1)
-        return float(own.day.vix[i])
+        i = min(k - own.offset, own.day.minutes - 1)
+        return float(own.day.vix[i]) if i >= 0 else float("nan")
 
     def last_vix(self) -> float:
         """The last VIX of the day that was known at all; NaN where none was."""
@@ -216,7 +217,11 @@ class Desk:
             r = order.request
             if r.intent is Intent.OPEN:
                 claims.append(Claim(r.strategy, r.underlying, r.expirations, r.structure))
-        return Account(self.ledger.currency, self.nlv(k), self.bp_used(k), rate.fx, rate.dated, tuple(claims))
+        try:
+            used: Decimal | None = self.bp_used(k)
+        except DataError:
+            used = None
+        return Account(self.ledger.currency, self.nlv(k), used, rate.fx, rate.dated, tuple(claims))
 
 
 def _add(total: dict[OptionContract, int], request: OrderRequest) -> None:

@@ -215,7 +215,9 @@ class Engine:
                 k = self.desk.day.column(ts)
                 now = Moment(ts, k)
                 whole = Condition("flatten", Side.CLOCK, 0, cross=True)
-                return [
-                    d for t in self.desk.ledger.open for d in self._close(t, self.desk.closing_order(t), whole, now)
-                ]
+                orders = list(self.desk.orders.values())
+                out: list[Decision] = [Cancel(o.id, "flatten") for o in orders if o.request.intent is Intent.OPEN]
+                for trade_id in self.desk.ledger.open:
+                    out += self._close(trade_id, self.desk.closing_order(trade_id), whole, now)
+                return out
         return []

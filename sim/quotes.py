@@ -124,8 +124,7 @@ class SpreadQuotes:
     @property
     def tradable(self) -> Bools:
         """Every leg has the side that its trade needs."""
-        out: Bools = (self._side >= 0).all(0)
-        return out
+        return np.asarray((self._side >= 0).all(0))
 
     @property
     def mid2(self) -> Ints:
@@ -142,8 +141,7 @@ class SpreadQuotes:
     @property
     def marked(self) -> Bools:
         """Every leg has both sides, or is a wing that counts as worth nothing."""
-        out: Bools = ((self.bid >= 0) & (self._marked_ask >= 0)).all(0)
-        return out
+        return np.asarray(((self.bid >= 0) & (self._marked_ask >= 0)).all(0))
 
 
 def spread(

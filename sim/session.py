@@ -11,7 +11,7 @@ from datetime import date
 
 from sim.clock import SimulatedClock
 from sim.daybook import DayBook
-from sim.engine import Engine
+from sim.engine import CLOSED_MARKET, Engine
 from sim.journal import Journal
 from sim.model.errors import DataError
 from sim.model.event import (
@@ -30,7 +30,7 @@ from sim.model.event import (
     Submit,
 )
 from sim.model.fill import Fill, Settlement
-from sim.model.order import Order, Status
+from sim.model.order import Order, Refused, Status
 
 
 @dataclass(slots=True)
@@ -100,6 +100,11 @@ class Session:
         for refuse in self.engine.closed_day(day, ts, name):
             self.seq += 1
             self._keep(ts, refuse)
+
+    def missed(self, strategy: str, ts: int, why: str) -> None:
+        """Records a wish that came to nothing because the market is closed at its time."""
+        self.seq += 1
+        self._keep(ts, Refuse(ts, Refused(strategy, CLOSED_MARKET, "Market closed", why)))
 
     def handle(self, event: Event) -> list[Decision]:
         """One event in, decisions out, both kept."""

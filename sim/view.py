@@ -23,6 +23,7 @@ from sim.pricing import black76, implied
 from sim.quotes import LIMITS, Freshness
 
 PathOf = Callable[[OptionContract], QuotePath | None]
+NAN = float("nan")
 YEAR_NS = 365 * 86_400 * 1_000_000_000
 
 
@@ -49,7 +50,8 @@ class UnderlyingView:
     def __init__(self, market: Market, day: MarketDay, hours: Session, k: int, paths: PathOf) -> None:
         self._market, self._day, self.hours, self._paths = market, day, hours, paths
         self._quotes: dict[OptionContract, Quote] = {}
-        self._k = min(max(k, 0), day.minutes - 1)
+        # Before its own open an underlying is not known at all: its column 0 lies ahead.
+        self._k = min(k, day.minutes - 1)
         self.nature: Nature = market.nature
         self._limits = LIMITS[self.nature]
 
@@ -64,7 +66,7 @@ class UnderlyingView:
     @property
     def spot(self) -> float:
         """The last price in points, NaN where none is known."""
-        return float(self._day.path.last[self._k])
+        return float(self._day.path.last[self._k]) if self._k >= 0 else NAN
 
     @property
     def open(self) -> float:
@@ -81,16 +83,16 @@ class UnderlyingView:
     @property
     def volume(self) -> float:
         """Contracts or shares of the session so far; NaN where the source has none."""
-        return float(self._day.path.volume[self._k])
+        return float(self._day.path.volume[self._k]) if self._k >= 0 else NAN
 
     @property
     def vix(self) -> float:
         """VIX as known now; NaN where the market has none."""
-        return float(self._day.vix[self._k])
+        return float(self._day.vix[self._k]) if self._k >= 0 else NAN
 
     def lasts(self) -> Floats:
         """Last prices by minute up to now, a copy."""
-        return self._day.path.last[: self._k + 1].copy()
+        return self._day.path.last[: max(self._k + 1, 0)].copy()
 
     def history(self, days: int) -> tuple[DailyBar, ...]:
         """Daily bars strictly before this session, oldest first."""
@@ -117,10 +119,12 @@ class UnderlyingView:
         return chosen
 
     def chain(self, series: Series) -> Chain:
+        if self._k < 0:
+            raise DataError(f"{self.symbol} is not open yet: no chain is known")
         return self._day.chain(series, self._k)
 
     def forward(self, series: Series) -> float:
-        return self._day.forward(series, self._k)
+        return self._day.forward(series, self._k) if self._k >= 0 else NAN
 
     def lists(self, contract: OptionContract) -> bool:
         """Whether the session lists the contract."""
@@ -129,6 +133,8 @@ class UnderlyingView:
     def chain_minutes(self, series: Series) -> int:
         """Minutes since any contract of the series had a row."""
         age = self._day.chain_age(series)
+        if self._k < 0:
+            return NEVER
         return 0 if age is None else int(age[self._k])
 
     def quote(self, contract: OptionContract) -> Quote | None:
@@ -136,7 +142,7 @@ class UnderlyingView:
         found = self._quotes.get(contract)
         if found is None:
             path = self._paths(contract)
-            if path is None:
+            if path is None or self._k < 0:
                 return None
             k = self._k
             bid_age, ask_age = int(path.bid_age[k]), int(path.ask_age[k])

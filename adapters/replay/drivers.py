@@ -82,13 +82,15 @@ def _outside(market: Market, underlying: str, start: date, end: date) -> str:
 
 
 def weekdays(start: date, end: date, days: Sequence[date]) -> Iterable[tuple[date, bool]]:
-    """Every weekday from ``start`` to ``end`` in order, and whether the market has a session on it."""
+    """Weekdays from ``start`` to ``end`` in order, and whether the market has a session on it: its sessions, every holiday
+    of the exchange, and between the market's first and last session also the days it lacks."""
     listed = set(days)
+    calendar = load_calendar()
     day = start
     while day <= end:
         if day in listed:
             yield day, True
-        elif day.weekday() < 5 and days[0] <= day <= days[-1]:
+        elif day.weekday() < 5 and (days[0] <= day <= days[-1] or not calendar.is_session(day)):
             yield day, False
         day += timedelta(days=1)
 
@@ -114,7 +116,12 @@ def one_day(
     """One trade date. ``until`` stops after that column and leaves the day open, for the look-ahead check."""
     broker.begin(book)
     session.open(book)
-    wakes = sorted({k for s in strategies for w in s.wakes(book.session) if 0 <= (k := book.at(w)) < book.minutes})
+    due = [(s.name, w, book.at(w)) for s in strategies for w in s.wakes(book.session)]
+    wakes = sorted({k for _, _, k in due if 0 <= k < book.minutes})
+    for name, clock, k in due:
+        if not 0 <= k < book.minutes:
+            at = book.ts(min(max(k, 0), book.minutes - 1))
+            session.missed(name, at, f"{clock:%H:%M} New York is outside the session of {book.session}")
     last = book.minutes - 1 if until is None else until
     if jump:
         _jump(session, broker, book, wakes, last)

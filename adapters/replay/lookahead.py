@@ -200,18 +200,23 @@ def check(
         book = DayBook(market, day, underlyings)
         one_day(session, broker, book, strategies, jump=jump)
         whole = session.journal.entries
-        for ts in sorted({e.ts for e in whole if e.kind in DECISIONS}):
+        for ts in sorted({e.ts for e in _decided(whole, None)}):
             again, venue, plays = copy.deepcopy(held, dict(shared))
             cut = DayBook(CutMarket(market, day, ts), day, underlyings)
             one_day(again, venue, cut, plays, jump=jump, until=cut.column(ts))
-            wanted = [e for e in whole if e.ts <= ts and e.kind in DECISIONS]
-            found = [e for e in again.journal.entries if e.kind in DECISIONS]
+            wanted, found = _decided(whole, ts), _decided(again.journal.entries, ts)
             compared += 1
             difference = _first(wanted, found)
             if difference is not None:
                 return Checked(compared, f"{day}: {difference}")
         session.journal.prepend(before)
     return Checked(compared, None)
+
+
+def _decided(entries: Sequence[Entry], until: int | None) -> list[Entry]:
+    """The decisions up to an instant. What follows from the end of the day is none: a cut day has no end."""
+    ended = {e.seq for e in entries if e.kind == "expired"}
+    return [e for e in entries if e.kind in DECISIONS and e.seq not in ended and (until is None or e.ts <= until)]
 
 
 def _first(wanted: Sequence[Entry], found: Sequence[Entry]) -> str | None:

@@ -53,12 +53,13 @@ class Account:
     """The account at one moment, earlier approvals of the same moment counted as if they were filled.
 
     Money in account currency. ``fx`` is product currency per unit of account currency (1.27: dollars per pound), with
-    the date of the rate. ``bp_used`` is buying power used by everything open or working.
+    the date of the rate. ``bp_used`` is buying power used by everything open or working, None where a position has no
+    quote to work it out from.
     """
 
     currency: str
     nlv: Decimal
-    bp_used: Decimal
+    bp_used: Decimal | None
     fx: Decimal
     fx_date: date | None
     claims: tuple[Claim, ...] = ()

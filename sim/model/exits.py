@@ -40,7 +40,8 @@ class Condition:
 
 
 class Exit(Protocol):
-    """``credit`` is the net entry price of one unit in ticks (credit positive, debit negative)."""
+    """``credit`` is the net entry price of one unit in ticks (credit positive, debit negative). A share or a multiple
+    of nothing is no bound."""
 
     def conditions(self, credit: int) -> tuple[Condition, ...]: ...
     def describe(self) -> str: ...
@@ -77,6 +78,8 @@ class ProfitTarget:
     share: float
 
     def conditions(self, credit: int) -> tuple[Condition, ...]:
+        if credit == 0:
+            return ()
         return (Condition("profit_target", Side.AT_MOST, _after_gain(credit, self.share)),)
 
     def describe(self) -> str:
@@ -90,6 +93,8 @@ class StopLoss:
     multiple: float
 
     def conditions(self, credit: int) -> tuple[Condition, ...]:
+        if credit == 0:
+            return ()
         return (Condition("stop_loss", Side.AT_LEAST, _after_loss(credit, self.multiple)),)
 
     def describe(self) -> str:
@@ -105,7 +110,10 @@ class Review:
     stop: float
 
     def conditions(self, credit: int) -> tuple[Condition, ...]:
-        until = time(self.at.hour + (self.at.minute + 1) // 60, (self.at.minute + 1) % 60)
+        if credit == 0:
+            return ()
+        minute = self.at.hour * 60 + self.at.minute + 1
+        until = time(minute // 60, minute % 60) if minute < 24 * 60 else None
         return (
             Condition("review", Side.AT_MOST, _after_gain(credit, self.profit), self.at, until),
             Condition("stop_tightened", Side.AT_LEAST, _after_loss(credit, self.stop), self.at),

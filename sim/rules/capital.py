@@ -9,6 +9,7 @@ from typing import Any
 
 from sim.model.errors import DataError
 from sim.model.instrument import STRIKE_SCALE, Right
+from sim.model.market import BLANK
 from sim.model.order import Leg, OrderRequest, Pass
 from sim.rules.gate import BpAfter, Refusal
 from sim.rules.regime import Regime
@@ -36,8 +37,11 @@ class BpCap:
     def check(self, request: OrderRequest | Pass, view: View, bp_after: BpAfter) -> Refusal | None:
         assert isinstance(request, OrderRequest), "a rule of legs is asked with legs"
         account = view.account
+        used = account.bp_used
+        if used is None:
+            return Refusal("Buying power unknown", "a position that is held has no quote")
         try:
-            used, after = account.bp_used, bp_after(request)
+            after = bp_after(request)
         except DataError as error:
             return Refusal("Buying power unknown", str(error))
         band = self.regime.band(view.vix(request.underlying))
@@ -86,7 +90,10 @@ class RiskPerTrade:
                 )
         worst = worst_loss(request.legs)
         if worst is not None:
-            paid = -(request.limit or 0)
+            net = net_now(request, view) if request.limit is None else request.limit
+            if net is None:
+                return Refusal("Price unknown", "a leg has no quote: the worst loss cannot be worked out")
+            paid = -net
             multiplier = request.legs[0].contract.product.multiplier * request.quantity
             loss = account.in_account(worst * multiplier + paid * tick)
             limit = account.nlv * self.max_loss
@@ -103,11 +110,27 @@ class RiskPerTrade:
         )
 
 
+def net_now(request: OrderRequest, view: View) -> int | None:
+    """The natural net of one unit now in ticks, credit positive; None where a leg lacks the side it needs."""
+    total = 0
+    for leg in request.legs:
+        quote = view.of(request.underlying).quote(leg.contract)
+        side = BLANK if quote is None else quote.ask if leg.signed > 0 else quote.bid
+        if side == BLANK:
+            return None
+        total -= leg.signed * side
+    return total
+
+
 def worst_loss(legs: Iterable[Leg]) -> Decimal | None:
     """The largest payout at expiration of one unit in points, before its credit; None where it has no bound.
 
-    Legs of one expiration. The payout is a line between two strikes, so that strikes are all the prices to look at.
+    None as well for legs of several expirations. The payout is a line between two strikes, so that strikes are all the
+    prices to look at.
     """
+    legs = tuple(legs)
+    if len({leg.contract.expiration for leg in legs}) > 1:
+        return None
     held = [(leg.signed, leg.contract.strike_e4, leg.contract.right is Right.CALL) for leg in legs]
     for call in (True, False):
         if sum(n for n, _, is_call in held if is_call is call) < 0:

@@ -1,6 +1,7 @@
 """The gate: every opening order passes the rules one by one, in the rulebook's order; the first refusal wins.
 
-A closing order always passes: no rule may keep a trader in a position. An ``Approved`` is made here and nowhere else.
+A closing order passes if it undoes an open trade: no rule may keep a trader in a position. An ``Approved`` is made here
+and nowhere else.
 """
 
 from __future__ import annotations
@@ -76,7 +77,21 @@ class Gate:
                 if (no := rule.check(request, view, bp_after)) is not None:
                     wanted = f"{request.structure} {request.quantity} x {request.describe()}".strip()
                     return Refused(request.strategy, rule.code, no.reason, no.detail, wanted)
+        elif (why := _closes_nothing(request, view)) is not None:
+            return Refused(request.strategy, "closing", "Closes nothing", why, request.describe())
         return Approved(request)
+
+
+def _closes_nothing(request: OrderRequest, view: View) -> str | None:
+    """Why a strategy's closing order is none: it must undo whole legs of one open trade, and nothing else."""
+    trade = next((t for t in view.trades if t.id == request.trade_id), None)
+    if trade is None:
+        return f"no open trade {request.trade_id!r}"
+    held = {holding.contract: holding.quantity for holding in trade.legs}
+    for leg in request.legs:
+        if held.get(leg.contract, 0) != -leg.signed * request.quantity:
+            return f"{leg.contract.label}: the trade holds {held.get(leg.contract, 0)}"
+    return None
 
 
 def closing(request: OrderRequest) -> Approved:

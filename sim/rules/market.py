@@ -8,7 +8,8 @@ from datetime import time
 from math import isnan
 from typing import Any
 
-from sim.calendar import parse_time
+from sim.calendar import Venue, load_calendar, parse_time
+from sim.model.instrument import OptionContract
 from sim.model.market import BLANK
 from sim.model.order import OrderRequest, Pass
 from sim.quotes import why_dead
@@ -65,10 +66,21 @@ class MarketOpen:
             return Refusal("Market closed", f"{view.clock:%H:%M} New York is outside the session")
         if hours.early_close and not self.early_close:
             return Refusal("Early close", "the exchange closes early today")
+        if isinstance(request, OrderRequest):
+            for contract in (leg.contract for leg in request.legs):
+                if contract.expiration <= view.session and view.ts >= _ends(contract):
+                    return Refusal("Contract ended", f"{contract.label} {contract.expiration} trades no more")
         return None
 
     def describe(self) -> str:
         return f"market open{'' if self.early_close else ', no entries on early-close days'}"
+
+
+def _ends(contract: OptionContract) -> int:
+    product = contract.product
+    return load_calendar().last_trading_instant(
+        Venue(product.venue), contract.expiration, morning=product.exercise.morning
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
+from math import ceil
 from typing import Any
 
 from sim.model.errors import ConfigError
@@ -48,7 +49,8 @@ class FixedLeg:
             ) from None
 
     def pick(self, under: UnderlyingView, session: date) -> OptionContract | None:
-        for s in under.series():
+        # A series that settles in the morning comes after one of the same day that trades to the close.
+        for s in sorted(under.series(), key=lambda s: (s.expiration, s.product.exercise.morning)):
             if self._fits(s, session):
                 contract = OptionContract(s, self.strike_e4, self.right)
                 if under.lists(contract):
@@ -115,7 +117,7 @@ class FixedLegs:
         legs = tuple(Leg(contract, leg.quantity, leg.action) for leg, contract in picked if contract is not None)
         limit = None
         if self._limit is not None:
-            limit = round(self._limit / float(legs[0].contract.product.increment))
+            limit = ceil(self._limit / float(legs[0].contract.product.increment) - 1e-9)
         return (
             OrderRequest(
                 self.name,

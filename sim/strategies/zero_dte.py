@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
-from math import isnan
+from math import ceil, isnan
 from typing import Any, Final
 
 from sim.calendar import Venue, load_calendar
@@ -219,4 +219,4 @@ def direction(move_pct: float, threshold: float) -> str:
 
 
 def _ticks(points: float, increment: float) -> int:
-    return round(points / increment)
+    return ceil(points / increment - 1e-9)

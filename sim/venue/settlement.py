@@ -57,8 +57,8 @@ class Settler:
         return self._pay(series, held, book.ts(k), Decimal(repr(price)).quantize(CENT), early=False)
 
     def assigned_early(self, shorts: Held, book: DayBook, now: int) -> list[Settlement]:
-        """American shorts (contracts by number) that a holder would exercise at today's close: in the money, with no time
-        value left. Stamped ``now``."""
+        """American shorts (contracts by number) that a holder would exercise at today's close: in the money, and with
+        no time value left. Stamped ``now``."""
         if self.early_extrinsic is None:
             return []
         out = []

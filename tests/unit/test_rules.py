@@ -17,10 +17,10 @@ from sim.calendar import Venue, load_calendar
 from sim.model.book import Account, Claim
 from sim.model.errors import ConfigError
 from sim.model.market import Nature
-from sim.model.order import Action, Approved, Intent, Leg, OrderRequest, Pass, Refused
+from sim.model.order import Action, Approved, Intent, Leg, OrderError, OrderRequest, Pass, Refused
 from sim.rules.capital import BpCap, RiskPerTrade, worst_loss
 from sim.rules.correlation import Correlation
-from sim.rules.gate import Gate, Refusal
+from sim.rules.gate import Gate, Refusal, closing
 from sim.rules.market import Credit, EntryWindow, Freshness, MarketOpen, Volume
 from sim.rules.regime import Regime, VixPermission
 from sim.view import UnderlyingView, View
@@ -272,8 +272,13 @@ class TestGate:
         assert isinstance(refused, Refused)
         assert (refused.rule, refused.reason) == ("entry_window", "Before 10:30 AM restriction")
         back = tuple(replace(leg, action=leg.action.closing_twin) for leg in legs("-5485C +5515C"))
-        closing = OrderRequest("zero_dte", back, 1, None, Intent.CLOSE, "stop_loss", trade_id="t")
-        assert isinstance(gate.check(closing, early, free), Approved)
+        stop = OrderRequest("zero_dte", back, 1, None, Intent.CLOSE, "stop_loss", trade_id="t")
+        assert isinstance(closing(stop), Approved)
+        stray = gate.check(stop, early, free)
+        assert isinstance(stray, Refused), "a strategy's own closing must undo an open trade"
+        assert stray.reason == "Closes nothing"
+        with pytest.raises(OrderError, match="only the gate"):
+            closing(request())
 
     def test_a_wish_without_legs_is_refused_by_the_earlier_rule(self) -> None:
         gate = build_rules(CONFIG).gate
