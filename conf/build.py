@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from importlib import import_module
 from inspect import signature
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def market(config: Mapping[str, Any], root: Path) -> Market:
             str(node["name"]),
             day("market.start", node["start"]),
             day("market.end", node["end"]),
-            int(config["seed"]),
+            int(number("seed", config["seed"])),
             root,
         )
     from sim.market.store import StoreMarket, VixSource
@@ -93,8 +94,8 @@ def day(key: str, value: Any) -> date:
 
 
 def number(key: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ConfigError(f"{key} is {value!r}: wanted a number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise ConfigError(f"{key} is {value!r}: wanted a finite number")
     return float(value)
 
 

@@ -175,7 +175,7 @@ def _synth(args: Sequence[str]) -> int:
     market = build.market(config, home())
     assert isinstance(market, SyntheticMarket), "its kind was checked"
     underlying = options.value("underlying") or "ES"
-    start, end = (None if (v := options.value(k)) is None else build.day(f"--{k}", v) for k in ("start", "end"))
+    start, end = (None if (v := options.value(k) or config[k]) is None else build.day(k, v) for k in ("start", "end"))
     days = market.sessions(underlying, start, end)
     if not days:
         raise UsageError(f"market {market.name} has no {underlying} session there: `tomking data list` shows its reach")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -79,13 +79,15 @@ def command(args: Sequence[str]) -> int:
         return listener[0]
 
     p = assemble(config, home(), listen)
-    end = p.end if only is None else min(p.end, only)
+    if only is not None and not p.start <= only <= p.end:
+        raise UsageError(f"--date {only} lies outside this run, which reaches from {p.start} to {p.end}")
+    end = p.end if only is None else only
     run(p.session, p.broker, p.market, p.strategies, p.start, end, jump=p.jump)
     wishes = [w for w in listener[0].said if only is None or w["session"] == str(only)]
     journal = [
         {"at": ny(e.ts), "kind": e.kind, "ref": e.ref, "text": e.text}
         for e in p.session.journal.entries
-        if (only is None or ny(e.ts).date() in (only, only - timedelta(days=1))) and not e.kind.startswith("session_")
+        if (only is None or ny(e.ts).date() == only) and not e.kind.startswith("session_")
     ]
     if options.flag("json"):
         console.document({"wishes": wishes, "journal": journal})
@@ -102,7 +104,7 @@ def _print(
         when = "" if only is None else f" on {only}"
         console.out(f"nothing was wanted{when}: the strategy was not due, or the market had no session")
     for w in wishes:
-        verdict = "traded" if w["approved"] else "REFUSED"
+        verdict = "approved" if w["approved"] else "REFUSED"
         console.out(f"\n{w['at']:%a %Y-%m-%d %H:%M} {verdict}: {w['wanted']}: {w['why']}")
         console.out(f"  {w['market']}")
         for r in w["rules"]:

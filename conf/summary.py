@@ -40,7 +40,10 @@ def summary(run: RunResult, m: Mapping[str, Any], folder: Path, *, has_page: boo
     if reasons:
         lines.append("  refused          " + ", ".join(f"{reason} {n}" for reason, n in reasons.most_common()))
     if run.open:
-        lines.append(f"  still open       {len(run.open)} trades, marked, not closed by force")
+        open_value = _money(m["open_value"], c)
+        lines.append(
+            f"  still open       {len(run.open)} trades, marked at {open_value} (in the return, not in net P/L)"
+        )
     if facts["rules_left_out"]:
         lines.append(f"  rules left out   {facts['rules_left_out']}")
     lines += ["", f"run     {folder}"]
@@ -50,7 +53,7 @@ def summary(run: RunResult, m: Mapping[str, Any], folder: Path, *, has_page: boo
 
 
 def _money(value: float | None, currency: str) -> str:
-    return "n/a" if value is None else f"{value:+,.2f} {currency}"
+    return "n/a" if value is None else f"{value + 0.0 if round(value, 2) else 0.0:+,.2f} {currency}"
 
 
 def _pct(value: float | None, *, sign: bool = True) -> str:

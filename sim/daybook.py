@@ -63,6 +63,18 @@ class DayBook:
         """The column of a New York time of this trade date, by the hours of the underlying that opens first."""
         return self.column(self._hours.at(clock))
 
+    def last_column(self, contracts: Iterable[OptionContract]) -> int:
+        """The last column in which all of them trade: one that ends today stops at its last trading instant."""
+        last = self.minutes - 1
+        for contract in contracts:
+            if contract.expiration <= self.session:
+                product = contract.product
+                at = load_calendar().last_trading_instant(
+                    Venue(product.venue), contract.expiration, morning=product.exercise.morning
+                )
+                last = min(last, (at - self.open_ns) // MINUTE_NS)
+        return last
+
     def of(self, underlying: str) -> DayOf:
         return self.days[underlying]
 
@@ -201,7 +213,8 @@ class Watch:
                 # The time of day had passed when the trade was opened: it means another day.
                 return _Armed(condition, 0, 0)
             # On a day that ends earlier, the last minute in which an order can still fill.
-            start = min(start, self.minutes + self.offset - 2)
+            last = book.last_column(leg.contract for leg in self.trade.legs)
+            start = min(start, last - 1, self.minutes + self.offset - 2)
         stop = self.minutes + self.offset if condition.stop is None else book.at(condition.stop)
         return _Armed(condition, start, min(stop, self.minutes + self.offset))
 

@@ -147,6 +147,16 @@ class Desk:
         i = min(k - own.offset, own.day.minutes - 1)
         return float(own.day.vix[i]) if i >= 0 else float("nan")
 
+    def margin_vix(self, k: int) -> float:
+        """The VIX that margin goes by: the last one known today, before the first one the close of the day before."""
+        own = next(iter(self.day.days.values()))
+        known = own.day.vix[: max(k - own.offset + 1, 0)]
+        found = known[~np.isnan(known)]
+        if len(found):
+            return float(found[-1])
+        before = self.day.market.history(own.day.underlying, self.day.session, 1)
+        return before[-1].vix if before else float("nan")
+
     def last_vix(self) -> float:
         """The last VIX of the day that was known at all; NaN where none was."""
         known = next(iter(self.day.days.values())).day.vix
@@ -173,7 +183,7 @@ class Desk:
         if not self.ledger.open and not self.orders:
             return Decimal(0)
         if self._bp_used is None or self._bp_used[0] != k:
-            used = self._bp.used(self._with_working(), self.day, k, self.vix(k))
+            used = self._bp.used(self._with_working(), self.day, k, self.margin_vix(k))
             self._bp_used = (k, used / self._fx)
         return self._bp_used[1]
 
@@ -181,7 +191,7 @@ class Desk:
         """The same as if ``request`` were filled now."""
         total = self._with_working()
         _add(total, request)
-        return self._bp.used(total, self.day, k, self.vix(k)) / self._fx
+        return self._bp.used(total, self.day, k, self.margin_vix(k)) / self._fx
 
     @property
     def _fx(self) -> Decimal:

@@ -82,8 +82,8 @@ def _outside(market: Market, underlying: str, start: date, end: date) -> str:
 
 
 def weekdays(start: date, end: date, days: Sequence[date]) -> Iterable[tuple[date, bool]]:
-    """Weekdays from ``start`` to ``end`` in order, and whether the market has a session on it: its sessions, every holiday
-    of the exchange, and between the market's first and last session also the days it lacks."""
+    """Weekdays from ``start`` to ``end`` in order, and whether the market has a session on it: its sessions, every
+    holiday of the exchange, and between the market's first and last session also the days it lacks."""
     listed = set(days)
     calendar = load_calendar()
     day = start

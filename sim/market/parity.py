@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from sim.model.instrument import STRIKE_SCALE, Kind, OptionContract, Right, Series
-from sim.model.market import BLANK, Bools, Floats, Ints, QuotePath
+from sim.model.market import Bools, Floats, Ints, QuotePath
 from sim.ports import MarketDay
 from sim.quotes import Freshness, live
 
@@ -128,7 +128,7 @@ def _live_rows(block: Block, rows: Ints, limits: Freshness) -> tuple[Ints, Ints,
     """Bids and asks of some contracts in ticks, and where both sides may be traded."""
     p = block.path
     quotes = live(QuotePath(p.bid[rows], p.ask[rows], p.bid_age[rows], p.ask_age[rows]), block.chain_age, limits)
-    return quotes.bid, quotes.ask, (quotes.bid != BLANK) & (quotes.ask != BLANK)
+    return quotes.bid, quotes.ask, (quotes.bid >= 0) & (quotes.ask >= 0)
 
 
 def median_error(found: Implied, spot: Floats) -> float | None:

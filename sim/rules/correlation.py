@@ -53,6 +53,9 @@ class Correlation:
             raise ConfigError(
                 f"rules.correlation: group {missing[0]!r} needs both members in groups and a number in limits"
             )
+        negative = sorted(g for g, n in limits.items() if n < 0)
+        if negative:
+            raise ConfigError(f"rules.correlation.limits.{negative[0]} is {limits[negative[0]]}: wanted 0 or more")
         caps = tuple((Decimal(str(a)), int(n)) for a, n in config["account_cap"])
         pairs = tuple(frozenset(str(g) for g in row) for row in config["equivalents"])
         return Correlation(groups, limits, caps, pairs, int(config["union_cap"]))

@@ -104,7 +104,8 @@ class VixPermission:
         if band is None:
             return Refusal(
                 "VIX unknown",
-                f"VIX {vix} ({view.vix_source}): wanted a value above 0, at most {self.regime.max_valid:g}",
+                f"VIX {vix} ({view.vix_source}): wanted a value above 0, at most {self.regime.max_valid:g}; "
+                "market.vix=previous_close takes the close of the day before",
             )
         limit = self.regime.entries_below.get(request.strategy)
         if limit is not None and vix >= limit:

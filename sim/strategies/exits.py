@@ -34,6 +34,8 @@ def exits_of(config: Mapping[str, Any]) -> tuple[Exit, ...]:
         out.append(Review(parse_time(review["at"]), share, _number("review.stop", review["stop"], 0.0, 100.0)))
     if (at := config.get("at")) is not None:
         final, on = config.get("final"), config.get("date")
+        if final is not None and parse_time(final) < parse_time(at):
+            raise ConfigError(f"strategy.exits.final is {final!r}, before exits.at {at!r}: the last exit comes last")
         out.append(
             CloseAt(parse_time(at), None if final is None else parse_time(final), None if on is None else _date(on))
         )

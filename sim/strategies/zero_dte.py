@@ -13,7 +13,7 @@ from decimal import Decimal
 from math import ceil, isnan
 from typing import Any, Final
 
-from sim.calendar import Venue, load_calendar
+from sim.calendar import Venue, load_calendar, parse_time
 from sim.model.errors import ConfigError
 from sim.model.instrument import Right, Series
 from sim.model.order import Intent, Leg, OrderRequest, Pass, TimeInForce
@@ -105,6 +105,8 @@ class ZeroDte:
         self._sizing = Sizing(table, Decimal(str(sizing["at_stop"])), Decimal(str(sizing["max_loss"])))
         self._exits = exits_of(exits)
         self._stop = exits.get("stop")
+        if (at := exits.get("at")) is not None and parse_time(at) <= self._entry.at:
+            raise ConfigError(f"strategy.exits.at is {at!r}, not after strategy.entry.at: a same-day trade ends later")
 
     @property
     def underlyings(self) -> tuple[str, ...]:
@@ -163,6 +165,9 @@ class ZeroDte:
         wing = Decimal(str(self._strikes.wing)) / product.increment
         account = view.account
         worst = account.in_account((wing - credit) * product.tick_value)
+        if stop_ticks is not None:
+            # A spread cannot lose more than its width less its credit, wherever its stop is.
+            stop_ticks = min(stop_ticks, int(wing - credit))
         planned = worst if stop_ticks is None else account.in_account(stop_ticks * product.tick_value)
         contracts = self._sizing.contracts(account.nlv, planned, worst)
         if contracts < 1:

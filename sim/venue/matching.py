@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from sim.calendar import Session, Venue, load_calendar
+from sim.calendar import Session
 from sim.daybook import DayBook, DayOf
 from sim.fees import FeeSchedule
 from sim.model.fill import Fill, LegFill
@@ -57,7 +57,7 @@ class Matcher:
         if legs is None:
             return None
         begin = max(arrived + self.model.delay - own.offset, 0)
-        end = min(own.day.minutes, _last_column(order, book, own) + 1)
+        end = min(book.last_column(leg.contract for leg in request.legs) - own.offset + 1, own.day.minutes)
         if begin >= end:
             return None
         match, rested = self._at_once(order, own, legs, begin)
@@ -119,20 +119,6 @@ class Matcher:
         if found is None:
             found = self._charged[key] = self.fees.option_fee(product, contracts, opening=opening)
         return found
-
-
-def _last_column(order: Order, book: DayBook, own: DayOf) -> int:
-    """The last own column in which every leg still trades: one that ends today stops at its last trading instant."""
-    last = own.day.minutes - 1
-    for leg in order.request.legs:
-        contract = leg.contract
-        if contract.expiration <= book.session:
-            product = contract.product
-            at = load_calendar().last_trading_instant(
-                Venue(product.venue), contract.expiration, morning=product.exercise.morning
-            )
-            last = min(last, (at - own.day.open_ns) // MINUTE_NS)
-    return last
 
 
 def _open(hours: Session, open_ns: int, begin: int, end: int) -> Bools:

@@ -267,7 +267,7 @@ class TestProofs:
     def test_explain_goes_rule_by_rule(self, run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["explain", str(run_dir), "--date", "2024-08-02"]) == 0
         out = capsys.readouterr().out
-        assert "traded" in out or "REFUSED" in out
+        assert "approved" in out or "REFUSED" in out
         for rule in ("freshness", "market_open", "entry_window", "vix_regime", "correlation", "buying_power"):
             assert rule in out
         assert main(["explain", str(run_dir), "--date", "2024-08-01"]) == 0

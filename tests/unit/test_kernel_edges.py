@@ -51,7 +51,7 @@ def one(session: Session) -> Any:
 
 @BOTH
 def test_an_order_that_found_no_market_takes_the_models_price_when_there_is_one(jump: bool) -> None:
-    """A floor is no resting price: the bid is 44 ticks, gone for two minutes, 44 again. It sells at 44, not at its 15."""
+    """A floor is no resting price: the bid comes late, at 44 ticks. It sells at 44, not at its 15."""
     bids: list[int | None] = [None, None, None, None, None, *[44] * 7]
     day = HandDay(STOCK, DAY, {PUT: (bids, [50] * 12)}, [100.0] * 12)
     session = play(HandMarket([day], {DAY: 100.0}), [sells(short(PUT), limit=15)], jump=jump)
@@ -70,7 +70,7 @@ def test_a_closing_order_is_crossed_once(jump: bool) -> None:
 
 @pytest.mark.parametrize("wing", [([30] * 7 + [32] + [30] * 4, [32] * 12), ([30] * 4 + [None] * 8, [32] * 12)])
 def test_a_wing_without_a_market_is_not_worth_nothing(wing: Sides) -> None:
-    """Locked for a minute, or not spoken for a while in a dense source: neither stops the trade out nor gives it away."""
+    """Locked for a minute, or not spoken for a while in a dense source: neither stops out nor gives away."""
     day = HandDay(STOCK, DAY, {PUT: flat(60, 62), WING: wing}, [100.0] * 12)
     legs = (*short(PUT), Leg(WING, 1, Action.BUY_TO_OPEN))
     session = play(HandMarket([day], {DAY: 100.0}), [sells(legs, exits=(StopLoss(0.5),))])
@@ -164,7 +164,7 @@ def test_a_floor_between_two_ticks_is_rounded_up(shared_home: Any) -> None:
 
 def test_exits_and_wishes_on_an_early_close(shared_home: Any) -> None:
     """29 November 2024 ends at 13:15: a close at 15:00 comes in its last minutes, a wish for 14:00 is refused."""
-    base = ["start=2024-11-29", "end=2024-11-29", "report=none", "rules.market_open.early_close=true"]
+    base = ["start=2024-11-29", "end=2024-11-29", "fill=natural", "rules.market_open.early_close=true"]
     held = execute(compose([*base, "strategy.exits={profit: null, stop: null, review: null}"]), shared_home).result
     (trade,) = held.closed
     assert trade.exit_reason == "time"

@@ -189,7 +189,10 @@ class TestMarketRules:
     def test_early_close(self) -> None:
         half_day = view(day=date(2024, 11, 29))
         assert said(MarketOpen(early_close=False).check(request(), half_day, free)) == "Early close"
-        assert MarketOpen(early_close=True).check(request(), half_day, free) is None
+        wish = Pass("zero_dte", "ES", "", "", "")
+        assert MarketOpen(early_close=True).check(wish, half_day, free) is None
+        ended = MarketOpen(early_close=True).check(request(), half_day, free)
+        assert said(ended) == "Contract ended", "its options were those of August"
 
     def test_volume(self) -> None:
         rule = Volume({"zero_dte": 50_000})
