@@ -5,7 +5,7 @@ A position whose market is unknown raises ``DataError``: margin is never guessed
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
@@ -32,8 +32,9 @@ class BuyingPower:
         self.margin = margin
         self._last: tuple[DayBook, int, dict[OptionContract, int], Decimal] | None = None
 
-    def used(self, held: Held, book: DayBook, k: int, vix: float) -> Decimal:
-        """Buying power used by all of ``held`` (signed contracts) in column ``k``, never negative."""
+    def used(self, held: Held, book: DayBook, k: int, vix: Callable[[], float]) -> Decimal:
+        """Buying power used by all of ``held`` (signed contracts) in column ``k``, never negative. ``vix`` is asked
+        only where a margin depends on it."""
         if self.margin is None:
             return Decimal(0)
         # The gate asks what an order would use, and once it fills the same is asked again.
@@ -48,10 +49,12 @@ class BuyingPower:
                     names[underlying] = self.margin.group(underlying, contract.product.kind)
                 by_group.setdefault(names[underlying], []).append((contract, quantity))
         total = Decimal(0)
-        known_vix = None if np.isnan(vix) else vix
         for group, pairs in by_group.items():
             kind = pairs[0][0].product.kind
             lines = self._lines(pairs, book, k, kind)
+            known_vix = vix() if kind is Kind.FUTURE else None
+            if known_vix is not None and np.isnan(known_vix):
+                known_vix = None
             total += self.margin.used(group, kind, lines, book.session, known_vix)
         self._last = (book, k, dict(held), total)
         return total

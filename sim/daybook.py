@@ -34,7 +34,7 @@ class DayOf:
 class DayBook:
     """All that happened and will happen today. Only the venue and the exits may look ahead in it, never a view."""
 
-    __slots__ = ("_hours", "_live", "_paths", "days", "market", "minutes", "open_ns", "session")
+    __slots__ = ("_ends", "_hours", "_live", "_paths", "days", "market", "minutes", "open_ns", "session")
 
     def __init__(self, market: Market, session: date, underlyings: Iterable[str]) -> None:
         self.market = market
@@ -49,6 +49,7 @@ class DayBook:
             self.days[name] = DayOf(day, calendar.session(venues[name], session), offset)
         self.minutes = max(d.day.minutes + d.offset for d in self.days.values())
         self._hours = min((d.hours for d in self.days.values()), key=lambda h: h.open_ns)
+        self._ends: dict[Series, int] = {}
         self._paths: dict[OptionContract, QuotePath | None] = {}
         self._live: dict[OptionContract, LiveQuotes | None] = {}
 
@@ -66,14 +67,18 @@ class DayBook:
     def last_column(self, contracts: Iterable[OptionContract]) -> int:
         """The last column in which all of them trade: one that ends today stops at its last trading instant."""
         last = self.minutes - 1
-        for contract in contracts:
-            if contract.expiration <= self.session:
-                product = contract.product
-                at = load_calendar().last_trading_instant(
-                    Venue(product.venue), contract.expiration, morning=product.exercise.morning
-                )
-                last = min(last, (at - self.open_ns) // MINUTE_NS)
+        for series in {contract.series for contract in contracts}:
+            if series.expiration <= self.session:
+                last = min(last, self._end_of(series))
         return last
+
+    def _end_of(self, series: Series) -> int:
+        found = self._ends.get(series)
+        if found is None:
+            venue, morning = Venue(series.product.venue), series.product.exercise.morning
+            at = load_calendar().last_trading_instant(venue, series.expiration, morning=morning)
+            found = self._ends[series] = (at - self.open_ns) // MINUTE_NS
+        return found
 
     def of(self, underlying: str) -> DayOf:
         return self.days[underlying]

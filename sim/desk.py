@@ -183,7 +183,7 @@ class Desk:
         if not self.ledger.open and not self.orders:
             return Decimal(0)
         if self._bp_used is None or self._bp_used[0] != k:
-            used = self._bp.used(self._with_working(), self.day, k, self.margin_vix(k))
+            used = self._bp.used(self._with_working(), self.day, k, lambda: self.margin_vix(k))
             self._bp_used = (k, used / self._fx)
         return self._bp_used[1]
 
@@ -191,7 +191,7 @@ class Desk:
         """The same as if ``request`` were filled now."""
         total = self._with_working()
         _add(total, request)
-        return self._bp.used(total, self.day, k, self.margin_vix(k)) / self._fx
+        return self._bp.used(total, self.day, k, lambda: self.margin_vix(k)) / self._fx
 
     @property
     def _fx(self) -> Decimal:

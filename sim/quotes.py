@@ -56,11 +56,11 @@ def live(path: QuotePath, chain_age: Ints | None, limits: Freshness) -> LiveQuot
     bid, ask, bid_age, ask_age = path.bid, path.ask, path.bid_age, path.ask_age
     old_bid = bid_age > limits.side
     old_ask = ask_age > limits.side
+    met = bid >= ask
     if np.count_nonzero(old_bid):
         bid = np.where(old_bid & (bid != BLANK), BLANK if limits.withdrawn else DEAD, bid)
     if np.count_nonzero(old_ask):
         ask = np.where(old_ask & (ask != BLANK), BLANK if limits.withdrawn else DEAD, ask)
-    met = bid >= ask
     if np.count_nonzero(met):
         met &= (bid >= 0) & (ask >= 0)
         gone_bid, gone_ask = met & (bid_age >= ask_age), met & (ask_age >= bid_age)
