@@ -115,8 +115,10 @@ class Session:
     def at(self, clock: time) -> int:
         """The instant of a New York time of day in this session: 18:05 of a Globex session is the evening before."""
         instant = at_ny(self.date, clock)
+        if instant <= self.close_ns:
+            return instant
         evening = at_ny(ny(self.open_ns).date(), clock)
-        return evening if instant > self.close_ns and evening >= self.open_ns else instant
+        return evening if evening >= self.open_ns else instant
 
 
 @dataclass(frozen=True, slots=True)
