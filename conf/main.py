@@ -56,6 +56,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return 2
     except Exception as error:  # noqa: BLE001 - the last resort: a fault of ours is one line too
+        import traceback
+        from pathlib import Path
+
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        at = Path(last.filename)
+        # Neither this program's, nor a library's: the user's own strategy.
+        if not at.is_relative_to(Path(__file__).parents[1]) and f"python{sys.version_info.major}" not in str(at):
+            console.fail(f"{at}:{last.lineno} in {last.name}: {type(error).__name__}: {error}; mend it there")
+            return 2
         console.fail(
             f"a fault of this program ({type(error).__name__}: {error}); run it again with --debug and report it"
         )

@@ -308,7 +308,7 @@ def test_words_that_must_not_be_there_are_caught() -> None:
     assert_none(tree.unfinished({"sim/a.py": "TODOS = 1", "docs/a.md": f"a {todo} list"}))
     there = ["/" + path for path in ("work/main/x", "root/.x", "tmp/x", "home/me/x", "Users/me/x")]
     assert len(tree.machine_paths({f"docs/{i}.md": f"\nsee {path}" for i, path in enumerate(there)})) == len(there)
-    assert_none(tree.machine_paths({"a.md": "https://example.org/root/x, ./work/y, $HOME/tmp/z, /proc/uptime"}))
+    assert_none(tree.machine_paths({"a.md": "https://example.org/root-x, ./workshop, $HOME/tmp/z, /proc/uptime"}))
     hosts = ["https://py" + "pi.org/simple", "--extra-index" + "-url x", "files.python" + "hosted.org"]
     assert len(tree.index_hosts({f"{i}.txt": host for i, host in enumerate(hosts)})) == len(hosts)
 

@@ -233,6 +233,17 @@ def test_a_strategy_class_of_ones_own(here: Path, capsys: pytest.CaptureFixture[
     assert "Not today" in set(refusals["reason"])
 
 
+def test_a_fault_of_ones_own_strategy_is_named_with_its_line(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "faulty.py").write_text(
+        "from sim.strategies.zero_dte import ZeroDte\n\n\nclass Faulty(ZeroDte):\n    def decide(self, view):\n"
+        "        return 1 / 0\n",
+        encoding="utf-8",
+    )
+    code, line = said(capsys, "backtest", *SAMPLE, "strategy._target_=faulty.Faulty")
+    assert code == 2
+    assert "faulty.py:6 in decide: ZeroDivisionError" in line
+
+
 class TestProofs:
     def test_replay_and_lookahead(self, run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
         for kind in ("replay", "lookahead"):
