@@ -71,6 +71,8 @@ def _import(args: Sequence[str]) -> int:
         console.out(f"  kept {count:,}: {reason}")
     for underlying, parts in sorted(manifest.partitions.items()):
         console.out(f"  {underlying}: {len(parts)} sessions, {parts[0].session} to {parts[-1].session}")
+    if words[0] == "table" and options.value("underlying") is None:
+        console.out("  no underlying was given: rules that ask for its price will refuse (--underlying BARS adds it)")
     console.out(f"next: tomking data check {name}")
     return 0
 

@@ -87,6 +87,10 @@ def import_table(
                 finish(reached // DAY_NS * DAY_NS)
             keep(file, "quotes", number)
         finish(None)
+        quotes = [source for source in sources if source.kind == "quotes"]
+        if not sum(source.rows_kept for source in quotes):
+            read = sum(source.rows_in for source in quotes)
+            raise DataError(f"{path.name}: no quote row to keep ({read} read): look at the file and the column mapping")
         nature = mapping.nature or (Nature.DENSE if density(reader.intake) > DENSE_SHARE else Nature.SPARSE)
         zones = {"quotes": mapping.quotes.time.zone or "as written", "bars": mapping.bars.time.zone or "as written"}
         return writer.commit(nature=nature, sources=sources, skipped={}, zones=zones)

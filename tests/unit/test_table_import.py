@@ -358,3 +358,11 @@ def test_equity_terms_are_the_usual_ones(made: Made, load: Load) -> None:
     assert (product.style.value, product.exercise.value, product.venue) == ("american", "pm_physical", "US_EQUITY")
     assert market.day("BENCH", DAYS[0]).minutes == 391
     np.testing.assert_array_equal(market.day("BENCH", DAYS[0]).path.last[:390], made.bars["close"][:390])
+
+
+def test_a_file_without_rows_makes_no_market(made: Made, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.csv"
+    empty.write_text("ts,expiry,strike,right,bid,ask,bid_size,ask_size\n", encoding="utf-8")
+    with pytest.raises(DataError, match="no quote row to keep"):
+        import_table(empty, bars=None, mapping=default_mapping(), root=tmp_path / "home", to="none")
+    assert list_markets(tmp_path / "home") == ()
