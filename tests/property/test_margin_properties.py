@@ -6,35 +6,19 @@ import itertools
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 
-from hydra.utils import instantiate
 from hypothesis import example, given
 from hypothesis import strategies as st
-from omegaconf import OmegaConf
 
-from sim.margin import FutureLine, MarginLine, MarginModel
+from sim.margin import FutureLine, MarginLine
 from sim.margin.cover import cheapest_cover
 from sim.margin.payoff import Held, worst
-from sim.model.instrument import Exercise, Kind, OptionContract, Product, Right, Series, Style, TickTable, strike_e4
+from sim.model.instrument import Kind, OptionContract, Right, Series, strike_e4
+from tests.margins import ES, FAR, MODEL, NEAR, TODAY, XYZ
 
-TICKS = TickTable(((None, Decimal("0.05")),))
-DAYS = (date(2024, 7, 5), date(2024, 8, 16), date(2024, 9, 20))
-TODAY = date(2024, 7, 1)
+DAYS = (NEAR, FAR, date(2024, 9, 20))
 CENT = Decimal("0.01")
-
-
-def _model() -> MarginModel:
-    made = instantiate(OmegaConf.load(Path(__file__).parents[2] / "conf" / "margin" / "default.yaml"))
-    assert isinstance(made, MarginModel)
-    return made
-
-
-MODEL = _model()
-PRODUCTS = {
-    Kind.EQUITY: Product("XYZ", "XYZ", Kind.EQUITY, Decimal(100), TICKS, Style.AMERICAN, Exercise.PM_PHYSICAL, "OPRA"),
-    Kind.FUTURE: Product("EW1", "ES", Kind.FUTURE, Decimal(50), TICKS, Style.EUROPEAN, Exercise.PM_PHYSICAL, "CME"),
-}
+PRODUCTS = {Kind.EQUITY: XYZ, Kind.FUTURE: ES}
 
 
 def line(kind: Kind, strike: int, right: Right, quantity: int, premium: float, day: date) -> MarginLine:

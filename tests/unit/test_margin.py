@@ -6,40 +6,16 @@ import math
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from sim.margin import FutureLine, MarginLine, MarginModel, StockLine
 from sim.margin.cover import cheapest_cover
 from sim.margin.lines import Line
 from sim.model.errors import ConfigError, DataError
-from sim.model.instrument import Exercise, Kind, OptionContract, Product, Right, Series, Style, TickTable, strike_e4
-
-CONF = Path(__file__).parents[2] / "conf" / "margin"
-TICKS = TickTable(((None, Decimal("0.05")),))
-NEAR, FAR = date(2024, 7, 5), date(2024, 8, 16)
-TODAY = date(2024, 7, 1)
-
-
-def load(name: str = "default", **span: Any) -> MarginModel:
-    conf = OmegaConf.load(CONF / f"{name}.yaml")
-    if span:
-        conf = OmegaConf.merge(conf, {"span": span})
-    made = instantiate(conf)
-    assert isinstance(made, MarginModel)
-    return made
-
-
-MODEL = load()
-XYZ = Product("XYZ", "XYZ", Kind.EQUITY, Decimal(100), TICKS, Style.AMERICAN, Exercise.PM_PHYSICAL, "OPRA")
-SPXW = Product("SPXW", "SPX", Kind.INDEX, Decimal(100), TICKS, Style.EUROPEAN, Exercise.PM_CASH, "CBOE")
-SPX = Product("SPX", "SPX", Kind.INDEX, Decimal(100), TICKS, Style.EUROPEAN, Exercise.AM_CASH, "CBOE")
-ES = Product("EW1", "ES", Kind.FUTURE, Decimal(50), TICKS, Style.EUROPEAN, Exercise.PM_PHYSICAL, "CME")
-MES = Product("EX1", "MES", Kind.FUTURE, Decimal(5), TICKS, Style.EUROPEAN, Exercise.PM_PHYSICAL, "CME")
+from sim.model.instrument import Kind, OptionContract, Product, Right, Series, strike_e4
+from tests.margins import ES, FAR, MODEL, NEAR, SPX, SPXW, TODAY, XYZ, future, load
 
 
 def option(
@@ -251,10 +227,6 @@ def test_cheapest_cover_moves_an_earlier_choice() -> None:
     assert cheapest_cover([1, 1], [2], [[0], [None]]) is None
     assert cheapest_cover([2], [1], [[0]]) is None
     assert cheapest_cover([], [1], []) == 0
-
-
-def future(quantity: int, price: float = 5500.0, root: str = "ES") -> FutureLine:
-    return FutureLine(root, root, quantity, price, Decimal(50 if root == "ES" else 5))
 
 
 # ---- what is refused

@@ -6,37 +6,15 @@ import math
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
 
 import pytest
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from sim.margin import FutureLine, MarginLine, MarginModel
 from sim.margin.lines import Line
 from sim.margin.ranges import load_steps
 from sim.model.errors import DataError
-from sim.model.instrument import Exercise, Kind, OptionContract, Product, Right, Series, Style, TickTable, strike_e4
-
-CONF = Path(__file__).parents[2] / "conf" / "margin"
-TICKS = TickTable(((None, Decimal("0.05")),))
-NEAR, FAR = date(2024, 7, 5), date(2024, 8, 16)
-TODAY = date(2024, 7, 1)
-
-
-def load(name: str = "default", **span: Any) -> MarginModel:
-    conf = OmegaConf.load(CONF / f"{name}.yaml")
-    if span:
-        conf = OmegaConf.merge(conf, {"span": span})
-    made = instantiate(conf)
-    assert isinstance(made, MarginModel)
-    return made
-
-
-MODEL = load()
-ES = Product("EW1", "ES", Kind.FUTURE, Decimal(50), TICKS, Style.EUROPEAN, Exercise.PM_PHYSICAL, "CME")
-MES = Product("EX1", "MES", Kind.FUTURE, Decimal(5), TICKS, Style.EUROPEAN, Exercise.PM_PHYSICAL, "CME")
+from sim.model.instrument import Kind, OptionContract, Product, Right, Series, strike_e4
+from tests.margins import ES, FAR, MES, MODEL, NEAR, TODAY, future, load
 
 
 def option(
@@ -64,10 +42,6 @@ def uses(*lines: Line, kind: Kind = Kind.FUTURE, underlying: str = "ES", model: 
 
 
 # ---- the scan: outright futures
-
-
-def future(quantity: int, price: float = 5500.0, root: str = "ES") -> FutureLine:
-    return FutureLine(root, root, quantity, price, Decimal(50 if root == "ES" else 5))
 
 
 @pytest.mark.parametrize(
