@@ -150,18 +150,25 @@ def _check(args: Sequence[str]) -> int:
     if len(options.overrides) != 1:
         raise UsageError("write: tomking data check NAME; `tomking data list` has the names")
     name = options.overrides[0]
-    from sim.market.quality import check_market
+    from sim.market.quality import check_import, check_market
+    from sim.market.store import StoreMarket
 
     config = compose([f"market={name}", "strategy=fixed_legs"])
-    days = check_market(build.market(config, home()))
-    fit = bool(days) and all(d.fit for d in days)
+    market = build.market(config, home())
+    days = check_market(market)
+    doubt = check_import(market.manifest.sources) if isinstance(market, StoreMarket) else None
+    unfit = sum(not d.fit for d in days)
+    fit = bool(days) and not unfit and doubt is None
     if options.flag("json"):
-        console.document({"market": name, "fit": fit, "days": [d.record() for d in days]})
+        console.document({"market": name, "fit": fit, "import": doubt, "days": [d.record() for d in days]})
     else:
         for d in days:
             console.out(d.line())
-        unfit = sum(not d.fit for d in days)
-        console.out(f"{name}: {len(days)} days, " + ("all fit to trade on" if fit else f"{unfit} NOT fit to trade on"))
+        console.out(
+            f"{name}: {len(days)} days, " + (f"{unfit} NOT fit to trade on" if unfit else "all fit to trade on")
+        )
+    if doubt is not None and not options.flag("json"):
+        raise CheckFailed(f"market {name} is NOT fit to trade on: {doubt}; see its mapping and its source")
     if not fit and not options.flag("json"):
         raise CheckFailed(f"market {name} has days that are not fit to trade on: leave them out with start and end")
     return 0 if fit else 1

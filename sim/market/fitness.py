@@ -42,6 +42,9 @@ class Limits:
     """The same for one series alone, so that one swapped expiry cannot hide among many. Real: below 4 %."""
     locked_pct: float = 10.0
     """SPXW on its day of expiry has 5.7 % of its rows (242 of 4,218), mostly worthless strikes at 0.05: twice that."""
+    refused_pct: float = 2.0
+    """Of the rows of an import: a negative price, one between two ticks, a second one for the same contract and moment
+    that says something else. Such a source means other things by its columns than its mapping does. Real: none."""
     stale_pct: float = 50.0
     """Of all contract-minutes. Real days show up to 4 %; beyond one half the gate refuses more than it allows."""
     coverage_pct: float = 50.0

@@ -139,8 +139,8 @@ class Intake:
         for day, underlying in sorted(done):
             waiting = self._pending.pop((underlying, day))
             data, again = arrange(underlying, day, waiting.session, waiting.quotes, self._series)
-            for source, count in again.items():
-                self.tallies[source].drop("duplicate", count)
+            for (source, reason), count in again.items():
+                self.tallies[source].drop(reason, count)
             if data.rows:
                 self._density(waiting.session, data)
             bars = tuple(merge_bars(waiting.bars[symbol]) for symbol in sorted(waiting.bars))
@@ -199,11 +199,12 @@ def venue_for(underlying: str, series: Sequence[Series]) -> Venue:
 
 def arrange(
     underlying: str, day: date, session: Session, pieces: Iterable[QuoteRows], known: Sequence[Series]
-) -> tuple[DayData, Mapping[int, int]]:
+) -> tuple[DayData, Mapping[tuple[int, str], int]]:
     """Rows of one session as contracts ascending in time; and how many rows of each source were there already.
 
-    Two rows of one contract and instant are one: the first of the first piece stays. ``known`` are the series that
-    ``QuoteRows.series`` numbers.
+    Two rows of one contract and instant are one: the first of the first piece stays. The other is counted by source
+    and reason: ``duplicate`` where it says the same bid and ask, ``conflicting`` where it does not. ``known`` are the
+    series that ``QuoteRows.series`` numbers.
     """
     parts = [p for p in pieces if len(p.series)]
     if not parts:
@@ -217,13 +218,15 @@ def arrange(
     rank[used] = np.arange(len(used))
     key = rank[rows.series] << 44 | rows.strike_e4 << 1 | rows.is_put
     contracts, contract = _numbered(key, rows.ts_event)
-    order, again = _ordered(contract, rows, session, len(contracts))
-    counts: dict[int, int] = {}
+    order, again, before = _ordered(contract, rows, session, len(contracts))
+    counts: dict[tuple[int, str], int] = {}
     if len(again):
         origin = np.repeat([p.source for p in parts], [len(p.series) for p in parts])[again]
-        for source in np.unique(origin).tolist():
-            if source != STORED:
-                counts[source] = int((origin == source).sum())
+        differs = (rows.bid[again] != rows.bid[before]) | (rows.ask[again] != rows.ask[before])
+        for source in np.unique(origin[origin != STORED]).tolist():
+            for reason, which in (("duplicate", ~differs), ("conflicting", differs)):
+                if count := int((which & (origin == source)).sum()):
+                    counts[source, reason] = count
     data = DayData(
         underlying, day, tuple(known[n] for n in used), (contracts >> 44).astype(np.int32),
         (contracts & ((1 << 44) - 1)) >> 1, (contracts & 1).astype(np.bool_), contract[order].astype(np.int32),
@@ -258,8 +261,8 @@ def numbered(key: Ints) -> tuple[Ints, Ints]:
     return unique, np.repeat(number, np.diff(np.append(heads, len(key))))
 
 
-def _ordered(contract: Ints, rows: QuoteRows, session: Session, contracts: int) -> tuple[Ints, Ints]:
-    """Row numbers by contract and time, and those of rows whose contract and instant came before."""
+def _ordered(contract: Ints, rows: QuoteRows, session: Session, contracts: int) -> tuple[Ints, Ints, Ints]:
+    """Row numbers by contract and time; those of rows whose contract and instant came before; and of which row."""
     minutes = columns_of(session)
     size = contracts * minutes
     # Clipped for stored rows of a session that the calendar has since shortened: they end up in the sorting below.
@@ -270,12 +273,13 @@ def _ordered(contract: Ints, rows: QuoteRows, session: Session, contracts: int) 
         number[cell] = np.arange(len(cell), dtype=np.int32)
         order = number[number >= 0].astype(np.int64)
         if len(order) == len(cell):
-            return order, np.zeros(0, np.int64)
+            return order, np.zeros(0, np.int64), np.zeros(0, np.int64)
     order = np.lexsort((rows.ts_init, rows.ts_event, contract))
     same = np.zeros(len(order), np.bool_)
     sorted_contract, sorted_ts = contract[order], rows.ts_event[order]
     same[1:] = (sorted_contract[1:] == sorted_contract[:-1]) & (sorted_ts[1:] == sorted_ts[:-1])
-    return order[~same], order[same]
+    first = np.maximum.accumulate(np.where(same, 0, np.arange(len(order))))
+    return order[~same], order[same], order[first[same]]
 
 
 def merge_bars(pieces: Sequence[Bars]) -> Bars:

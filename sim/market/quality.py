@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from sim.calendar import Venue, load_calendar
 from sim.market.fitness import Limits, Verdict, check_day
+from sim.market.manifest import Source
 from sim.ports import Market
 
 DEFAULT: Final = Limits()
@@ -84,6 +85,21 @@ def check_market(market: Market, limits: Limits = DEFAULT) -> list[DayCheck]:
         for session in _missing(sessions, quoted[underlying], limits.run_sessions):
             found.setdefault(session, []).append(Verdict(underlying, ("missing session",)))
     return [_merged(session, found[session]) for session in sorted(found)]
+
+
+REFUSED: Final = ("negative", "off_tick", "conflicting")
+"""Why an import drops a row that ought to have been a quote. Rows dropped for other reasons are not wrong."""
+
+
+def check_import(sources: Sequence[Source], limits: Limits = DEFAULT) -> str | None:
+    """What speaks against a whole import, None where nothing does: too many of its rows were no quotes."""
+    read = sum(s.rows_in for s in sources)
+    counts = {reason: sum(s.dropped.get(reason, 0) for s in sources) for reason in REFUSED}
+    share = 100.0 * sum(counts.values()) / max(read, 1)
+    if share <= limits.refused_pct:
+        return None
+    why = ", ".join(f"{reason} {count:,}" for reason, count in counts.items() if count)
+    return f"the import refused {share:.1f} % of {read:,} rows ({why}), more than {limits.refused_pct:g} %"
 
 
 def _missing(sessions: Sequence[date], venue: Venue, reach: int) -> Iterator[date]:

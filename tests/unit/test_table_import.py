@@ -182,13 +182,16 @@ def test_odd_rows_are_dropped_or_noted_and_counted(made: Made, load: Load) -> No
         odd[3].with_columns(bid=pl.lit(9.0), ask=pl.lit(9.0)),
         odd[4].with_columns(bid=pl.lit(None, pl.Float64), ask=pl.lit(None, pl.Float64)),
         made.quotes[5],
+        made.quotes[5].with_columns(ask=pl.lit(9.95)),
         odd[6].with_columns(pl.col("ts") - pl.duration(hours=1, time_unit="ns")),
         odd[7].with_columns(bid=pl.lit(None, pl.Float64)),
     ]
     manifest, market = load(pl.concat([made.quotes, *rows]))
     source = manifest.sources[0]
-    assert source.rows_in == made.quotes.height + 8
-    assert source.dropped == {"negative": 1, "off_tick": 1, "empty": 1, "duplicate": 1, "outside_session": 1}
+    assert source.rows_in == made.quotes.height + 9
+    assert source.dropped == {
+        "negative": 1, "off_tick": 1, "empty": 1, "duplicate": 1, "conflicting": 1, "outside_session": 1
+    }  # fmt: skip
     assert source.noted == {"crossed": 1, "locked": 1}
     assert source.rows_kept == manifest.rows == made.quotes.height + 3
     # What came 30 seconds later is known a minute later, and takes the place of nothing that came after it.
