@@ -27,7 +27,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import Enum
 from functools import cache, lru_cache
 from itertools import pairwise
@@ -330,7 +330,9 @@ def _at(day: date, minute: int) -> int:
 
 def ny(instant_ns: int) -> datetime:
     """The instant on New York's clock, aware, cut to the microsecond."""
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=instant_ns // 1000)).astimezone(NEW_YORK)
+    seconds, rest = divmod(instant_ns, _SECOND_NS)
+    # Of whole seconds, so that no float has to hold the fraction.
+    return datetime.fromtimestamp(seconds, NEW_YORK).replace(microsecond=rest // 1000)
 
 
 def at_ny(day: date, clock: time) -> int:

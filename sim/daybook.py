@@ -18,7 +18,7 @@ from sim.model.exits import Condition, Side
 from sim.model.instrument import OptionContract, Series
 from sim.model.market import MINUTE_NS, Bools, Floats, Ints, QuotePath
 from sim.ports import Market, MarketDay
-from sim.quotes import FAR, LIMITS, LiveQuotes, SpreadQuotes, live, spread
+from sim.quotes import FAR, LIMITS, LiveQuotes, SpreadQuotes, live_of, spread
 from sim.view import UnderlyingView
 
 
@@ -34,7 +34,7 @@ class DayOf:
 class DayBook:
     """All that happened and will happen today. Only the venue and the exits may look ahead in it, never a view."""
 
-    __slots__ = ("_ends", "_hours", "_live", "_paths", "days", "market", "minutes", "open_ns", "session")
+    __slots__ = ("_ends", "_hours", "_live", "_paths", "_stacks", "days", "market", "minutes", "open_ns", "session")
 
     def __init__(self, market: Market, session: date, underlyings: Iterable[str]) -> None:
         self.market = market
@@ -52,6 +52,7 @@ class DayBook:
         self._ends: dict[Series, int] = {}
         self._paths: dict[OptionContract, QuotePath | None] = {}
         self._live: dict[OptionContract, LiveQuotes | None] = {}
+        self._stacks: dict[tuple[OptionContract, ...], LiveQuotes] = {}
 
     def ts(self, k: int) -> int:
         return self.open_ns + k * MINUTE_NS
@@ -121,14 +122,8 @@ class DayBook:
         for series, found in fresh.items():
             age = self.days[series.product.underlying].day.chain_age(series)
             limits = LIMITS[self.market.nature]
-            if len(found) == 1:
-                self._live[found[0][0]] = live(found[0][1], age, limits)
-                continue
-            stacked = QuotePath(
-                np.array([p.bid for _, p in found]), np.array([p.ask for _, p in found]),
-                np.array([p.bid_age for _, p in found]), np.array([p.ask_age for _, p in found]),
-            )  # fmt: skip
-            clean = live(stacked, age, limits)
+            clean = live_of([path for _, path in found], age, limits)
+            self._stacks[tuple(contract for contract, _ in found)] = clean
             for i, (contract, _) in enumerate(found):
                 self._live[contract] = LiveQuotes(clean.bid[i], clean.ask[i])
 
@@ -137,10 +132,14 @@ class DayBook:
     ) -> SpreadQuotes | None:
         """The spread of these contracts over columns of the underlying; None where one of them is not listed."""
         pairs = list(signed)
-        legs = self.lives([contract for contract, _ in pairs])
+        contracts = tuple(contract for contract, _ in pairs)
+        legs = self.lives(contracts)
         if legs is None:
             return None
-        return spread([n for _, n in pairs], legs, closing=closing, columns=columns)
+        numbers, stack = [n for _, n in pairs], self._stacks.get(contracts)
+        if stack is None:
+            return spread(numbers, legs, closing=closing, columns=columns)
+        return SpreadQuotes(numbers, stack.bid[:, columns], stack.ask[:, columns], closing=closing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +196,13 @@ class Watch:
             self.mark2: Ints = np.zeros(self.minutes - self._base, np.int64)
             self.valid: Bools = np.zeros(self.minutes - self._base, np.bool_)
         else:
-            self.mark2 = -quotes.mid2
+            self.mark2 = quotes.cost2
             self.valid = quotes.marked
             if max_width is not None:
-                size = np.maximum(np.abs(self.mark2), 2 * abs(trade.credit))
-                self.valid = self.valid & (2 * quotes.width <= max_width * size)
+                width, least = quotes.width, 2 * abs(trade.credit)
+                if 2 * width.max(initial=0) > max_width * least:
+                    size = np.maximum(np.abs(self.mark2), least)
+                    self.valid = self.valid & (2 * width <= max_width * size)
         self._trusted = np.count_nonzero(self.valid) == len(self.valid)
         self._low: list[int] | Ints = self.mark2 if self._trusted else np.where(self.valid, self.mark2, FAR)
         self._high: list[int] | Ints = self.mark2 if self._trusted else np.where(self.valid, self.mark2, -FAR)

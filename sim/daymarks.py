@@ -49,18 +49,13 @@ class DayMarks:
             path = np.where(last >= 0, path[last], first)
         open_trade.mark2 = watch.last_mark(until - 1, open_trade.mark2)
         self.pieces.append((since, path))
-        profit = float(open_trade.gross) + path
-        low, high = int(profit.argmin()), int(profit.argmax())
-        if profit[low] < open_trade.mae:
-            open_trade.mae, open_trade.mae_ns = (
-                Decimal(repr(float(profit[low]))),
-                self.open_ns + (since + low) * MINUTE_NS,
-            )
-        if profit[high] > open_trade.mfe:
-            open_trade.mfe, open_trade.mfe_ns = (
-                Decimal(repr(float(profit[high]))),
-                self.open_ns + (since + high) * MINUTE_NS,
-            )
+        gross = float(open_trade.gross)
+        low, high = int(path.argmin()), int(path.argmax())
+        worst, best = gross + float(path[low]), gross + float(path[high])
+        if worst < open_trade.mae:
+            open_trade.mae, open_trade.mae_ns = Decimal(repr(worst)), self.open_ns + (since + low) * MINUTE_NS
+        if best > open_trade.mfe:
+            open_trade.mfe, open_trade.mfe_ns = Decimal(repr(best)), self.open_ns + (since + high) * MINUTE_NS
 
     def extremes(self) -> tuple[float, float]:
         """Lowest and highest account value of the day by minute, cash and trades together."""
@@ -70,7 +65,7 @@ class DayMarks:
         path = np.zeros(size)
         for k, amount in self.flows:
             path[k] += amount
-        path = self.cash + np.cumsum(path)
+        path = self.cash + path.cumsum()
         for since, worth in self.pieces:
             path[since : since + len(worth)] += worth
-        return float(path.min()), float(path.max())
+        return float(path[path.argmin()]), float(path[path.argmax()])

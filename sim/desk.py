@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from math import isnan
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from sim.model.book import Account, Claim, Trade
 from sim.model.errors import DataError
 from sim.model.event import OrderFilled, Settled
 from sim.model.instrument import OptionContract
+from sim.model.market import Floats
 from sim.model.order import Intent, Order, OrderRequest, Status
 
 
@@ -150,18 +152,15 @@ class Desk:
     def margin_vix(self, k: int) -> float:
         """The VIX that margin goes by: the last one known today, before the first one the close of the day before."""
         own = next(iter(self.day.days.values()))
-        known = own.day.vix[: max(k - own.offset + 1, 0)]
-        found = known[~np.isnan(known)]
-        if len(found):
-            return float(found[-1])
+        last = _last_known(own.day.vix[: max(k - own.offset + 1, 0)])
+        if not isnan(last):
+            return last
         before = self.day.market.history(own.day.underlying, self.day.session, 1)
         return before[-1].vix if before else float("nan")
 
     def last_vix(self) -> float:
         """The last VIX of the day that was known at all; NaN where none was."""
-        known = next(iter(self.day.days.values())).day.vix
-        found = known[~np.isnan(known)]
-        return float(found[-1]) if len(found) else float("nan")
+        return _last_known(next(iter(self.day.days.values())).day.vix)
 
     def held(self) -> dict[OptionContract, int]:
         """Signed contracts of all open trades."""
@@ -232,6 +231,14 @@ class Desk:
         except DataError:
             used = None
         return Account(self.ledger.currency, self.nlv(k), used, rate.fx, rate.dated, tuple(claims))
+
+
+def _last_known(values: Floats) -> float:
+    """The last value that is a number; NaN where none is."""
+    if len(values) and not isnan(last := float(values[-1])):
+        return last
+    known = values[~np.isnan(values)]
+    return float(known[-1]) if len(known) else float("nan")
 
 
 def _add(total: dict[OptionContract, int], request: OrderRequest) -> None:

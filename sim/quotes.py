@@ -72,6 +72,21 @@ def live(path: QuotePath, chain_age: Ints | None, limits: Freshness) -> LiveQuot
     return LiveQuotes(bid, ask)
 
 
+def live_of(paths: Sequence[QuotePath], chain_age: Ints | None, limits: Freshness) -> LiveQuotes:
+    """``live`` of several contracts of one series, as rows of [contract, column]."""
+    bid, ask = np.array([p.bid for p in paths]), np.array([p.ask for p in paths])
+    solid = paths[0].solid
+    # Quoted each minute and then no more: the sides grow old together, and the series is silent no sooner than they.
+    if solid is not None and not limits.withdrawn and limits.side <= limits.chain:
+        first, end = solid
+        together = first == 0 and all(p.solid == solid for p in paths)
+        if together and not np.count_nonzero(bid[:, :end] >= ask[:, :end]):
+            bid[:, end + limits.side :] = ask[:, end + limits.side :] = DEAD
+            return LiveQuotes(bid, ask)
+    stacked = QuotePath(bid, ask, np.array([p.bid_age for p in paths]), np.array([p.ask_age for p in paths]))
+    return live(stacked, chain_age, limits)
+
+
 def why_dead(quote: Quote, limits: Freshness, *, ask: bool) -> str | None:
     """Why one side of one quote may not be traded on, by the same rule as ``live``; None where it may."""
     price, age = (quote.ask, quote.ask_age) if ask else (quote.bid, quote.bid_age)
@@ -96,8 +111,8 @@ class SpreadQuotes:
 
     def __init__(self, signed: Sequence[int], bid: Ints, ask: Ints, *, closing: bool) -> None:
         self.signed = tuple(signed)
-        self._n = np.array(signed, np.int64)[:, None]
-        self._sold = self._n < 0
+        self._n = np.array(signed, np.int64)
+        self._sold = self._n[:, None] < 0
         self.bid, self.ask, self._marked_ask = bid, ask, ask
         self.assumed_zero: Bools = bid == BLANK
         if not closing:
@@ -118,7 +133,7 @@ class SpreadQuotes:
     @property
     def natural(self) -> Ints:
         """Net of trading at once, selling at bids and buying at asks, credit positive; valid where ``tradable``."""
-        out: Ints = -(self._n * self._side).sum(0)
+        out: Ints = -self._n @ self._side
         return out
 
     @property
@@ -129,19 +144,26 @@ class SpreadQuotes:
     @property
     def mid2(self) -> Ints:
         """Twice the net at mids, credit positive; valid where ``marked``."""
-        out: Ints = -(self._n * (self.bid + self._marked_ask)).sum(0)
+        return -self.cost2
+
+    @property
+    def cost2(self) -> Ints:
+        """The same, debit positive."""
+        out: Ints = self._n @ (self.bid + self._marked_ask)
         return out
 
     @property
     def width(self) -> Ints:
         """The distance between both natural sides; valid where ``marked``."""
-        out: Ints = (np.abs(self._n) * (self._marked_ask - self.bid)).sum(0)
+        out: Ints = np.abs(self._n) @ (self._marked_ask - self.bid)
         return out
 
     @property
     def marked(self) -> Bools:
         """Every leg has both sides, or is a wing that counts as worth nothing."""
-        return np.asarray(((self.bid >= 0) & (self._marked_ask >= 0)).all(0))
+        # Of two whole numbers one is negative where their bits together are.
+        out: Bools = np.logical_and.reduce((self.bid | self._marked_ask) >= 0)
+        return out
 
 
 def spread(

@@ -187,7 +187,7 @@ def _parity_forward(strike: Floats, mid: Floats, is_call: np.ndarray, spot: floa
 class View:
     """Now. ``trades`` are the open ones of every strategy, ``entries_today`` counts opening orders by strategy."""
 
-    __slots__ = ("_account", "_made", "_make", "_trades", "entries_today", "session", "ts", "vix_source")
+    __slots__ = ("_account", "_made", "_make", "_now", "_trades", "entries_today", "session", "ts", "vix_source")
 
     def __init__(
         self,
@@ -200,6 +200,7 @@ class View:
         entries_today: Mapping[str, int],
     ) -> None:
         self.ts = ts
+        self._now: datetime | None = None
         self.session = session
         self._make = make
         self._made: dict[str, UnderlyingView] = {}
@@ -211,12 +212,14 @@ class View:
     @property
     def now(self) -> datetime:
         """New York time."""
-        return ny(self.ts)
+        if self._now is None:
+            self._now = ny(self.ts)
+        return self._now
 
     @property
     def clock(self) -> time:
         """New York time of day."""
-        return ny(self.ts).time()
+        return self.now.time()
 
     @property
     def account(self) -> Account:

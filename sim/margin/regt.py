@@ -29,9 +29,9 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from sim.margin.cover import cheapest_cover
-from sim.margin.lines import MarginLine, StockLine, is_put, moment, money
+from sim.margin.lines import MarginLine, StockLine, moment, money
 from sim.margin.payoff import Held, Worst, worst
-from sim.model.instrument import STRIKE_SCALE
+from sim.model.instrument import STRIKE_SCALE, Right
 
 EXHAUSTIVE: Final = 512
 """So many choices of naked shorts are all looked at."""
@@ -104,9 +104,12 @@ def _legs(lines: Sequence[MarginLine], rate: NakedRate) -> list[_Leg]:
     Lines of one contract should bear one mark and one forward; where they differ, the dearer of each counts for all.
     """
     found: dict[tuple[int, bool, int], _Leg] = {}
+    series, ends = None, 0
     for line in lines:
         contract = line.contract
-        key = (moment(contract), is_put(contract), contract.strike_e4)
+        if contract.series is not series:
+            series, ends = contract.series, moment(contract)
+        key = (ends, contract.right is Right.PUT, contract.strike_e4)
         base = rate.base(key[1], contract.strike_e4 / STRIKE_SCALE, line.forward)
         quantity, premium = line.quantity, line.mark
         if known := found.get(key):
@@ -117,12 +120,14 @@ def _legs(lines: Sequence[MarginLine], rate: NakedRate) -> list[_Leg]:
 
 def _book(legs: Sequence[_Leg], lots: int) -> float:
     """Points times contracts. ``lots``: how many short contracts the shares can cover, short shares negative."""
+    if legs and legs[0].moment == legs[-1].moment and not lots:
+        return _alone(legs)
     by_moment: dict[int, list[_Leg]] = {}
     for leg in legs:
         by_moment.setdefault(leg.moment, []).append(leg)
     alone = {key: _alone(group) for key, group in by_moment.items()}
     total = sum(alone.values())
-    if total == 0.0 or (len(alone) == 1 and not lots):
+    if total == 0.0:
         return total
     pools: list[tuple[int, ...]] = [*itertools.combinations(alone, 2), tuple(alone)]
     if lots:
@@ -141,6 +146,11 @@ def _alone(legs: Sequence[_Leg]) -> float:
     shorts, longs = [leg for leg in legs if leg.quantity < 0], [leg for leg in legs if leg.quantity > 0]
     if not shorts:
         return 0.0
+    if _count(legs, True) >= 0 and _count(legs, False) >= 0:
+        covered = worst([Held(leg.is_put, leg.strike, leg.quantity) for leg in legs]).whole / STRIKE_SCALE
+        if all(leg.base + leg.premium > covered for leg in shorts):
+            # No short costs less by itself, so that none is better left naked.
+            return covered
     held = [Held(leg.is_put, leg.strike, leg.quantity) for leg in longs]
 
     def owed(left: list[int]) -> Worst:
@@ -179,8 +189,8 @@ def _width(short: _Leg, long: _Leg) -> int | None:
     return max(short.strike - long.strike if short.is_put else long.strike - short.strike, 0)
 
 
-def _count(longs: Sequence[_Leg], put: bool) -> int:
-    return sum(leg.quantity for leg in longs if leg.is_put is put)
+def _count(legs: Sequence[_Leg], put: bool) -> int:
+    return sum([leg.quantity for leg in legs if leg.is_put is put])
 
 
 def _cheapest(shorts: Sequence[_Leg], long_puts: int, long_calls: int, owed: Cover, bound: float) -> float:

@@ -147,7 +147,8 @@ class StoreDay:
         bid, ask = prices[0], prices[1]
         _extend(bid, start, end)
         _extend(ask, ask_start, ask_end)
-        return QuotePath(bid, ask, self._ages(start, end), self._ages(ask_start, ask_end))
+        both_sides = (start, end) if start == ask_start and end == ask_end else None
+        return QuotePath(bid, ask, self._ages(start, end), self._ages(ask_start, ask_end), both_sides)
 
     def chain(self, series: Series, k: int) -> Chain:
         listed = self._find(series)

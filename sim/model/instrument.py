@@ -43,13 +43,9 @@ class Exercise(Enum):
     PM_PHYSICAL = "pm_physical"
     AM_PHYSICAL = "am_physical"
 
-    @property
-    def physical(self) -> bool:
-        return self in (Exercise.PM_PHYSICAL, Exercise.AM_PHYSICAL)
-
-    @property
-    def morning(self) -> bool:
-        return self in (Exercise.AM_CASH, Exercise.AM_PHYSICAL)
+    def __init__(self, name: str) -> None:
+        self.morning = name.startswith("am")
+        self.physical = name.endswith("physical")
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,12 +64,16 @@ class QuotePath:
     ``bid[k]``, ``ask[k]`` in ticks, ``BLANK`` before the first quote; ``bid_age[k]``, ``ask_age[k]`` in minutes since
     that side was last quoted, ``NEVER`` before. A side that was withdrawn looks like one that did not change: the age
     tells.
+
+    ``solid`` says, where a market knows it: both sides were quoted in each of the columns from the first to before the
+    second number, and in no other. What it says the ages say too.
     """
 
     bid: Ints
     ask: Ints
     bid_age: Ints
     ask_age: Ints
+    solid: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

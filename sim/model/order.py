@@ -6,7 +6,7 @@ become an ``Order``, so an order that no rule has seen cannot be submitted, by t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
 from typing import Final
@@ -80,11 +80,11 @@ class Leg:
     contract: OptionContract
     ratio: int
     action: Action
+    signed: int = field(init=False, repr=False, compare=False)
+    """Contracts per unit, long positive."""
 
-    @property
-    def signed(self) -> int:
-        """Contracts per unit, long positive."""
-        return self.ratio * self.action.sign
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "signed", self.ratio * self.action.sign)
 
 
 MAX_LEGS: Final = 4

@@ -67,7 +67,12 @@ class MarketOpen:
         if hours.early_close and not self.early_close:
             return Refusal("Early close", "the exchange closes early today")
         if isinstance(request, OrderRequest):
+            # One look a series: legs of one expiration stand beside one another.
+            asked = None
             for contract in (leg.contract for leg in request.legs):
+                if contract.series is asked:
+                    continue
+                asked = contract.series
                 if contract.expiration <= view.session and view.ts >= _ends(contract):
                     return Refusal("Contract ended", f"{contract.label} {contract.expiration} trades no more")
         return None

@@ -70,7 +70,10 @@ class Regime:
         """The band of a VIX; None where it is unknown, invalid, or there are no bands."""
         if isnan(vix) or not 0 < vix <= self.max_valid:
             return None
-        return next((b for b in self.bands if b.low <= vix < b.high), None)
+        for band in self.bands:
+            if band.low <= vix < band.high:
+                return band
+        return None
 
     def label(self, vix: float) -> str:
         """The band's label, ``BLOCKED`` for a VIX that cannot be used, empty without bands."""

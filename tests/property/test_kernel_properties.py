@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sim.model.exits import CloseAt, CrossAfter, Exit, ProfitTarget, Review, StopLoss
 from sim.model.market import BLANK, NEVER, Nature, Quote, QuotePath
 from sim.model.order import Action, Intent, Leg, OrderRequest, TimeInForce
-from sim.quotes import LIMITS, LiveQuotes, live, spread, spread_now, why_dead
+from sim.quotes import LIMITS, LiveQuotes, live, live_of, spread, spread_now, why_dead
 from sim.session import Session
 from sim.venue.fills import FillModel, leg_prices
 from tests.hand import ES_WEEK, INDEX, STOCK, HandDay, HandMarket, contract
@@ -180,7 +180,8 @@ ages = st.one_of(st.integers(0, 60), st.just(NEVER))
 @given(st.tuples(prices, prices, ages, ages), st.sampled_from(list(Nature)))
 def test_one_quote_is_judged_as_the_columns_are(quote: tuple[int, int, int, int], nature: Nature) -> None:
     bid, ask, bid_age, ask_age = quote
-    columns = live(QuotePath(*(np.array([x]) for x in quote)), None, LIMITS[nature])
+    path = QuotePath(np.array([bid]), np.array([ask]), np.array([bid_age]), np.array([ask_age]))
+    columns = live(path, None, LIMITS[nature])
     one = Quote(0, 0, bid, ask, bid_age, ask_age)
     for is_ask, price, column in ((False, bid, columns.bid), (True, ask, columns.ask)):
         dead = why_dead(one, LIMITS[nature], ask=is_ask) is not None
@@ -196,3 +197,34 @@ def test_exits_never_come_early(credit: int, share: float, multiple: float) -> N
     assert stop.bound2 >= 2 * credit * (1 + multiple) - 2 * credit * 1e-4
     (target,) = ProfitTarget(share).conditions(-credit)
     assert target.bound2 <= -2 * credit * (1 + share) + 2 * credit * 1e-4
+
+
+@st.composite
+def solid_chains(draw: st.DrawFn) -> tuple[list[QuotePath], np.ndarray | None]:
+    """Contracts quoted without a hole over minutes of their own or shared ones, and how silent their series was."""
+    minutes = 12
+    shared = draw(st.tuples(st.integers(0, 3), st.integers(4, minutes)))
+    paths = []
+    for _ in range(draw(st.integers(1, 4))):
+        start, end = shared if draw(st.booleans()) else draw(st.tuples(st.integers(0, 3), st.integers(4, minutes)))
+        bid = np.array(draw(st.lists(st.integers(0, 9), min_size=minutes, max_size=minutes)))
+        ask = bid + np.array(draw(st.lists(st.integers(-1, 9), min_size=minutes, max_size=minutes)))
+        at = np.arange(minutes)
+        age = np.where(at < start, NEVER, np.maximum(at - end + 1, 0))
+        for side in (bid, ask):
+            side[:start], side[end:] = BLANK, side[end - 1]
+        paths.append(QuotePath(bid, np.where(at < start, BLANK, np.maximum(ask, 0)), age, age.copy(), (start, end)))
+    spoke = np.min([p.bid_age for p in paths], axis=0)
+    return paths, spoke if spoke.any() else None
+
+
+@given(solid_chains(), st.sampled_from(list(Nature)))
+def test_contracts_without_a_hole_are_cleaned_as_all_others(
+    chain: tuple[list[QuotePath], np.ndarray | None], nature: Nature
+) -> None:
+    paths, age = chain
+    quick = live_of(paths, age, LIMITS[nature])
+    for i, path in enumerate(paths):
+        plain = live(path, age, LIMITS[nature])
+        assert quick.bid[i].tolist() == plain.bid.tolist()
+        assert quick.ask[i].tolist() == plain.ask.tolist()
