@@ -76,13 +76,15 @@ def _run(word: str, rest: list[str]) -> int:
     return code
 
 
-def entry() -> None:
-    """The installed script: a short process that allocates much and keeps most of it.
-
-    The collector of cycles would look at all of it again and again, so it looks rarely; and once everything is written
-    there is nothing to take down piece by piece.
-    """
+def collect_rarely() -> None:
+    """For a short process that allocates much and keeps most of it: the collector of cycles would look at all of it
+    again and again."""
     gc.set_threshold(200_000, 50, 50)
+
+
+def entry() -> None:
+    """The installed script. Once everything is written there is nothing to take down piece by piece."""
+    collect_rarely()
     code = main()
     console.flush()
     os._exit(code)

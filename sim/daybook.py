@@ -17,6 +17,7 @@ from sim.model.book import Trade
 from sim.model.exits import Condition, Side
 from sim.model.instrument import OptionContract, Series
 from sim.model.market import MINUTE_NS, Bools, Floats, Ints, QuotePath
+from sim.model.quick import quick
 from sim.ports import Market, MarketDay
 from sim.quotes import FAR, LIMITS, LiveQuotes, SpreadQuotes, live_of, spread
 from sim.view import UnderlyingView
@@ -142,6 +143,7 @@ class DayBook:
         return SpreadQuotes(numbers, stack.bid[:, columns], stack.ask[:, columns], closing=closing)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class _Armed:
     """A condition on today's grid: true from column ``start`` to before ``stop``."""

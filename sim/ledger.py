@@ -18,6 +18,7 @@ from sim.model.errors import TomkingError
 from sim.model.fill import Fill, Outcome, Settlement
 from sim.model.instrument import OptionContract
 from sim.model.order import Intent, Order
+from sim.model.quick import quick
 
 ZERO: Final = Decimal(0)
 TOLERANCE: Final = Decimal("0.000001")
@@ -41,6 +42,7 @@ class Rate:
 RateOf = Callable[[date], Rate]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ClosedTrade:
     """One row of ``trades.parquet``. Money in account currency; credit and debit in points of one unit."""

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from sim.model.market import BLANK, DEAD, Bools, Ints, Nature, Quote, QuotePath
+from sim.model.quick import quick
 
 FAR: Final = 1 << 40
 """A mark that reaches no bound, used where a spread cannot be marked."""
@@ -37,6 +38,7 @@ LIMITS: Final[dict[Nature, Freshness]] = {
 """By the nature of the source (a streaming quote of 45 seconds is of this minute's column)."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class LiveQuotes:
     """One contract over a session, only what may be traded: ``BLANK`` where nobody quotes, ``DEAD`` where a quote is
@@ -175,6 +177,7 @@ def spread(
     return SpreadQuotes(signed, bid, ask, closing=closing)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class SpreadNow:
     """A spread at one column: the same as ``SpreadQuotes``, in plain integers. ``sides`` (bid, ask) a leg."""

@@ -45,11 +45,12 @@ class Surface:
 class UnderlyingView:
     """One underlying as known at one moment."""
 
-    __slots__ = ("_day", "_k", "_limits", "_market", "_paths", "_quotes", "hours", "nature")
+    __slots__ = ("_day", "_k", "_limits", "_market", "_paths", "_quotes", "_vix", "hours", "nature")
 
     def __init__(self, market: Market, day: MarketDay, hours: Session, k: int, paths: PathOf) -> None:
         self._market, self._day, self.hours, self._paths = market, day, hours, paths
         self._quotes: dict[OptionContract, Quote] = {}
+        self._vix: float | None = None
         # Before its own open an underlying is not known at all: its column 0 lies ahead.
         self._k = min(k, day.minutes - 1)
         self.nature: Nature = market.nature
@@ -88,7 +89,9 @@ class UnderlyingView:
     @property
     def vix(self) -> float:
         """VIX as known now; NaN where the market has none."""
-        return float(self._day.vix[self._k]) if self._k >= 0 else NAN
+        if self._vix is None:
+            self._vix = float(self._day.vix[self._k]) if self._k >= 0 else NAN
+        return self._vix
 
     def lasts(self) -> Floats:
         """Last prices by minute up to now, a copy."""

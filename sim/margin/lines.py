@@ -9,8 +9,10 @@ from decimal import Decimal
 
 from sim.model.errors import DataError
 from sim.model.instrument import OptionContract, Right
+from sim.model.quick import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class MarginLine:
     """An option position. ``quantity`` contracts, short negative; ``mark`` and ``forward`` in points.

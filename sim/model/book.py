@@ -8,8 +8,10 @@ from decimal import Decimal
 
 from sim.model.exits import Exit
 from sim.model.instrument import OptionContract
+from sim.model.quick import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Holding:
     """One leg of an open trade; ``quantity`` signed per the whole trade, long positive."""
@@ -18,6 +20,7 @@ class Holding:
     quantity: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Trade:
     """One open strategy unit: what one order opened. ``credit`` net ticks of one unit, credit positive."""
@@ -48,6 +51,7 @@ class Claim:
     structure: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Account:
     """The account at one moment, earlier approvals of the same moment counted as if they were filled.

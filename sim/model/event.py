@@ -8,6 +8,7 @@ from enum import Enum
 
 from sim.model.fill import Fill, Settlement
 from sim.model.order import Approved, Order, Refused
+from sim.model.quick import quick
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class SessionOpened:
     session: date
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Moment:
     """The market as known in column ``k`` of the day; ``wake`` where a strategy asked to be called."""
@@ -33,12 +35,14 @@ class SessionClosed:
     session: date
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class OrderAccepted:
     ts: int
     order_id: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class OrderFilled:
     ts: int
@@ -102,6 +106,7 @@ Event = (
 )
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Submit:
     """Send this order."""

@@ -14,6 +14,8 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Protocol
 
+from sim.model.quick import quick
+
 
 class Side(Enum):
     AT_MOST = "at_most"
@@ -24,6 +26,7 @@ class Side(Enum):
     """The window has begun; the mark does not matter."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Condition:
     """``bound2`` in half ticks of the spread; true only from ``start`` to before ``stop`` (New York, None: open)."""

@@ -7,8 +7,10 @@ from decimal import Decimal
 from enum import Enum
 
 from sim.model.instrument import OptionContract, Series
+from sim.model.quick import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class LegFill:
     """One leg. ``quantity`` is signed, bought positive; ``price`` in ticks of one contract; ``mid2`` twice the mid of
@@ -24,6 +26,7 @@ class LegFill:
     """A long wing sold without a bid, counted as 0.00 in a closing order."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Fill:
     """All legs of one order at one instant. ``net`` is the price of one unit in ticks, credit positive."""

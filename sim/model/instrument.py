@@ -12,6 +12,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import Enum
 
 from sim.model.errors import DataError
+from sim.model.quick import quick
 
 STRIKE_SCALE = 10_000
 MONTH_CODES = "FGHJKMNQUVXZ"
@@ -128,6 +129,7 @@ class Series:
         return (self.product.root, self.expiration)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class OptionContract:
     """One option. Equal where series, strike and right are equal."""

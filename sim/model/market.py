@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.model.instrument import Series
+from sim.model.quick import quick
 
 BLANK: Final = -1
 """No price in an integer column. Zero is a price."""
@@ -40,6 +41,7 @@ class Nature(Enum):
     """A row where something changed (LEAN): the chain within 2 minutes, a side within 45."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Quote:
     """One contract's market at one moment. Prices in ticks, ``BLANK`` where a side is absent; ages in minutes."""
@@ -57,6 +59,7 @@ class Quote:
         return self.bid != BLANK and self.ask > self.bid
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class QuotePath:
     """One contract over one session: int64 columns over the minutes of the grid, each side carried forward.

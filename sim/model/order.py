@@ -14,6 +14,7 @@ from typing import Final
 from sim.model.errors import TomkingError
 from sim.model.exits import Exit
 from sim.model.instrument import OptionContract
+from sim.model.quick import quick
 
 
 class OrderError(TomkingError):
@@ -73,6 +74,7 @@ TRANSITIONS: Final[dict[Status, frozenset[Status]]] = {
 }
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Leg:
     """One contract of an order; ``ratio`` is contracts of it per unit of the order, positive."""
@@ -90,6 +92,7 @@ class Leg:
 MAX_LEGS: Final = 4
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
     """A wish. ``limit`` is the worst acceptable net price of one unit in ticks, credit positive, debit negative; None
@@ -155,6 +158,7 @@ class OrderRequest:
         )
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Approved:
     """A request that passed the gate (or closes). Made by ``sim.rules.gate`` only."""
@@ -189,6 +193,7 @@ class Refused:
     wanted: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Order:
     """An approved request with an identity. ``id`` is the idempotency key on the wire. Instants in UTC ns."""

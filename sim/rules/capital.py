@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from sim.margin.payoff import Held, worst
 from sim.model.errors import DataError
 from sim.model.instrument import STRIKE_SCALE, Right
 from sim.model.market import BLANK
@@ -88,14 +89,14 @@ class RiskPerTrade:
                 return Refusal(
                     f"Planned loss above {self.at_stop:.0%}", f"{loss:,.0f} of {limit:,.0f} {account.currency}"
                 )
-        worst = worst_loss(request.legs)
-        if worst is not None:
+        most = worst_loss(request.legs)
+        if most is not None:
             net = net_now(request, view) if request.limit is None else request.limit
             if net is None:
                 return Refusal("Price unknown", "a leg has no quote: the worst loss cannot be worked out")
             paid = -net
             multiplier = request.legs[0].contract.product.multiplier * request.quantity
-            loss = account.in_account(worst * multiplier + paid * tick)
+            loss = account.in_account(most * multiplier + paid * tick)
             limit = account.nlv * self.max_loss
             if loss > limit:
                 return Refusal(
@@ -125,18 +126,13 @@ def net_now(request: OrderRequest, view: View) -> int | None:
 def worst_loss(legs: Iterable[Leg]) -> Decimal | None:
     """The largest payout at expiration of one unit in points, before its credit; None where it has no bound.
 
-    None as well for legs of several expirations. The payout is a line between two strikes, so that strikes are all the
-    prices to look at.
+    None as well for legs of several expirations.
     """
     legs = tuple(legs)
     if len({leg.contract.expiration for leg in legs}) > 1:
         return None
-    held = [(leg.signed, leg.contract.strike_e4, leg.contract.right is Right.CALL) for leg in legs]
-    for call in (True, False):
-        if sum(n for n, _, is_call in held if is_call is call) < 0:
+    held = [Held(leg.contract.right is Right.PUT, leg.contract.strike_e4, leg.signed) for leg in legs]
+    for put in (True, False):
+        if sum([each.quantity for each in held if each.is_put is put]) < 0:
             return None
-    worst = 0
-    for price in {strike for _, strike, _ in held}:
-        paid = -sum(n * max(price - strike if call else strike - price, 0) for n, strike, call in held)
-        worst = max(worst, paid)
-    return Decimal(worst) / STRIKE_SCALE
+    return Decimal(worst(held).whole) / STRIKE_SCALE

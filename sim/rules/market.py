@@ -105,10 +105,11 @@ class EntryWindow:
         if window is None:
             return None
         first, last = window
-        if view.clock < first:
-            return Refusal(f"Before {_twelve(first)} restriction", f"it is {view.clock:%H:%M} New York")
-        if view.clock > last:
-            return Refusal(f"After {_twelve(last)} restriction", f"it is {view.clock:%H:%M} New York")
+        clock = view.clock
+        if clock < first:
+            return Refusal(f"Before {_twelve(first)} restriction", f"it is {clock:%H:%M} New York")
+        if clock > last:
+            return Refusal(f"After {_twelve(last)} restriction", f"it is {clock:%H:%M} New York")
         return None
 
     def describe(self) -> str:

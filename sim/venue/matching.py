@@ -18,10 +18,12 @@ from sim.model.fill import Fill, LegFill
 from sim.model.instrument import Product
 from sim.model.market import MINUTE_NS, Bools
 from sim.model.order import Intent, Order
+from sim.model.quick import quick
 from sim.quotes import LiveQuotes, spread, spread_now
 from sim.venue.fills import FillModel, leg_prices
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Match:
     """Where an order fills: column of the grid, net price of one unit in ticks, (bid, ask) a leg at that minute.

@@ -17,6 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from conf.main import collect_rarely
 from tests.bench import kernels, loops, oracle, played, workload
 
 TICK_DOLLARS: Final = oracle.TICK * oracle.MULTIPLIER
@@ -123,4 +124,5 @@ WHAT: Final[dict[str, Callable[..., dict[str, Any]]]] = {
 
 
 if __name__ == "__main__":
+    collect_rarely()  # as the command does
     print(json.dumps(WHAT[sys.argv[1]](**json.loads(sys.argv[2]))))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sim.model.exits import CloseAt, CrossAfter, Exit, ProfitTarget, Review, StopLoss
 from sim.model.market import BLANK, NEVER, Nature, Quote, QuotePath
 from sim.model.order import Action, Intent, Leg, OrderRequest, TimeInForce
-from sim.quotes import LIMITS, LiveQuotes, live, live_of, spread, spread_now, why_dead
+from sim.quotes import LIMITS, Freshness, LiveQuotes, live, live_of, spread, spread_now, why_dead
 from sim.session import Session
 from sim.venue.fills import FillModel, leg_prices
 from tests.hand import ES_WEEK, INDEX, STOCK, HandDay, HandMarket, contract
@@ -199,32 +199,32 @@ def test_exits_never_come_early(credit: int, share: float, multiple: float) -> N
     assert target.bound2 <= -2 * credit * (1 + share) + 2 * credit * 1e-4
 
 
-@st.composite
-def solid_chains(draw: st.DrawFn) -> tuple[list[QuotePath], np.ndarray | None]:
-    """Contracts quoted without a hole over minutes of their own or shared ones, and how silent their series was."""
-    minutes = 12
-    shared = draw(st.tuples(st.integers(0, 3), st.integers(4, minutes)))
+def solid_chain(seed: int) -> tuple[list[QuotePath], np.ndarray | None]:
+    """Contracts quoted without a hole, mostly over the same minutes, and how silent their series was."""
+    rng = np.random.default_rng([seed, 13])
+    at = np.arange(12)
+    first, last = int(rng.choice([0, 0, 0, 2])), int(rng.integers(4, 13))
     paths = []
-    for _ in range(draw(st.integers(1, 4))):
-        start, end = shared if draw(st.booleans()) else draw(st.tuples(st.integers(0, 3), st.integers(4, minutes)))
-        bid = np.array(draw(st.lists(st.integers(0, 9), min_size=minutes, max_size=minutes)))
-        ask = bid + np.array(draw(st.lists(st.integers(-1, 9), min_size=minutes, max_size=minutes)))
-        at = np.arange(minutes)
+    for _ in range(rng.integers(1, 5)):
+        start, end = (first, last) if rng.random() < 0.9 else (int(rng.integers(0, 4)), int(rng.integers(4, 13)))
+        bid = rng.integers(0, 9, 12)
+        ask = bid + rng.integers(1 if rng.random() < 0.9 else 0, 9, 12)
         age = np.where(at < start, NEVER, np.maximum(at - end + 1, 0))
         for side in (bid, ask):
             side[:start], side[end:] = BLANK, side[end - 1]
-        paths.append(QuotePath(bid, np.where(at < start, BLANK, np.maximum(ask, 0)), age, age.copy(), (start, end)))
+        paths.append(QuotePath(bid, ask, age, age.copy(), (start, end)))
     spoke = np.min([p.bid_age for p in paths], axis=0)
     return paths, spoke if spoke.any() else None
 
 
-@given(solid_chains(), st.sampled_from(list(Nature)))
-def test_contracts_without_a_hole_are_cleaned_as_all_others(
-    chain: tuple[list[QuotePath], np.ndarray | None], nature: Nature
-) -> None:
-    paths, age = chain
-    quick = live_of(paths, age, LIMITS[nature])
-    for i, path in enumerate(paths):
-        plain = live(path, age, LIMITS[nature])
-        assert quick.bid[i].tolist() == plain.bid.tolist()
-        assert quick.ask[i].tolist() == plain.ask.tolist()
+@pytest.mark.parametrize(
+    "limits", [*LIMITS.values(), Freshness(1, 3, True), Freshness(1, 3, False), Freshness(3, 1, False)]
+)
+def test_contracts_without_a_hole_are_cleaned_as_all_others(limits: Freshness) -> None:
+    for seed in range(40):
+        paths, age = solid_chain(seed)
+        quick = live_of(paths, age, limits)
+        for i, path in enumerate(paths):
+            plain = live(path, age, limits)
+            assert quick.bid[i].tolist() == plain.bid.tolist()
+            assert quick.ask[i].tolist() == plain.ask.tolist()
