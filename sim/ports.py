@@ -63,6 +63,9 @@ class MarketDay(Protocol):
     def forward(self, series: Series, k: int) -> float:
         """The price of the series' own underlying in column k: the future for an option on a future, else the spot."""
 
+    def forwards(self, series: Series) -> Floats:
+        """``forward`` of every column, float64[minutes], NaN where it is not known."""
+
 
 class Market(Protocol):
     """Quotes of days, from a store or made by a model."""

@@ -123,6 +123,9 @@ class HandDay:
     def forward(self, series: Series, k: int) -> float:
         return float(self.spot[k])
 
+    def forwards(self, series: Series) -> Floats:
+        return np.asarray(self.spot, np.float64)
+
 
 def _filled(side: Sequence[int | None], minutes: int) -> tuple[Ints, Ints]:
     price, age = np.full(minutes, BLANK, np.int64), np.full(minutes, NEVER, np.int64)

@@ -108,6 +108,9 @@ class CutDay:
     def forward(self, series: Series, k: int) -> float:
         return self.whole.forward(series, k) if k <= self.k else float("nan")
 
+    def forwards(self, series: Series) -> Floats:
+        return self._cut(self.whole.forwards(series))
+
     def _cut(self, values: Floats) -> Floats:
         return np.where(np.arange(len(values)) > self.k, np.nan, values)
 

@@ -186,6 +186,15 @@ class StoreDay:
         last, bid, ask = self.columns(series.future)[:3, k].tolist()
         return float(0.5 * (bid + ask) if ask > bid else last)
 
+    def forwards(self, series: Series) -> Floats:
+        if series.product.kind is not Kind.FUTURE:
+            return self.path.last
+        if series.future not in self._symbol_table():
+            return np.full(self.minutes, nan)
+        last, bid, ask = self.columns(series.future)[:3]
+        out: Floats = np.where(ask > bid, 0.5 * (bid + ask), last)
+        return out
+
     def _table(self) -> dict[tuple[str, date], _Listed]:
         if self._listed is None:
             at, count = self._layout.series_at, self._layout.series

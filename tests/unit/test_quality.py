@@ -157,6 +157,9 @@ class Changed:
     def forward(self, series: Series, k: int) -> float:
         return self.own(series, k)
 
+    def forwards(self, series: Series) -> Floats:
+        return np.array([self.own(series, k) for k in range(self.day.minutes)])
+
 
 def judged(market: Market, underlying: str, session: date, minutes: int) -> Verdict:
     """A real day; ``minutes`` moves the stamps of its underlying, of every future alike."""

@@ -142,6 +142,9 @@ class SyntheticDay:
     def forward(self, series: Series, k: int) -> float:
         return float(self._sheet(series).future[k])
 
+    def forwards(self, series: Series) -> Floats:
+        return self._sheet(series).future
+
     def chain_age(self, series: Series) -> Ints | None:
         """None but on a session with a stop, where quotes stand still."""
         return None if self._live is None else self._age

@@ -60,6 +60,9 @@ class IndexDay:
     def forward(self, series: Series, k: int) -> float:
         raise self._none(series)
 
+    def forwards(self, series: Series) -> Floats:
+        raise self._none(series)
+
     def _none(self, series: Series) -> DataError:
         return DataError(f"no options on {self.underlying} here (asked for {series.product.root}); use those on ES")
 
