@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from importlib import import_module
@@ -18,11 +17,6 @@ from sim.buying_power import BuyingPower
 from sim.ledger import Rate, RateOf
 from sim.model.errors import ConfigError
 from sim.ports import Market, Strategy
-from sim.rules.capital import BpCap, RiskPerTrade
-from sim.rules.correlation import Correlation
-from sim.rules.gate import Gate, Rule
-from sim.rules.market import Credit, EntryWindow, Freshness, MarketOpen, Volume
-from sim.rules.regime import Regime, VixPermission
 
 
 def target(node: Mapping[str, Any], *, where: str) -> Any:
@@ -125,52 +119,3 @@ def rates(config: Mapping[str, Any]) -> RateOf:
 def bp(config: Mapping[str, Any]) -> BuyingPower:
     node = config["margin"]
     return BuyingPower(target(node, where="margin") if node.get("_target_") else None)
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The gate, its regime, and the names of the rules that are left out."""
-
-    gate: Gate
-    regime: Regime
-    left_out: tuple[str, ...]
-
-
-def rules(config: Mapping[str, Any]) -> Rules:
-    """The gate in the rulebook's order, without the rules that are not enabled."""
-    r = config["rules"]
-    regime = Regime.of(config["regime"])
-    try:
-        known: Sequence[tuple[str, Any]] = (
-            ("freshness", lambda _: Freshness()),
-            ("market_open", lambda c: MarketOpen(_flag("rules.market_open.early_close", c["early_close"]))),
-            ("entry_window", EntryWindow.of),
-            ("volume", lambda c: Volume({str(k): number(f"rules.volume.least.{k}", v) for k, v in c["least"].items()})),
-            ("vix_regime", lambda _: VixPermission(regime)),
-            ("correlation", Correlation.of),
-            ("buying_power", lambda c: BpCap.of(c, regime)),
-            ("risk_per_trade", RiskPerTrade.of),
-            ("credit", lambda c: Credit(number("rules.credit.max_width", c["max_width"]))),
-        )
-        names = [name for name, _ in known]
-        extra = sorted(set(r) - set(names))
-        if extra:
-            raise ConfigError(f"there is no rule {extra[0]!r}{similar(extra[0], names)}: rules are {', '.join(names)}")
-        made: list[Rule] = []
-        left_out = []
-        for name, make in known:
-            if _flag(f"rules.{name}.enabled", r[name]["enabled"]):
-                made.append(make(r[name]))
-            else:
-                left_out.append(name)
-    except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation) as error:
-        raise ConfigError(
-            f"rules: {' '.join(str(error).split())} does not fit; look at conf/rules/default.yaml"
-        ) from None
-    return Rules(Gate(tuple(made), regime), regime, tuple(left_out))
-
-
-def _flag(key: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ConfigError(f"{key} is {value!r}: wanted true or false")
-    return value

@@ -14,6 +14,7 @@ from typing import Any
 from adapters.replay.broker import ReplayBroker
 from adapters.replay.drivers import Progress, run
 from conf import build
+from conf.gate import rules as build_gate
 from sim.clock import SimulatedClock, stopwatch
 from sim.desk import Desk, Marking
 from sim.engine import Engine, Settings
@@ -69,7 +70,7 @@ def assemble(config: Mapping[str, Any], root: Path, trace: Tracing | None = None
     if config["adapter"].get("name") != "replay" or driver not in DRIVERS:
         raise ConfigError(f"adapter.driver is {driver!r}: choose one of {', '.join(DRIVERS)}")
     strategies = build.strategies(config)
-    rules = build.rules(config)
+    rules = build_gate(config)
     fees = build.target(config["fees"], where="fees")
     model = build.target(config["fill"], where="fill")
     bp = build.bp(config)

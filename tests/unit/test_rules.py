@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from conf.build import rules as build_rules
 from conf.compose import compose
+from conf.gate import rules as build_rules
 from sim.calendar import Venue, load_calendar
 from sim.model.book import Account, Claim
 from sim.model.errors import ConfigError
