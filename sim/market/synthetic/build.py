@@ -46,6 +46,8 @@ ROWS: Final = ("spot", "vix", "short", "long", "front", "eta", "width", "volume"
 """Index in points; VIX as printed, else NaN; three variances a day; skew; width of quotes; contracts so far."""
 FAR_DAYS: Final = 960
 """Calendar days of timeline beyond the window: as far as options are listed."""
+PIECE: Final = 1 << 17
+"""Minutes whose term structure is solved at once: five years in one piece would take half a gigabyte."""
 MONTH_NS: Final = 30 * 86_400 * 1_000_000_000
 
 
@@ -175,10 +177,15 @@ def _terms(timeline: Timeline, days: Sequence[Session], states: Sequence[DayStat
     anchor = np.repeat(_vix_rows(days)[3], sizes)
     table = swap_table(p)
     vix = np.exp(np.concatenate([s.log_vix for s in states]))
-    term = term_of_vix(vix, ahead, anchor, eta, table, p)
+    rows = np.empty((4, len(vix)))
+    rows[3] = eta
+    for first in range(0, len(vix), PIECE):
+        piece = slice(first, first + PIECE)
+        term = term_of_vix(vix[piece], ahead[piece], anchor[piece], eta[piece], table, p)
+        rows[0, piece], rows[1, piece], rows[2, piece] = term.short, term.long, term.front
     at = offset[:-1] + np.array([column_at(d, d.rth_close_ns) for d in days])
     iv = np.sqrt(table.theta_of((vix[at] / 100.0) ** 2 * (30.0 / 365.0), eta[at]) * (365.0 / 30.0))
-    return _Terms(np.stack((term.short, term.long, term.front, eta)), np.asarray(offset, np.int64), np.asarray(iv))
+    return _Terms(rows, np.asarray(offset, np.int64), np.asarray(iv))
 
 
 def month_ahead(timeline: Timeline, days: Sequence[Session]) -> Floats:

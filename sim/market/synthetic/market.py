@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -91,8 +91,7 @@ class SyntheticMarket:
             raise DataError(
                 f"market {name} is {given.start} to {given.end}, not {start} to {end}; give another window another name"
             )
-        level = given.level if given else Parameters().level
-        self.parameters = parameters or replace(Parameters(), level=level)
+        self.parameters = parameters or (given.parameters if given else Parameters())
         check(self.parameters)
         self._name, self._start, self._end, self._seed = name, start, end, seed
         self._cache_root = cache_root
