@@ -11,9 +11,9 @@ from decimal import Decimal
 
 import numpy as np
 
-from sim.daybook import Watch
 from sim.ledger import OpenTrade
 from sim.model.market import MINUTE_NS, Floats
+from sim.watch import Watch
 
 
 @dataclass(slots=True)

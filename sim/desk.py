@@ -10,7 +10,7 @@ from math import isnan
 import numpy as np
 
 from sim.buying_power import BuyingPower
-from sim.daybook import DayBook, Watch
+from sim.daybook import DayBook
 from sim.daymarks import DayMarks
 from sim.ledger import Ledger
 from sim.model.book import Account, Claim, Trade
@@ -19,6 +19,7 @@ from sim.model.event import OrderFilled, Settled
 from sim.model.instrument import OptionContract
 from sim.model.market import Floats
 from sim.model.order import Intent, Order, OrderRequest, Status
+from sim.watch import NOTHING, Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,18 @@ class Desk:
                 return order
         return None
 
+    def being_closed(self, trade_id: str) -> tuple[Order | None, frozenset[int]]:
+        """That order, and which of the trade's legs it closes."""
+        order = self.closing_order(trade_id)
+        if order is None:
+            return None, NOTHING
+        named = {leg.contract for leg in order.request.legs}
+        legs = self.ledger.open[trade_id].trade.legs
+        return order, frozenset(i for i, leg in enumerate(legs) if leg.contract in named)
+
     def trades(self) -> list[Trade]:
-        """The open trades, oldest first."""
-        return [b.trade for b in self.ledger.open.values()]
+        """The open trades with the legs that are left of them, oldest first."""
+        return [b.remaining for b in self.ledger.open.values()]
 
     def to(self, order_id: str, status: Status) -> Order:
         """Moves an order to its next state and returns it; a done one is forgotten."""
@@ -138,7 +148,7 @@ class Desk:
 
     def _watch(self, trade_id: str, since: int) -> None:
         held = self.ledger.open[trade_id]
-        watch = Watch(held.trade, held.left, held.trade.quantity, self.day, self._marking.max_width, since)
+        watch = Watch(held.trade, held.left, self.day, self._marking.max_width, since, held.paid2)
         if self._marking.each_minute:
             watch.each_minute()
         self.watches[trade_id] = watch

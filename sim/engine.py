@@ -108,10 +108,8 @@ class Engine:
         """The first column from ``k`` on at which an exit comes due today, if nothing else happens before."""
         best: int | None = min((max(d, k) for d in self.desk.deadlines.values()), default=None)
         for trade_id, watch in self.desk.watches.items():
-            closing = self.desk.closing_order(trade_id)
-            if closing is not None and closing.request.cross:
-                continue
-            found = watch.search(k, crossing=closing is not None)
+            order, closing = self.desk.being_closed(trade_id)
+            found = watch.search(k, closing, crossing=order is not None and order.request.cross)
             if found is not None and (best is None or found < best):
                 best = found
         return best
@@ -122,12 +120,10 @@ class Engine:
         for trade_id, watch in self.desk.watches.items():
             if trade_id in replaced:
                 continue
-            closing = self.desk.closing_order(trade_id)
-            if closing is not None and closing.request.cross:
-                continue
-            condition = watch.hit(now.k, crossing=closing is not None)
+            order, closing = self.desk.being_closed(trade_id)
+            condition = watch.hit(now.k, closing, crossing=order is not None and order.request.cross)
             if condition is not None:
-                decisions += self._close(trade_id, closing, condition, now)
+                decisions += self._close(trade_id, order, condition, now)
         if now.wake or self.settings.every_minute:
             decisions += self._ask(now)
         return decisions
@@ -192,8 +188,8 @@ class Engine:
         trade = open_trade.trade
         legs = tuple(
             Leg(c, abs(q) // trade.quantity, A.BUY_TO_CLOSE if q < 0 else A.SELL_TO_CLOSE)
-            for c, q in open_trade.left.items()
-            if q
+            for i, (c, q) in enumerate(open_trade.left.items())
+            if q and (not condition.legs or i in condition.legs)
         )
         request = OrderRequest(
             trade.strategy, legs, trade.quantity, None, Intent.CLOSE, condition.reason, TimeInForce.DAY,

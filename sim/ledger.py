@@ -8,7 +8,7 @@ Nothing here marks a position: prices come from outside.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Final
@@ -84,6 +84,8 @@ class OpenTrade:
     fees: Decimal = ZERO
     slippage: Decimal = ZERO
     debit_ticks: int = 0
+    paid2: int = 0
+    """Twice what ending parts of it has cost so far, by orders and settlements, in ticks of one unit."""
     assumed_zero: int = 0
     mae: Decimal = ZERO
     mfe: Decimal = ZERO
@@ -91,6 +93,18 @@ class OpenTrade:
     mfe_ns: int = 0
     last_reason: str = ""
     outcomes: set[str] = field(default_factory=set)
+
+    def pay(self, ticks2: int) -> None:
+        """A part has ended at this cost. What is left is marked without it, until it is marked anew."""
+        self.paid2 += ticks2
+        self.mark2 -= ticks2
+
+    @property
+    def remaining(self) -> Trade:
+        """The trade with the legs that are left of it."""
+        if all(self.left.values()):
+            return self.trade
+        return replace(self.trade, legs=tuple(leg for leg in self.trade.legs if self.left[leg.contract]))
 
 
 class Ledger:
@@ -113,7 +127,7 @@ class Ledger:
         """Books every leg of the fill; opens a trade or reduces the one that ``trade_id`` names."""
         request = order.request
         if request.intent is Intent.OPEN:
-            legs = tuple(Holding(leg.contract, leg.quantity) for leg in fill.legs)
+            legs = tuple(Holding(leg.contract, leg.quantity, leg.price) for leg in fill.legs)
             trade = Trade(
                 trade_id, request.strategy, request.structure, request.underlying, legs, fill.quantity, fill.net,
                 fill.ts, session, request.exits,
@@ -127,6 +141,7 @@ class Ledger:
                 raise LedgerError(f"fill of order {order.id} closes trade {trade_id!r}, which is not open")
             book = found
             book.debit_ticks -= fill.net
+            book.pay(-2 * fill.net)
             book.last_reason = request.reason
             for leg in fill.legs:
                 left = book.left[leg.contract] + leg.quantity
@@ -170,6 +185,8 @@ class Ledger:
                 outcome = leg.outcome(held)
                 fee = ZERO if outcome is Outcome.EXPIRED else leg.fee
                 self._move(book, leg.unit_cash * held / fx, fee / fx)
+                paid_out = leg.unit_cash * held / leg.contract.product.tick_value / book.trade.quantity
+                book.pay(-round(2 * paid_out))
                 book.left[leg.contract] = 0
                 book.outcomes.add(outcome.value)
 

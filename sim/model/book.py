@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from sim.model.exits import Exit
+from sim.model.defence import OfPart
+from sim.model.exits import Condition, Exit
 from sim.model.instrument import OptionContract
+from sim.model.past import Past, Stress
 from sim.model.quick import quick
 
 
 @quick
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """One leg of an open trade; ``quantity`` signed per the whole trade, long positive."""
+    """One leg of an open trade; ``quantity`` signed per the whole trade, long positive; ``price`` what one contract was
+    opened at, in ticks."""
 
     contract: OptionContract
     quantity: int
+    price: int
+
+    @property
+    def is_put(self) -> bool:
+        return not self.contract.is_call
+
+    @property
+    def short(self) -> bool:
+        return self.quantity < 0
 
 
 @quick
@@ -40,6 +53,18 @@ class Trade:
     def expirations(self) -> tuple[date, ...]:
         return tuple(sorted({leg.contract.expiration for leg in self.legs}))
 
+    def credit_of(self, legs: Sequence[int]) -> int:
+        """What some legs alone brought in, net ticks of one unit, credit positive."""
+        return -sum(self.legs[i].price * self.legs[i].quantity for i in legs) // self.quantity
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """What its exits watch for, in the order in which they are asked."""
+        out: list[Condition] = []
+        for each in self.exits:
+            credit = self.credit_of(each.legs) if isinstance(each, OfPart) else self.credit
+            out += each.conditions(credit, self.legs)
+        return tuple(out)
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -58,7 +83,8 @@ class Account:
 
     Money in account currency. ``fx`` is product currency per unit of account currency (1.27: dollars per pound), with
     the date of the rate. ``bp_used`` is buying power used by everything open or working, None where a position has no
-    quote to work it out from.
+    quote to work it out from. ``past`` is what lies behind the account (None: nothing is known of it), ``stress`` what
+    a shock would cost (None: it cannot be asked).
     """
 
     currency: str
@@ -67,6 +93,8 @@ class Account:
     fx: Decimal
     fx_date: date | None
     claims: tuple[Claim, ...] = ()
+    past: Past | None = None
+    stress: Stress | None = None
 
     def in_account(self, amount: Decimal) -> Decimal:
         """Product currency to account currency at the dated rate."""

@@ -7,6 +7,7 @@ same integers. ``mark2`` is twice the mid price of buying the spread back, in ti
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from enum import Enum
@@ -15,6 +16,18 @@ from functools import lru_cache
 from typing import Protocol
 
 from sim.model.quick import quick
+
+
+class Measure(Enum):
+    """What a condition looks at. Each is an integer by minute; where it is not known no condition is true."""
+
+    MARK = "mark"
+    """Twice the mid of buying one unit back, in ticks."""
+    DELTA = "delta"
+    """The largest absolute delta among the legs watched, in millionths."""
+    DISTANCE = "distance"
+    """How far the underlying is out of the money of the nearest leg watched, in ten-thousandths of a point; negative in
+    the money."""
 
 
 class Side(Enum):
@@ -29,7 +42,13 @@ class Side(Enum):
 @quick
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """``bound2`` in half ticks of the spread; true only from ``start`` to before ``stop`` (New York, None: open)."""
+    """``bound2`` in half ticks of the spread, or in the unit of ``measure``.
+
+    True only from ``start`` to before ``stop`` (New York, None: open).
+
+    Legs are positions in the trade's legs. ``legs`` says what closes: empty is all that is left. ``watched`` says what
+    is measured: empty is what closes. A condition is over when nothing is left of the legs it closes or watches.
+    """
 
     reason: str
     side: Side
@@ -40,22 +59,39 @@ class Condition:
     """True where the closing order must take the natural price whatever the fill model."""
     on: date | None = None
     """Not before this trade date; on a later one it is overdue from the open on."""
+    measure: Measure = Measure.MARK
+    legs: tuple[int, ...] = ()
+    watched: tuple[int, ...] = ()
+    dte: int | None = None
+    """Only while the nearest expiration of the legs watched is this many calendar days away, or fewer."""
+
+
+class Opened(Protocol):
+    """A leg of a trade as exits see it."""
+
+    @property
+    def is_put(self) -> bool: ...
+    @property
+    def short(self) -> bool: ...
+
+
+Legs = Sequence[Opened]
 
 
 class Exit(Protocol):
-    """``credit`` is the net entry price of one unit in ticks (credit positive, debit negative). A share or a multiple
-    of nothing is no bound."""
+    """``credit`` is the net entry price of one unit in ticks (credit positive, debit negative), ``legs`` its legs.
+    A share or a multiple of nothing is no bound."""
 
-    def conditions(self, credit: int) -> tuple[Condition, ...]: ...
+    def conditions(self, credit: int, legs: Legs = ()) -> tuple[Condition, ...]: ...
     def describe(self) -> str: ...
 
 
-def _after_gain(credit: int, share: float) -> int:
+def after_gain(credit: int, share: float) -> int:
     """Twice the mark at which ``share`` of the credit (of the debit paid) is earned, rounded down: never too early."""
     return 2 * credit - _times(2 * abs(credit), share)
 
 
-def _after_loss(credit: int, multiple: float) -> int:
+def after_loss(credit: int, multiple: float) -> int:
     """Twice the mark at which ``multiple`` times the credit (the debit) is lost, rounded up: never too early."""
     return 2 * credit + _times(2 * abs(credit), multiple)
 
@@ -80,10 +116,10 @@ class ProfitTarget:
 
     share: float
 
-    def conditions(self, credit: int) -> tuple[Condition, ...]:
+    def conditions(self, credit: int, legs: Legs = ()) -> tuple[Condition, ...]:
         if credit == 0:
             return ()
-        return (Condition("profit_target", Side.AT_MOST, _after_gain(credit, self.share)),)
+        return (Condition("profit_target", Side.AT_MOST, after_gain(credit, self.share)),)
 
     def describe(self) -> str:
         return f"take profit at {self.share:.0%} of the credit"
@@ -95,10 +131,10 @@ class StopLoss:
 
     multiple: float
 
-    def conditions(self, credit: int) -> tuple[Condition, ...]:
+    def conditions(self, credit: int, legs: Legs = ()) -> tuple[Condition, ...]:
         if credit == 0:
             return ()
-        return (Condition("stop_loss", Side.AT_LEAST, _after_loss(credit, self.multiple)),)
+        return (Condition("stop_loss", Side.AT_LEAST, after_loss(credit, self.multiple)),)
 
     def describe(self) -> str:
         return f"stop at a loss of {self.multiple:g} x credit"
@@ -112,14 +148,14 @@ class Review:
     profit: float
     stop: float
 
-    def conditions(self, credit: int) -> tuple[Condition, ...]:
+    def conditions(self, credit: int, legs: Legs = ()) -> tuple[Condition, ...]:
         if credit == 0:
             return ()
         minute = self.at.hour * 60 + self.at.minute + 1
         until = time(minute // 60, minute % 60) if minute < 24 * 60 else None
         return (
-            Condition("review", Side.AT_MOST, _after_gain(credit, self.profit), self.at, until),
-            Condition("stop_tightened", Side.AT_LEAST, _after_loss(credit, self.stop), self.at),
+            Condition("review", Side.AT_MOST, after_gain(credit, self.profit), self.at, until),
+            Condition("stop_tightened", Side.AT_LEAST, after_loss(credit, self.stop), self.at),
         )
 
     def describe(self) -> str:
@@ -135,7 +171,7 @@ class CloseAt:
     cross_at: time | None = None
     on: date | None = None
 
-    def conditions(self, credit: int) -> tuple[Condition, ...]:
+    def conditions(self, credit: int, legs: Legs = ()) -> tuple[Condition, ...]:
         first = Condition("time", Side.CLOCK, 0, self.at, on=self.on)
         if self.cross_at is None:
             return (first,)
@@ -156,7 +192,7 @@ class CrossAfter:
 
     minutes: int
 
-    def conditions(self, credit: int) -> tuple[Condition, ...]:
+    def conditions(self, credit: int, legs: Legs = ()) -> tuple[Condition, ...]:
         return ()
 
     def describe(self) -> str:

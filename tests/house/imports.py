@@ -34,6 +34,7 @@ ORDER: Final[tuple[tuple[str, ...], ...]] = (
     ("quotes",),
     ("view", "ledger"),  # 3
     ("daybook",),
+    ("watch",),
     ("buying_power", "daymarks"),
     ("desk",),
     ("strategies", "rules"),  # 4

@@ -63,7 +63,7 @@ def ns(day: date, at: time) -> int:
 def closed(day: date, net: str, reason: str = "profit_target", regime: str = "NORMAL") -> ClosedTrade:
     """An iron condor of two units, opened at 10:31 and closed at 13:05, fees 20."""
     shape = ((5400, "P", -2), (5370, "P", 2), (5480, "C", -2), (5510, "C", 2))
-    legs = tuple(Holding(contract(ES_WEEK, day, strike, right), n) for strike, right, n in shape)
+    legs = tuple(Holding(contract(ES_WEEK, day, strike, right), n, 100) for strike, right, n in shape)
     trade = Trade(
         f"x-zero_dte-{day:%y%m%d}", "zero_dte", "IRON_CONDOR", "ES", legs, 2, 108, ns(day, time(10, 31)), day, ()
     )
