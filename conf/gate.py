@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import InvalidOperation
-from typing import Any
+from typing import Any, Final
 
 from conf.build import number
 from conf.words import similar
@@ -14,7 +14,13 @@ from sim.rules.capital import BpCap, RiskPerTrade
 from sim.rules.correlation import Correlation
 from sim.rules.gate import Gate, Rule
 from sim.rules.market import Credit, EntryWindow, Freshness, MarketOpen, Volume
+from sim.rules.phases import NeverTrade, PhaseGate, Phases
+from sim.rules.positions import Positions, places
 from sim.rules.regime import Regime, VixPermission
+from sim.rules.units import Units
+
+SETTINGS: Final = ("units",)
+"""Parts of ``rules`` that are no rule: what several of them go by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +37,23 @@ def rules(config: Mapping[str, Any]) -> Rules:
     r = config["rules"]
     regime = Regime.of(config["regime"])
     try:
+        units = Units.of(r["units"])
         known: Sequence[tuple[str, Any]] = (
             ("freshness", lambda _: Freshness()),
             ("market_open", lambda c: MarketOpen(_flag("rules.market_open.early_close", c["early_close"]))),
             ("entry_window", EntryWindow.of),
             ("volume", lambda c: Volume({str(k): number(f"rules.volume.least.{k}", v) for k, v in c["least"].items()})),
+            ("never_trade", lambda c: NeverTrade.of(c, Phases.of(r["phase"]))),
+            ("phase", lambda c: PhaseGate.of(c, Phases.of(c), places(r["positions"]))),
             ("vix_regime", lambda _: VixPermission(regime)),
-            ("correlation", Correlation.of),
-            ("buying_power", lambda c: BpCap.of(c, regime)),
+            ("correlation", lambda c: Correlation.of(c, units)),
+            ("positions", lambda c: Positions.of(c, Phases.of(r["phase"]), units)),
+            ("buying_power", lambda c: BpCap.of(c, regime, Phases.of(r["phase"]) if r["phase"]["enabled"] else None)),
             ("risk_per_trade", RiskPerTrade.of),
             ("credit", lambda c: Credit(number("rules.credit.max_width", c["max_width"]))),
         )
         names = [name for name, _ in known]
-        extra = sorted(set(r) - set(names))
+        extra = sorted(set(r) - {*names, *SETTINGS})
         if extra:
             raise ConfigError(f"there is no rule {extra[0]!r}{similar(extra[0], names)}: rules are {', '.join(names)}")
         made: list[Rule] = []

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from math import isnan
 
 import numpy as np
 
 from sim.buying_power import BuyingPower
+from sim.calendar import ny
 from sim.daybook import DayBook
 from sim.daymarks import DayMarks
 from sim.ledger import Ledger
@@ -19,6 +20,7 @@ from sim.model.event import OrderFilled, Settled
 from sim.model.instrument import OptionContract
 from sim.model.market import Floats
 from sim.model.order import Intent, Order, OrderRequest, Status
+from sim.model.past import DayEnd, Past, Result
 from sim.watch import NOTHING, Watch
 
 
@@ -35,7 +37,19 @@ class Marking:
 class Desk:
     """Ledger, working orders and watches around one day's book. ``deadlines``: when each order gives up (column)."""
 
-    __slots__ = ("_account", "_bp", "_bp_used", "_marking", "book", "deadlines", "ledger", "marks", "orders", "watches")
+    __slots__ = (
+        "_account",
+        "_bp",
+        "_bp_used",
+        "_marking",
+        "_past",
+        "book",
+        "deadlines",
+        "ledger",
+        "marks",
+        "orders",
+        "watches",
+    )
 
     def __init__(self, ledger: Ledger, bp: BuyingPower, marking: Marking) -> None:
         self.ledger = ledger
@@ -47,6 +61,7 @@ class Desk:
         self._bp = bp
         self._bp_used: tuple[int, Decimal] | None = None
         self._account: tuple[int, Account] | None = None
+        self._past = Past(ledger.start_cash)
         self._marking = marking
 
     @property
@@ -67,6 +82,8 @@ class Desk:
             self.marks.piece(self.ledger.open[trade_id], watch, watch.since, self.day.minutes)
         self.watches.clear()
         self._changed()
+        end = DayEnd(self.day.session, self.nlv(self.day.minutes - 1))
+        self._past = replace(self._past, ends=(*self._past.ends, end))
 
     def place(self, order: Order) -> None:
         """A new order works from now on."""
@@ -240,7 +257,17 @@ class Desk:
             used: Decimal | None = self.bp_used(k)
         except DataError:
             used = None
-        return Account(self.ledger.currency, self.nlv(k), used, rate.fx, rate.dated, tuple(claims))
+        return Account(
+            self.ledger.currency, self.nlv(k), used, rate.fx, rate.dated, tuple(claims), self._behind()
+        )  # fmt: skip
+
+    def _behind(self) -> Past:
+        """The past with the trades that have closed since it was last asked for."""
+        known, closed = self._past.results, self.ledger.closed
+        if len(known) < len(closed):
+            fresh = [Result(c.trade.strategy, ny(c.closed_ns).date(), c.net) for c in closed[len(known) :]]
+            self._past = replace(self._past, results=(*known, *fresh))
+        return self._past
 
 
 def _last_known(values: Floats) -> float:

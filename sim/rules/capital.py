@@ -8,32 +8,48 @@ from decimal import Decimal
 from typing import Any
 
 from sim.margin.payoff import Held, worst
+from sim.model.book import Account
 from sim.model.errors import DataError
 from sim.model.instrument import STRIKE_SCALE, Right
 from sim.model.market import BLANK
 from sim.model.order import Leg, OrderRequest, Pass
 from sim.rules.gate import BpAfter, Refusal
+from sim.rules.phases import Phases
 from sim.rules.regime import Regime
 from sim.view import View
 
 
 @dataclass(frozen=True, slots=True)
 class BpCap:
-    """Buying power used after the order stays within the regime's share of net liquidation and leaves ``reserve`` free.
+    """Buying power used after the order stays within the share of net liquidation that the regime, the account's phase
+    and the hard cap all allow: the least of the three.
 
-    ``least_free`` is what must be free before a strategy enters at all, in account currency, by its name.
+    ``phases`` None: the phase has no say. ``reserve`` multiplies the share that is left (0.8 keeps a fifth of it back;
+    1 keeps nothing). ``least_free`` is what must be free before a strategy enters at all, in account currency, by its
+    name.
     """
 
     regime: Regime
     hard_cap: float
     least_free: Mapping[str, Decimal]
+    phases: Phases | None = None
+    reserve: Decimal = Decimal(1)
     code: str = "buying_power"
     needs_legs: bool = True
 
     @staticmethod
-    def of(config: Mapping[str, Any], regime: Regime) -> BpCap:
+    def of(config: Mapping[str, Any], regime: Regime, phases: Phases | None) -> BpCap:
         free = {str(k): Decimal(str(v)) for k, v in (config.get("least_free") or {}).items()}
-        return BpCap(regime, float(config["hard_cap"]), free)
+        reserve = Decimal(str(config["reserve_multiplier"])) if config["apply_reserve_multiplier"] else Decimal(1)
+        return BpCap(regime, float(config["hard_cap"]), free, phases, reserve)
+
+    def share(self, account: Account, vix: float) -> Decimal:
+        """The effective cap, a share of net liquidation. An unknown VIX is left to the rule that blocks it."""
+        band = self.regime.band(vix)
+        share = Decimal(str(self.hard_cap if band is None else min(band.cap, self.hard_cap)))
+        if self.phases is not None:
+            share = min(share, self.phases.cap(account))
+        return share * self.reserve
 
     def check(self, request: OrderRequest | Pass, view: View, bp_after: BpAfter) -> Refusal | None:
         assert isinstance(request, OrderRequest), "a rule of legs is asked with legs"
@@ -45,9 +61,8 @@ class BpCap:
             after = bp_after(request)
         except DataError as error:
             return Refusal("Buying power unknown", str(error))
-        band = self.regime.band(view.vix(request.underlying))
-        share = self.hard_cap if band is None else min(band.cap, self.hard_cap)
-        cap = account.nlv * Decimal(str(share))
+        share = self.share(account, view.vix(request.underlying))
+        cap = account.nlv * share
         free = cap - used
         least = self.least_free.get(request.strategy)
         if least is not None and free < least:
@@ -59,7 +74,8 @@ class BpCap:
         return None
 
     def describe(self) -> str:
-        return f"buying power within the regime's cap, never above {self.hard_cap:.0%} of net liquidation"
+        caps = "the regime's cap" if self.phases is None else "the regime's and the phase's cap"
+        return f"buying power within {caps}, never above {self.hard_cap:.0%} of net liquidation"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,22 @@
 """Correlation groups: how many positions may lean on the same thing. The rule that 5 August 2024 was about.
 
-A position is one strategy unit on one underlying, whatever its legs and contracts. An underlying in no group is
-blocked.
+Positions are counted by ``sim.rules.units``. An underlying in no group is blocked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from math import nan
 from typing import Any
 
+from sim.model.book import Claim
 from sim.model.errors import ConfigError
 from sim.model.order import OrderRequest, Pass
 from sim.rules.gate import BpAfter, Refusal
+from sim.rules.units import Units
 from sim.view import View
 
 
@@ -22,7 +25,9 @@ class Correlation:
     """``groups`` members by group, ``limits`` positions by group, ``account_cap`` rows of (from net liquidation, cap).
 
     ``equivalents`` are sets of groups that move together: each is checked against the others' limits too, and together
-    they hold at most ``union_cap`` positions.
+    they hold at most ``union_cap`` positions. ``by_strategy``: a strategy whose positions are in one group whatever
+    their underlying. ``tighter``: above this VIX each group holds one position less, at least one; None: never. A VIX
+    that is not known counts as above it.
     """
 
     groups: Mapping[str, frozenset[str]]
@@ -30,6 +35,9 @@ class Correlation:
     account_cap: tuple[tuple[Decimal, int], ...]
     equivalents: tuple[frozenset[str], ...]
     union_cap: int
+    by_strategy: Mapping[str, str]
+    tighter: float | None
+    units: Units
     code: str = "correlation"
     needs_legs: bool = False
     _group_of: Mapping[str, str] = field(init=False, repr=False, compare=False)
@@ -45,7 +53,7 @@ class Correlation:
         object.__setattr__(self, "_together", near)
 
     @staticmethod
-    def of(config: Mapping[str, Any]) -> Correlation:
+    def of(config: Mapping[str, Any], units: Units) -> Correlation:
         groups = {str(g): frozenset(str(m) for m in members) for g, members in config["groups"].items()}
         limits = {str(g): int(n) for g, n in config["limits"].items()}
         missing = sorted(set(groups) ^ set(limits))
@@ -58,32 +66,61 @@ class Correlation:
             raise ConfigError(f"rules.correlation.limits.{negative[0]} is {limits[negative[0]]}: wanted 0 or more")
         caps = tuple((Decimal(str(a)), int(n)) for a, n in config["account_cap"])
         pairs = tuple(frozenset(str(g) for g in row) for row in config["equivalents"])
-        return Correlation(groups, limits, caps, pairs, int(config["union_cap"]))
+        named = sorted({g for pair in pairs for g in pair} - set(groups))
+        by_strategy = {str(s): str(g) for s, g in config["by_strategy"].items()}
+        named += sorted(set(by_strategy.values()) - set(groups))
+        if named:
+            raise ConfigError(
+                f"rules.correlation names group {named[0]!r}, which rules.correlation.groups does not have"
+            )
+        double = [m for m, n in Counter(m for members in groups.values() for m in members).items() if n > 1]
+        if double:
+            raise ConfigError(f"rules.correlation.groups: {min(double)} is in two groups: it counts in one only")
+        tighter = config["tighter_above_vix"]
+        return Correlation(
+            groups, limits, caps, pairs, int(config["union_cap"]), by_strategy,
+            None if tighter is None else float(tighter), units,
+        )  # fmt: skip
 
-    def group(self, symbol: str) -> str | None:
-        """The group of an underlying; None where it is in none."""
-        return self._group_of.get(symbol)
+    def group(self, symbol: str, strategy: str = "") -> str | None:
+        """The group of a position on an underlying; None where it is in none."""
+        return self.by_strategy.get(strategy) or self._group_of.get(symbol)
 
-    def limit(self, group: str, nlv: Decimal) -> int:
+    def together(self, group: str) -> tuple[str, ...]:
+        """The group and those that move with it, itself first."""
+        return self._together[group]
+
+    def limit(self, group: str, nlv: Decimal, vix: float = 0.0) -> int:
         """Positions that the group may hold: its own limit, or the cap of an account of this size."""
         applying = [n for least, n in self.account_cap if nlv >= least]
-        return min(self.limits[group], applying[-1]) if applying else 0
+        most = min(self.limits[group], applying[-1]) if applying else 0
+        if self.tighter is not None and not vix <= self.tighter:
+            most = min(most, max(most - 1, 1))
+        return most
+
+    def held(self, claims: Iterable[Claim]) -> dict[str, list[Claim]]:
+        """Positions by group, each counted once; those in no group are left out."""
+        out: dict[str, list[Claim]] = {}
+        for claim in self.units.count(claims):
+            group = self.group(claim.underlying, claim.strategy)
+            if group is not None:
+                out.setdefault(group, []).append(claim)
+        return out
 
     def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
-        own = self.group(request.underlying)
+        own = self.group(request.underlying, request.strategy)
         if own is None:
             return Refusal(
                 "Unknown correlation group", f"{request.underlying} is in no group of rules.correlation.groups"
             )
         account = view.account
-        held: dict[str, list[str]] = {}
-        for claim in account.claims:
-            group = self.group(claim.underlying)
-            if group is not None:
-                held.setdefault(group, []).append(f"{claim.underlying} {claim.strategy}")
+        if self.units.joins(request, account.claims):
+            return None
+        held = {g: [f"{c.underlying} {c.strategy}" for c in row] for g, row in self.held(account.claims).items()}
         together = self._together[own]
+        vix = nan if self.tighter is None else view.vix(request.underlying)
         for group in together:
-            limit = self.limit(group, account.nlv)
+            limit = self.limit(group, account.nlv, vix)
             if len(held.get(group, ())) >= limit:
                 return Refusal(
                     f"Group {group} at limit ({limit})", "held: " + ", ".join(held[group]) if held.get(group) else ""

@@ -23,6 +23,7 @@ from sim.rules.correlation import Correlation
 from sim.rules.gate import Gate, Refusal, closing
 from sim.rules.market import Credit, EntryWindow, Freshness, MarketOpen, Volume
 from sim.rules.regime import Regime, VixPermission
+from sim.rules.units import Units
 from sim.view import UnderlyingView, View
 from tests.hand import ES_WEEK, STOCK, HandDay, HandMarket, contract
 
@@ -30,6 +31,7 @@ FRIDAY = date(2024, 8, 2)
 CONFIG = compose(["market=es_sample"])
 REGIME = Regime.of(CONFIG["regime"])
 DEFAULT = CONFIG["rules"]
+UNITS = Units.of(DEFAULT["units"])
 
 
 def legs(spec: str, product: Any = ES_WEEK, expiration: date = FRIDAY) -> tuple[Leg, ...]:
@@ -135,7 +137,7 @@ class TestRegime:
 
 
 class TestCorrelation:
-    RULE = Correlation.of(DEFAULT["correlation"])
+    RULE = Correlation.of(DEFAULT["correlation"], UNITS)
 
     def check(self, symbol: str, held: Sequence[str], nlv: int = 75_000) -> str | None:
         wish = Pass("zero_dte", symbol, "", "", "")
@@ -167,7 +169,7 @@ class TestCorrelation:
     def test_limits_and_members_must_match(self) -> None:
         broken = {**DEFAULT["correlation"], "limits": {"A1": 2}}
         with pytest.raises(ConfigError, match="needs both members"):
-            Correlation.of(broken)
+            Correlation.of(broken, UNITS)
 
 
 class TestMarketRules:
@@ -233,7 +235,7 @@ class TestMarketRules:
 
 class TestCapital:
     def test_buying_power_is_held_to_the_regimes_cap(self) -> None:
-        rule = BpCap.of(DEFAULT["buying_power"], REGIME)
+        rule = BpCap.of(DEFAULT["buying_power"], REGIME, None)
 
         def after(amount: int) -> Callable[[OrderRequest], Decimal]:
             return lambda _: Decimal(amount)
@@ -244,7 +246,7 @@ class TestCapital:
         assert rule.check(request(), view(vix=15.0), after(48_750)) is None
 
     def test_a_strategy_wants_some_left(self) -> None:
-        rule = BpCap.of(DEFAULT["buying_power"], REGIME)
+        rule = BpCap.of(DEFAULT["buying_power"], REGIME, None)
         tight = view(vix=15.0, acc=account(used=46_751))
         assert said(rule.check(request(), tight, free)) == "Buying power below 2,000"
 
