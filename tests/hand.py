@@ -140,7 +140,7 @@ def _filled(side: Sequence[int | None], minutes: int) -> tuple[Ints, Ints]:
 
 @dataclass(frozen=True)
 class HandMarket:
-    """Days in order. ``settle`` gives the price of a series by its expiration."""
+    """Days in order. ``settle`` gives the price of a series by its expiration, ``bars`` are what came before."""
 
     days: Sequence[HandDay]
     settle: Mapping[date, float] = field(default_factory=dict)
@@ -149,6 +149,7 @@ class HandMarket:
     synthetic: bool = True
     fingerprint: str = "hand"
     source: str = "written by hand"
+    bars: Sequence[DailyBar] = ()
 
     def underlyings(self) -> tuple[str, ...]:
         return tuple(sorted({d.underlying for d in self.days}))
@@ -164,7 +165,7 @@ class HandMarket:
         return next(d for d in self.days if d.underlying == underlying and d.session == session)
 
     def history(self, underlying: str, before: date, days: int) -> tuple[DailyBar, ...]:
-        return ()
+        return tuple(self.bars[-days:])
 
     def settlement(self, series: Series) -> float | None:
         return self.settle.get(series.expiration)

@@ -13,78 +13,16 @@ import pytest
 
 from conf.compose import compose
 from conf.gate import rules as build_rules
-from sim.calendar import Venue, load_calendar
-from sim.model.book import Account, Claim
 from sim.model.errors import ConfigError
 from sim.model.market import Nature
-from sim.model.order import Action, Approved, Intent, Leg, OrderError, OrderRequest, Pass, Refused
+from sim.model.order import Approved, Intent, OrderError, OrderRequest, Pass, Refused
 from sim.rules.capital import BpCap, RiskPerTrade, worst_loss
 from sim.rules.correlation import Correlation
-from sim.rules.gate import Gate, Refusal, closing
+from sim.rules.gate import Gate, closing
 from sim.rules.market import Credit, EntryWindow, Freshness, MarketOpen, Volume
 from sim.rules.regime import Regime, VixPermission
-from sim.rules.units import Units
-from sim.view import UnderlyingView, View
-from tests.hand import ES_WEEK, STOCK, HandDay, HandMarket, contract
-
-FRIDAY = date(2024, 8, 2)
-CONFIG = compose(["market=es_sample"])
-REGIME = Regime.of(CONFIG["regime"])
-DEFAULT = CONFIG["rules"]
-UNITS = Units.of(DEFAULT["units"])
-
-
-def legs(spec: str, product: Any = ES_WEEK, expiration: date = FRIDAY) -> tuple[Leg, ...]:
-    """``"-5485C +5515C"``: sells and buys to open."""
-    out = []
-    for word in spec.split():
-        action = Action.SELL_TO_OPEN if word[0] == "-" else Action.BUY_TO_OPEN
-        out.append(Leg(contract(product, expiration, float(word[1:-1]), word[-1], "ESU4"), 1, action))
-    return tuple(out)
-
-
-def request(spec: str = "-5485C +5515C", **changes: Any) -> OrderRequest:
-    base = OrderRequest("zero_dte", legs(spec), 1, 30, Intent.OPEN, "entry", planned_loss_ticks=200)
-    return replace(base, **changes)
-
-
-def account(nlv: int = 75_000, used: int = 0, claims: Sequence[str] = (), fx: str = "1") -> Account:
-    held = tuple(Claim("lt112", u, (FRIDAY,)) for u in claims)
-    return Account("GBP", Decimal(nlv), Decimal(used), Decimal(fx), FRIDAY, held)
-
-
-def view(
-    *,
-    at: time = time(10, 30),
-    day: date = FRIDAY,
-    vix: float = 15.0,
-    acc: Account | None = None,
-    quotes: dict[str, tuple[Any, Any]] | None = None,
-    nature: Nature = Nature.DENSE,
-    volume: float = 100_000.0,
-) -> View:
-    """A moment of ES on a hand-made Friday; ``quotes`` by label as (bid, ask) or lists by minute, the last one now."""
-    given = quotes or {"5485C": (100, 104), "5515C": (30, 34)}
-    table = {}
-    for label, (bid, ask) in given.items():
-        lists = [x if isinstance(x, list) else [x] for x in (bid, ask)]
-        table[contract(ES_WEEK, FRIDAY, float(label[:-1]), label[-1], "ESU4")] = (lists[0], lists[1])
-    minutes = max(len(s) for pair in table.values() for s in pair)
-    hand = HandDay(ES_WEEK, FRIDAY, table, [5450.0] * minutes, vix, volume / minutes)
-    market = HandMarket([hand], nature=nature)
-    hours = load_calendar().session(Venue.GLOBEX_EQUITY, day)
-    under = UnderlyingView(market, hand, hours, minutes - 1, hand.quotes)
-    return View(
-        hours.at(at), day, lambda u: under if u == "ES" else None, lambda: acc or account(), lambda: (), "market", {}
-    )
-
-
-def free(_: OrderRequest) -> Decimal:
-    return Decimal(1000)
-
-
-def said(refusal: Refusal | None) -> str | None:
-    return None if refusal is None else refusal.reason
+from tests.asked import CONFIG, DEFAULT, REGIME, UNITS, account, free, legs, request, said, view
+from tests.hand import STOCK
 
 
 class TestRegime:
