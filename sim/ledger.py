@@ -197,7 +197,9 @@ class Ledger:
             return None
         del self.open[trade_id]
         increment = book.trade.legs[0].contract.product.increment
-        reason = book.last_reason if not book.outcomes else "+".join(sorted(book.outcomes))
+        # A part that was closed before the rest expired is half of the answer.
+        ends = [book.last_reason] if book.last_reason else []
+        reason = "+".join([*ends, *sorted(book.outcomes)])
         net = book.gross - book.fees
         closed = ClosedTrade(
             book.trade, ts, reason, book.debit_ticks * increment, book.gross, book.fees, book.slippage,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from typing import Any
@@ -12,36 +12,58 @@ from sim.model.errors import ConfigError
 from sim.view import View
 
 _NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_NTH = ("first", "second", "third", "fourth", "fifth")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """``at`` New York time of the one attempt of a day; ``weekday`` 0 Monday .. 6, None any day; ``wait`` minutes after
-    which an order that has not filled is cancelled, None: it works all day."""
+    """``at`` New York time of the one attempt of a day; ``weekday`` 0 Monday .. 6, None any day.
+
+    ``weeks``: which of that weekday in the month (1 first; empty: every one). ``wait``: minutes after which an order
+    that has not filled is cancelled, None: it works all day.
+    """
 
     at: time
     weekday: int | None
     wait: int | None
+    weeks: tuple[int, ...] = ()
 
     @staticmethod
     def of(config: Mapping[str, Any]) -> Entry:
-        """From ``{at: "10:30", weekday: friday, wait: 5}``; ConfigError names what does not fit."""
-        unknown = set(config) - {"at", "weekday", "wait"}
+        """From ``{at: "10:30", weekday: friday, week: 1, wait: 5}``, week a number or a list; ConfigError names what
+        does not fit."""
+        unknown = set(config) - {"at", "weekday", "week", "wait"}
         if unknown:
-            raise ConfigError(f"strategy.entry has no {sorted(unknown)[0]!r}: it takes at, weekday and wait")
+            raise ConfigError(f"strategy.entry has no {sorted(unknown)[0]!r}: it takes at, weekday, week and wait")
         wait = config.get("wait")
         if wait is not None and (isinstance(wait, bool) or not isinstance(wait, int) or wait < 1):
             raise ConfigError(f"strategy.entry.wait is {wait!r}: wanted whole minutes above 0, or null for all day")
-        return Entry(parse_time(config["at"]), parse_weekday(config.get("weekday", "any")), wait)
+        weekday, week = parse_weekday(config.get("weekday", "any")), config.get("week")
+        weeks = () if week is None else tuple(week) if isinstance(week, Sequence) else (week,)
+        if any(isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= 5 for n in weeks):
+            raise ConfigError(f"strategy.entry.week is {week!r}: wanted 1 to 5, a list of them, or null for every week")
+        if weeks and weekday is None:
+            raise ConfigError("strategy.entry.week is set without a weekday: the first what of the month?")
+        return Entry(parse_time(config["at"]), weekday, wait, weeks)
 
     def wakes(self, day: date) -> tuple[time, ...]:
-        return (self.at,) if self.weekday is None or day.weekday() == self.weekday else ()
+        return (self.at,) if self._on(day) else ()
+
+    def _on(self, day: date) -> bool:
+        if self.weekday is not None and day.weekday() != self.weekday:
+            return False
+        return not self.weeks or (day.day - 1) // 7 + 1 in self.weeks
 
     def due(self, view: View, underlying: str) -> bool:
         """Whether this is the moment: a trade date of the right weekday, and exactly the minute."""
-        right_day = self.weekday is None or view.session.weekday() == self.weekday
-        return right_day and view.ts == view.of(underlying).hours.at(self.at)
+        return self._on(view.session) and view.ts == view.of(underlying).hours.at(self.at)
 
     def describe(self) -> str:
-        when = "every day" if self.weekday is None else f"on {_NAMES[self.weekday]}s"
+        if self.weekday is None:
+            when = "every day"
+        elif self.weeks:
+            which = " and ".join(_NTH[n - 1] for n in self.weeks)
+            when = f"on the {which} {_NAMES[self.weekday]} of the month"
+        else:
+            when = f"on {_NAMES[self.weekday]}s"
         return f"{when} at {self.at:%H:%M} New York"

@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from sim.calendar import parse_time
+from sim.model.defence import CloseByDte, DeltaDefence, DistanceDefence, EarlyProfit, OfPart
 from sim.model.errors import ConfigError
 from sim.model.exits import CloseAt, CrossAfter, Exit, ProfitTarget, Review, StopLoss
 
-_KEYS = {"profit", "stop", "at", "date", "final", "review", "walk"}
+_PART: Final = {"profit", "stop", "early", "delta", "distance", "dte"}
+_KEYS: Final = _PART | {"at", "date", "final", "review", "walk", "parts"}
+_REASONS: Final = {
+    "profit": "profit_target", "stop": "stop_loss", "early": "early_profit", "distance": "distance", "dte": "dte",
+    "delta": "delta_exit",
+}  # fmt: skip
 
 
-def exits_of(config: Mapping[str, Any]) -> tuple[Exit, ...]:
-    """From ``{profit: 0.5, stop: 2.0, review: {at, profit, stop}, at: "15:00", final: "15:30",
-    date: 2024-08-05}``; null leaves one out.
+def exits_of(config: Mapping[str, Any], parts: Sequence[str] = ()) -> tuple[Exit, ...]:
+    """From ``{profit: 0.5, stop: 2.0, early: [[21, 0.25]], delta: {close_tested: 0.25, close_all: 0.30}, distance: 25,
+    dte: {days: 21, at: "10:00"}, review: {at, profit, stop}, at: "15:00", final: "15:30", date: 2024-08-05, walk: 5,
+    parts: {naked: {profit: 0.9, stop: 2.0, closes_all: [stop]}}}``; null leaves one out.
 
-    ``profit`` share of the credit earned; ``stop`` loss in multiples of the credit; ``at`` closes, not
-    before the trade date ``date``; ``final`` crosses the spread; a closing order waits ``walk`` minutes before it
-    crosses too.
+    ``profit`` share of the credit earned; ``stop`` loss in multiples of the credit; ``early`` [days, share]: below so
+    many days to expiration that share is enough; ``delta`` and ``distance`` watch the short legs; ``dte`` closes;
+    ``at`` closes, not before the trade date ``date``; ``final`` crosses the spread; a closing order waits ``walk``
+    minutes before it crosses too. ``parts`` are exits of the legs with that part name (``parts``: the name of each
+    leg), judged and closed by themselves. The graver exits are asked first.
     """
     unknown = set(config) - _KEYS
     if unknown:
         raise ConfigError(f"strategy.exits has no {sorted(unknown)[0]!r}: it takes {', '.join(sorted(_KEYS))}")
-    out: list[Exit] = []
-    if (profit := config.get("profit")) is not None:
-        out.append(ProfitTarget(_number("profit", profit, 0.0, 1.0)))
-    if (stop := config.get("stop")) is not None:
-        out.append(StopLoss(_number("stop", stop, 0.0, 100.0)))
+    out = [*_defences(config, "exits"), *_parts(config.get("parts") or {}, parts), *_marks(config, "exits")]
     if (review := config.get("review")) is not None:
-        share = _number("review.profit", review["profit"], 0.0, 1.0)
-        out.append(Review(parse_time(review["at"]), share, _number("review.stop", review["stop"], 0.0, 100.0)))
+        share = _number("exits.review.profit", review["profit"], 0.0, 1.0)
+        out.append(Review(parse_time(review["at"]), share, _number("exits.review.stop", review["stop"], 0.0, 100.0)))
+    out += _by_dte(config, "exits")
     if (at := config.get("at")) is not None:
         final, on = config.get("final"), config.get("date")
         if final is not None and parse_time(final) < parse_time(at):
@@ -50,6 +56,73 @@ def exits_of(config: Mapping[str, Any]) -> tuple[Exit, ...]:
     return tuple(out)
 
 
+def _defences(config: Mapping[str, Any], where: str) -> list[Exit]:
+    out: list[Exit] = []
+    if (distance := config.get("distance")) is not None:
+        out.append(DistanceDefence(_number(f"{where}.distance", distance, -1e6, 1e6)))
+    if (delta := config.get("delta")) is not None:
+        if not isinstance(delta, Mapping) or set(delta) - {"close_tested", "close_all"}:
+            raise ConfigError(f"strategy.{where}.delta is {delta!r}: wanted close_tested and close_all, or null")
+        bounds = {k: _number(f"{where}.delta.{k}", v, 0.0, 1.0) for k, v in delta.items() if v is not None}
+        tested, whole = bounds.get("close_tested"), bounds.get("close_all")
+        if tested is not None and whole is not None and whole < tested:
+            raise ConfigError(f"strategy.{where}.delta closes all at {whole:g}, before the tested side at {tested:g}")
+        out.append(DeltaDefence(tested, whole))
+    return out
+
+
+def _marks(config: Mapping[str, Any], where: str) -> list[Exit]:
+    out: list[Exit] = []
+    if (profit := config.get("profit")) is not None:
+        out.append(ProfitTarget(_number(f"{where}.profit", profit, 0.0, 1.0)))
+    if (stop := config.get("stop")) is not None:
+        out.append(StopLoss(_number(f"{where}.stop", stop, 0.0, 100.0)))
+    for row in config.get("early") or ():
+        try:
+            below, share = row
+            out.append(EarlyProfit(int(below), _number(f"{where}.early", share, 0.0, 1.0)))
+        except (TypeError, ValueError):
+            raise ConfigError(f"strategy.{where}.early has {row!r}: wanted rows of [days, share]") from None
+    return out
+
+
+def _by_dte(config: Mapping[str, Any], where: str) -> list[Exit]:
+    dte = config.get("dte")
+    if dte is None:
+        return []
+    if not isinstance(dte, Mapping) or set(dte) != {"days", "at"} or not isinstance(dte["days"], int):
+        raise ConfigError(f'strategy.{where}.dte is {dte!r}: wanted {{days: 21, at: "10:00"}}, or null')
+    return [CloseByDte(dte["days"], parse_time(dte["at"]))]
+
+
+def _parts(config: Mapping[str, Any], names: Sequence[str]) -> list[Exit]:
+    out: list[Exit] = []
+    for name, given in config.items():
+        legs = tuple(i for i, part in enumerate(names) if part == name)
+        where = f"exits.parts.{name}"
+        if not legs:
+            raise ConfigError(f"strategy.{where}: no leg has part: {name}")
+        unknown = sorted(set(given) - _PART - {"closes_all"})
+        if unknown:
+            raise ConfigError(
+                f"strategy.{where} has no {unknown[0]!r}: it takes {', '.join(sorted(_PART))}, closes_all"
+            )
+        whole = list(given.get("closes_all") or ())
+        wrong = sorted(set(whole) - set(_REASONS))
+        if wrong:
+            raise ConfigError(f"strategy.{where}.closes_all has {wrong[0]!r}: choose of {', '.join(sorted(_REASONS))}")
+        exits = (*_defences(given, where), *_marks(given, where), *_by_dte(given, where))
+        # Those that close everything are graver than those that close the part.
+        ordered = sorted(exits, key=lambda e: not _closes_all(e, whole))
+        out.append(OfPart(str(name), legs, tuple(ordered), frozenset(_REASONS[word] for word in whole)))
+    return out
+
+
+def _closes_all(exit_: Exit, words: Sequence[str]) -> bool:
+    made = {c.reason for c in exit_.conditions(100)}
+    return bool(made & {_REASONS[word] for word in words})
+
+
 def _date(value: Any) -> date:
     try:
         return date.fromisoformat(str(value))
@@ -59,7 +132,5 @@ def _date(value: Any) -> date:
 
 def _number(name: str, value: Any, low: float, high: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not low < value <= high:
-        raise ConfigError(
-            f"strategy.exits.{name} is {value!r}: wanted a number above {low:g}, at most {high:g}, or null"
-        )
+        raise ConfigError(f"strategy.{name} is {value!r}: wanted a number above {low:g}, at most {high:g}, or null")
     return float(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, time
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim.model.defence import CloseByDte, DeltaDefence, DistanceDefence, EarlyProfit, OfPart
 from sim.model.exits import CloseAt, CrossAfter, Exit, ProfitTarget, Review, StopLoss
 from sim.model.market import BLANK, NEVER, Nature, Quote, QuotePath
 from sim.model.order import Action, Intent, Leg, OrderRequest, TimeInForce
@@ -43,9 +45,28 @@ def random_market(seed: int, nature: Nature) -> HandMarket:
     return HandMarket(days, {d: float(98 + 4 * rng.random()) for d in DAYS}, nature)
 
 
+def random_defences(seed: int, legs: int) -> Iterator[Exit]:
+    """Exits of longer trades: of the whole, and of a part that may close and leave the rest."""
+    rng = np.random.default_rng([seed, 17])
+    if rng.random() < 0.2:
+        yield DistanceDefence(float(rng.choice([-1.0, 0.5, 2.0])))
+    if rng.random() < 0.3:
+        yield DeltaDefence(float(rng.choice([0.2, 0.4])), float(rng.choice([0.45, 0.7])))
+    if rng.random() < 0.3:
+        yield EarlyProfit(int(rng.integers(1, 5)), 0.05)
+    if rng.random() < 0.3:
+        yield CloseByDte(int(rng.integers(0, 4)), time(10, int(rng.integers(0, 50))))
+    if legs > 1 and rng.random() < 0.5:
+        part = tuple(sorted(rng.choice(legs, int(rng.integers(1, legs)), replace=False).tolist()))
+        some = (ProfitTarget(0.05), StopLoss(0.2), DistanceDefence(1.0), DeltaDefence(0.3, 0.6))
+        chosen = tuple(e for e in some if rng.random() < 0.5)
+        yield OfPart("part", part, chosen, frozenset({"stop_loss"} if rng.random() < 0.5 else ()))
+
+
 def random_play(seed: int, underlying: str, market: HandMarket) -> Play:
     rng = np.random.default_rng([seed, 11])
-    exits: list[Exit] = []
+    spec = ((97, "P", -1), (95, "P", 1), (103, "C", -1), (105, "C", 1))[: int(rng.choice([1, 2, 4]))]
+    exits = list(random_defences(seed, len(spec)))
     if rng.random() < 0.7:
         exits.append(ProfitTarget(float(rng.choice([0.1, 0.25, 0.5]))))
     if rng.random() < 0.7:
@@ -58,7 +79,6 @@ def random_play(seed: int, underlying: str, market: HandMarket) -> Play:
         exits.append(CrossAfter(int(rng.integers(1, 6))))
     wakes = tuple(time(9, int(m)) for m in sorted(rng.choice(np.arange(31, 59), 2, replace=False)))
     limit = int(rng.integers(0, 200)) if rng.random() < 0.5 else None
-    spec = ((97, "P", -1), (95, "P", 1), (103, "C", -1), (105, "C", 1))[: int(rng.choice([1, 2, 4]))]
 
     def wants(view: Any) -> list[OrderRequest]:
         day = view.session if rng_day(view.session) else DAYS[-1]
@@ -112,15 +132,18 @@ def test_jump_and_every_minute_agree(suite_seed: int, draw: int, fill: str, natu
 def test_the_random_markets_do_trade(suite_seed: int) -> None:
     """The test above would prove little on days without fills: most draws must have some, and several exit reasons."""
     reasons: set[str] = set()
-    traded = 0
-    for draw in range(12):
+    traded = partly = 0
+    for draw in range(24):
         seed = suite_seed * 1000 + draw
         market = random_market(seed, Nature.SPARSE)
         session = play(market, [random_play(seed, market.days[0].underlying, market)], fill=NATURAL, max_width=1.0)
         traded += bool(session.fills)
-        reasons |= {c.exit_reason for c in session.engine.desk.ledger.closed}
-    assert traded >= 6
-    assert len(reasons) >= 3
+        closings = [o.order.request for o in session.orders.values() if o.order.request.intent is Intent.CLOSE]
+        reasons |= {request.reason for request in closings}
+        partly += any(request.reason.startswith("part_") for request in closings)
+    assert traded >= 12
+    assert len(reasons) >= 6
+    assert partly >= 2
 
 
 sides = st.tuples(st.integers(0, 400), st.integers(0, 60)).map(lambda t: (t[0], t[0] + t[1]))

@@ -1,0 +1,183 @@
+"""Any structure of up to four legs, written in YAML only: legs, when to enter, how much, when to leave.
+
+Most plays of the framework are configurations of this one class (``conf/strategy/``): strangle, 1-1-2, ratio, LEAP
+puts. What a trader adds (``strategy=./my.yaml``) is one more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, time
+from decimal import Decimal
+from math import ceil, isnan
+from typing import Any
+
+from sim.model.errors import ConfigError
+from sim.model.instrument import OptionContract, Right
+from sim.model.order import MAX_LEGS, Intent, Leg, OrderRequest, Pass, TimeInForce
+from sim.strategies.entry import Entry
+from sim.strategies.exits import exits_of
+from sim.strategies.filters import filters_of
+from sim.strategies.legs import Board, LegPlan, Missing
+from sim.strategies.pick import net_mid2
+from sim.view import UnderlyingView, View
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """How many units: by ``table`` of (from net liquidation, units), and no more than ``at_stop`` of it may be lost at
+    the stop. ``vix_per``: units times VIX over this, rounded down, at most ``vix_most`` times as many, at least one."""
+
+    table: tuple[tuple[Decimal, int], ...]
+    at_stop: Decimal | None
+    vix_per: float | None
+    vix_most: float
+
+    @staticmethod
+    def of(config: Mapping[str, Any]) -> Units:
+        unknown = sorted(set(config) - {"table", "at_stop", "vix_per", "vix_most"})
+        if unknown:
+            raise ConfigError(f"strategy.sizing has no {unknown[0]!r}: it takes table, at_stop, vix_per and vix_most")
+        table = tuple((Decimal(str(a)), int(n)) for a, n in config["table"])
+        stop, per = config.get("at_stop"), config.get("vix_per")
+        most = 1.0 if config.get("vix_most") is None else float(config["vix_most"])
+        return Units(table, None if stop is None else Decimal(str(stop)), None if per is None else float(per), most)
+
+    def units(self, nlv: Decimal, vix: float, stop_loss: Decimal | None) -> int:
+        """Units for an account of ``nlv``; ``stop_loss`` of one unit in account currency, None where there is no stop.
+        0 where the account is too small for one, or the VIX that scales them is unknown."""
+        rows = [n for least, n in self.table if nlv >= least]
+        if not rows or rows[-1] < 1:
+            return 0
+        units = rows[-1]
+        if self.vix_per is not None:
+            if isnan(vix):
+                return 0
+            units = max(min(int(units * vix / self.vix_per), int(units * self.vix_most)), 1)
+        if self.at_stop is not None and stop_loss is not None and stop_loss > 0:
+            units = min(units, int(self.at_stop * nlv / stop_loss))
+        return units
+
+
+class Custom:
+    """See the module. ``expiration`` is what legs without their own take: ``{dte: 90, within: 10}``.
+
+    ``apart``: never an expiration that this strategy holds already. ``min_credit`` and ``max_debit`` in points of one
+    unit. ``naked_calls`` must be true where a short call is not covered by a long one of the same expiration or later.
+    """
+
+    __slots__ = (
+        "_apart", "_entry", "_exits", "_filters", "_legs", "_limit", "_stop", "_underlying", "_units", "name",
+        "structure",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        name: str,
+        underlying: str,
+        structure: str,
+        entry: Mapping[str, Any],
+        legs: Sequence[Mapping[str, Any]],
+        sizing: Mapping[str, Any],
+        exits: Mapping[str, Any],
+        expiration: Mapping[str, Any] | None = None,
+        filters: Mapping[str, Any] | None = None,
+        min_credit: float | None = None,
+        max_debit: float | None = None,
+        apart: bool = False,
+        naked_calls: bool = False,
+    ) -> None:
+        if not 1 <= len(legs) <= MAX_LEGS:
+            raise ConfigError(
+                f"strategy.legs has {len(legs)} legs: wanted 1 to {MAX_LEGS}, the most that one order takes"
+            )
+        if min_credit is not None and max_debit is not None:
+            raise ConfigError("strategy.min_credit and strategy.max_debit are both set: an order is one or the other")
+        self.name, self.structure = name, structure
+        self._underlying = underlying
+        self._entry = Entry.of(entry)
+        self._legs = tuple(LegPlan.of(leg, expiration or {}) for leg in legs)
+        bare = _naked_calls(self._legs)
+        if bare and not naked_calls:
+            raise ConfigError(f"strategy.legs sells {bare} naked call(s): set strategy.naked_calls=true if you mean it")
+        self._exits = exits_of(exits, [leg.part for leg in self._legs])
+        self._filters = filters_of(filters)
+        self._units = Units.of(sizing)
+        self._limit = float(min_credit) if min_credit is not None else None if max_debit is None else -float(max_debit)
+        self._stop = exits.get("stop")
+        self._apart = apart
+
+    @property
+    def underlyings(self) -> tuple[str, ...]:
+        return (self._underlying,)
+
+    def wakes(self, day: date) -> tuple[time, ...]:
+        return self._entry.wakes(day)
+
+    def describe(self) -> str:
+        legs = ", ".join(leg.describe() for leg in self._legs)
+        exits = "; ".join(e.describe() for e in self._exits) or "held to expiration"
+        wants = "".join(f", {f.describe()}" for f in self._filters)
+        return f"{self._underlying} {self.structure.lower()}: {legs}, {self._entry.describe()}{wants}; {exits}"
+
+    def decide(self, view: View) -> Sequence[OrderRequest | Pass]:
+        if not self._entry.due(view, self._underlying):
+            return ()
+        under = view.of(self._underlying)
+        for each in self._filters:
+            if (why := each.check(view, under)) is not None:
+                return (self._pass("filter", *why),)
+        found = self._pick(view, under)
+        if isinstance(found, Missing):
+            return (self._pass("strikes", found.reason, found.detail),)
+        return (self._order(found, under, view),)
+
+    def _pick(self, view: View, under: UnderlyingView) -> tuple[Leg, ...] | Missing:
+        taken = {d for t in view.trades if t.strategy == self.name for d in t.expirations} if self._apart else ()
+        board = Board(under, view.session, taken)
+        picked: list[OptionContract] = []
+        for plan in self._legs:
+            series = plan.series(board)
+            contract = series if isinstance(series, Missing) else plan.pick(board, series, picked)
+            if isinstance(contract, Missing):
+                return contract
+            picked.append(contract)
+        if len(set(picked)) < len(picked):
+            labels = ", ".join(c.label for c in picked)
+            return Missing("Strikes coincide", f"{labels}: the chain is too coarse for this structure")
+        return tuple(Leg(c, plan.quantity, plan.action) for plan, c in zip(self._legs, picked, strict=True))
+
+    def _order(self, legs: tuple[Leg, ...], under: UnderlyingView, view: View) -> OrderRequest | Pass:
+        product = legs[0].contract.product
+        increment = float(product.increment)
+        floor = None if self._limit is None else ceil(self._limit / increment - 1e-9)
+        mid2 = net_mid2(legs, under)
+        if mid2 is None:
+            return self._pass("freshness", "No two-sided quote", " ".join(leg.contract.label for leg in legs))
+        if floor is not None and mid2 < 2 * floor:
+            word = "Credit below minimum" if floor >= 0 else "Debit above maximum"
+            return self._pass("credit", word, f"mid {mid2 * increment / 2:.2f}, wanted {floor * increment:.2f}")
+        account = view.account
+        stop = None if self._stop is None else int(abs(mid2) * float(self._stop)) // 2
+        at_stop = None if stop is None else account.in_account(stop * product.tick_value)
+        units = self._units.units(account.nlv, view.vix(self._underlying), at_stop)
+        if units < 1:
+            lost = "" if at_stop is None else f"one unit risks {at_stop:,.0f} at its stop, "
+            return self._pass("sizing", "Account too small for one unit", f"{lost}of {account.nlv:,.0f}")
+        return OrderRequest(
+            self.name, legs, units, floor, Intent.OPEN, "entry", TimeInForce.DAY, self._exits,
+            structure=self.structure, planned_loss_ticks=stop, patience=self._entry.wait,
+        )  # fmt: skip
+
+    def _pass(self, rule: str, reason: str, detail: str) -> Pass:
+        return Pass(self.name, self._underlying, self.structure, rule, reason, detail)
+
+
+def _naked_calls(legs: Sequence[LegPlan]) -> int:
+    """Short calls that no long call stands against, contract by contract, by a long that ends no sooner."""
+    calls = [leg for leg in legs if leg.right is Right.CALL]
+    short = sum(leg.quantity for leg in calls if leg.action.sign < 0)
+    latest = max((leg.dte for leg in calls if leg.action.sign < 0), default=0)
+    long = sum(leg.quantity for leg in calls if leg.action.sign > 0 and leg.dte >= latest)
+    return max(short - long, 0)

@@ -1,0 +1,236 @@
+"""A leg in the trader's words, and the contract it means today.
+
+``{side: sell, right: put, quantity: 2, otm: 12, dte: 120}``: one way to find the strike, one to find the expiration.
+Strikes are always listed ones, the nearest to what was asked for (half way: the higher). What cannot be found is a
+``Missing`` with its reason; nothing is put in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from math import isnan, sqrt
+from typing import Any, Final
+
+import numpy as np
+
+from sim.calendar import Venue, load_calendar
+from sim.model.errors import ConfigError, DataError
+from sim.model.instrument import STRIKE_SCALE, OptionContract, Right, Series, strike_e4
+from sim.model.order import Action
+from sim.view import Surface, UnderlyingView
+
+WAYS: Final = ("strike", "offset", "otm", "delta", "sigma", "from")
+KEYS: Final = {"side", "right", "quantity", "dte", "within", "expiration", "root", "part", "points", *WAYS}
+SIDES: Final = {"sell": Action.SELL_TO_OPEN, "buy": Action.BUY_TO_OPEN}
+RIGHTS: Final = {"call": Right.CALL, "c": Right.CALL, "put": Right.PUT, "p": Right.PUT}
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Why a leg cannot be had: a short reason and its numbers."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Board:
+    """The underlying now, with surfaces worked out once. ``taken`` are expirations that must not be used."""
+
+    under: UnderlyingView
+    session: date
+    taken: Collection[date] = ()
+    _surfaces: dict[Series, Surface] = field(default_factory=dict)
+
+    def surface(self, series: Series) -> Surface:
+        found = self._surfaces.get(series)
+        if found is None:
+            product = series.product
+            ends = load_calendar().settlement_instant(
+                Venue(product.venue), series.expiration, morning=product.exercise.morning
+            )
+            found = self._surfaces[series] = self.under.surface(series, ends)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class LegPlan:
+    """``way`` names how the strike is found and ``value`` its number.
+
+    ``strike`` points · ``offset`` points out of the money of the last price · ``otm`` per cent out of the money of the
+    forward · ``delta`` absolute, times 100 · ``sigma`` standard deviations to expiration out of the money, from the
+    at-the-money volatility · ``from`` the strike of an earlier leg (its number from 1), moved by ``points`` up.
+    The expiration is ``dte`` calendar days away, at most ``within`` more or less, or the date ``expiration``.
+    """
+
+    action: Action
+    right: Right
+    quantity: int
+    way: str
+    value: float
+    points: float
+    dte: int
+    within: int
+    expiration: date | None
+    root: str
+    part: str
+
+    @staticmethod
+    def of(config: Mapping[str, Any], expiration: Mapping[str, Any]) -> LegPlan:
+        """``expiration`` has the ``dte`` and ``within`` of a leg that says none itself. ConfigError names the leg."""
+        leg = {**expiration, **config}
+        ways = [way for way in WAYS if config.get(way) is not None]
+        unknown = sorted(set(leg) - KEYS)
+        if unknown:
+            raise ConfigError(f"strategy.legs has a leg with {unknown[0]!r}: it takes {', '.join(sorted(KEYS))}")
+        if len(ways) != 1:
+            raise ConfigError(
+                f"strategy.legs has {dict(config)}: wanted one of {', '.join(WAYS)} to find the strike, not {len(ways)}"
+            )
+        try:
+            way, day = ways[0], leg.get("expiration")
+            if way == "strike":
+                strike_e4(leg["strike"])
+            quantity, dte, within = int(leg.get("quantity", 1)), int(leg.get("dte", 0)), int(leg.get("within", 0))
+            plan = LegPlan(
+                SIDES[str(leg["side"]).lower()], RIGHTS[str(leg["right"]).lower()], quantity, way, float(leg[way]),
+                float(leg.get("points") or 0.0), dte, within,
+                None if day is None else date.fromisoformat(str(day)), str(leg.get("root") or ""),
+                str(leg.get("part") or ""),
+            )  # fmt: skip
+        except (KeyError, ValueError, TypeError, DataError) as error:
+            raise ConfigError(
+                f"strategy.legs has {dict(config)}: wanted side sell|buy, right call|put, one of {', '.join(WAYS)}, "
+                f"and dte or expiration ({error})"
+            ) from None
+        if plan.quantity < 1 or plan.dte < 0 or plan.within < 0:
+            raise ConfigError(f"strategy.legs has {dict(config)}: wanted quantity above 0, dte and within 0 or more")
+        if not _sensible(way, plan.value):
+            raise ConfigError(f"strategy.legs has {dict(config)}: {way} {plan.value:g} {_WANTED[way]}")
+        return plan
+
+    def series(self, board: Board) -> Series | Missing:
+        """The series meant today; of one date the one that trades to the close comes first."""
+        best: tuple[int, int, bool] | None = None
+        chosen: Series | None = None
+        for s in board.under.series():
+            if self.root not in ("", s.product.root) or s.expiration in board.taken:
+                continue
+            days = (s.expiration - board.session).days
+            off = abs(days - self.dte) if self.expiration is None else (0 if s.expiration == self.expiration else None)
+            if off is None or off > self.within:
+                continue
+            rank = (off, -days, s.product.exercise.morning)
+            if best is None or rank < best:
+                best, chosen = rank, s
+        if chosen is not None:
+            return chosen
+        if self.expiration is not None:
+            return Missing("Contract not listed", f"no series of {self.expiration}")
+        span = f" within {self.within}" if self.within else ""
+        return Missing("No such expiration", f"{board.under.symbol} lists none {self.dte} days away{span}")
+
+    def pick(self, board: Board, series: Series, earlier: list[OptionContract]) -> OptionContract | Missing:
+        """The contract of ``series`` that is meant; ``earlier`` are the legs before this one."""
+        match self.way:
+            case "strike":
+                return self._listed(board, OptionContract(series, strike_e4(self.value), self.right))
+            case "from":
+                number = int(self.value)
+                if not 1 <= number <= len(earlier):
+                    return Missing("Contract not listed", f"leg {number} comes after the one that is measured from it")
+                strike = earlier[number - 1].strike_e4 + round(self.points * STRIKE_SCALE)
+                return self._listed(board, OptionContract(series, strike, self.right))
+            case "delta":
+                return self._by_delta(board, series)
+            case _:
+                return self._nearest(board, series)
+
+    def _listed(self, board: Board, contract: OptionContract) -> OptionContract | Missing:
+        if board.under.lists(contract):
+            return contract
+        return Missing("Contract not listed", f"{contract.label} {contract.expiration}")
+
+    def _nearest(self, board: Board, series: Series) -> OptionContract | Missing:
+        under = board.under
+        out = 1.0 if self.right is Right.CALL else -1.0
+        base = under.spot if self.way == "offset" else under.forward(series)
+        if isnan(base):
+            return Missing("Price unknown", f"no price of {under.symbol}")
+        match self.way:
+            case "offset":
+                target = base + out * self.value
+            case "otm":
+                target = base * (1.0 + out * self.value / 100.0)
+            case _:
+                surface = board.surface(series)
+                vol = _at_the_money(surface)
+                if isnan(vol):
+                    return Missing("Volatility unknown", f"no two-sided quote near the money of {series.expiration}")
+                target = base * (1.0 + out * self.value * vol * sqrt(surface.t))
+        chain = under.chain(series).board
+        strikes = chain.strike_e4[chain.is_put == (self.right is Right.PUT)]
+        if not len(strikes):
+            return Missing("Contract not listed", f"no {self.right.name.lower()} of {series.expiration}")
+        away = np.abs(strikes - target * STRIKE_SCALE)
+        # Strikes ascend: the last of two that are as near is the higher one.
+        i = len(away) - 1 - int(away[::-1].argmin())
+        return OptionContract(series, int(strikes[i]), self.right)
+
+    def _by_delta(self, board: Board, series: Series) -> OptionContract | Missing:
+        surface = board.surface(series)
+        chain = surface.chain.board
+        mine = np.flatnonzero((chain.is_put == (self.right is Right.PUT)) & ~np.isnan(surface.delta))
+        if not len(mine):
+            return Missing("Delta unknown", f"the quotes of {series.expiration} give none")
+        deltas = np.abs(surface.delta[mine])
+        i = int(np.abs(deltas - self.value / 100.0).argmin())
+        # Half of what was asked for is another trade: the chain does not reach that far out.
+        if abs(deltas[i] - self.value / 100.0) > self.value / 200.0:
+            return Missing("Delta not listed", f"nearest to {self.value:g} is {100 * deltas[i]:.1f}")
+        return OptionContract(series, int(chain.strike_e4[mine[i]]), self.right)
+
+    def describe(self) -> str:
+        side = "sell" if self.action is Action.SELL_TO_OPEN else "buy"
+        when = f"{self.dte} DTE" if self.expiration is None else str(self.expiration)
+        where = {
+            "strike": f"{self.value:g} {self.right.name.lower()}",
+            "from": f"{self.right.name.lower()} {self.points:+g} from leg {self.value:g}",
+            "delta": f"{self.value:g}-delta {self.right.name.lower()}",
+            "otm": f"{self.right.name.lower()} {self.value:g} % out of the money",
+            "offset": f"{self.right.name.lower()} {self.value:g} points out of the money",
+            "sigma": f"{self.right.name.lower()} {self.value:g} deviations out of the money",
+        }[self.way]
+        return f"{side} {self.quantity} {where} {when}"
+
+
+_WANTED: Final = {
+    "strike": "is no strike: wanted points above 0", "offset": "", "from": "is no leg: wanted its number, from 1",
+    "otm": "is out of range: wanted per cent from -90 to 90", "sigma": "is out of range: wanted -10 to 10",
+    "delta": "is out of range: wanted a delta times 100, above 0 and below 100",
+}  # fmt: skip
+
+
+def _sensible(way: str, value: float) -> bool:
+    match way:
+        case "delta":
+            return 0.0 < value < 100.0
+        case "otm":
+            return -90.0 <= value <= 90.0
+        case "sigma":
+            return -10.0 <= value <= 10.0
+        case "from":
+            return value >= 1 and value.is_integer()
+        case _:
+            return not isnan(value)
+
+
+def _at_the_money(surface: Surface) -> float:
+    """Implied volatility at the strike nearest to the forward whose quotes give one; NaN where none does."""
+    known = np.flatnonzero(~np.isnan(surface.iv))
+    if not len(known):
+        return float("nan")
+    strikes = surface.chain.board.strike_e4[known] / STRIKE_SCALE
+    return float(surface.iv[known[int(np.abs(strikes - surface.forward).argmin())]])
