@@ -48,7 +48,33 @@ def target(node: Mapping[str, Any], *, where: str) -> Any:
 
 
 def strategies(config: Mapping[str, Any]) -> tuple[Strategy, ...]:
-    return (target(config["strategy"], where="strategy"),)
+    """The strategy of a run, or several on one account: ``plays`` by name, of which ``run`` names those that trade, the
+    first to be asked first. ConfigError where a name is unknown, or two plays have the same."""
+    node = config["strategy"]
+    plays = node.get("plays")
+    if plays is None:
+        return (target(node, where="strategy"),)
+    wanted = list(node.get("run") or ())
+    unknown = [name for name in wanted if name not in plays]
+    if unknown or not wanted:
+        what = f"has no play {unknown[0]!r}{similar(unknown[0], plays)}" if unknown else "names no play"
+        raise ConfigError(f"strategy.run {what}: choose of {', '.join(plays)}")
+    made = tuple(target(plays[name], where=f"strategy.plays.{name}") for name in wanted)
+    names = [each.name for each in made]
+    if twice := sorted({n for n in names if names.count(n) > 1}):
+        raise ConfigError(f"strategy.plays: two are called {twice[0]!r}; give each a name of its own")
+    return made
+
+
+def sentence(config: Mapping[str, Any], made: Sequence[Strategy]) -> str:
+    """What the run trades, as a trader would say it."""
+    if len(made) == 1:
+        return made[0].describe()
+    return f"{name_of(config, made)}, {len(made)} plays by priority: " + " | ".join(s.describe() for s in made)
+
+
+def name_of(config: Mapping[str, Any], made: Sequence[Strategy]) -> str:
+    return made[0].name if len(made) == 1 else str(config["strategy"].get("name", "plays"))
 
 
 def market(config: Mapping[str, Any], root: Path) -> Market:

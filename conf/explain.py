@@ -92,7 +92,7 @@ def command(args: Sequence[str]) -> int:
     if options.flag("json"):
         console.document({"wishes": wishes, "journal": journal})
     else:
-        _print(wishes, journal, only, p.strategies[0].describe())
+        _print(wishes, journal, only, p.facts["strategy"])
     return 0
 
 

@@ -95,8 +95,8 @@ def assemble(config: Mapping[str, Any], root: Path, trace: Tracing | None = None
     settler = Settler(fees, None if early is None else Decimal(str(early)))
     broker = ReplayBroker(Matcher(model, fees), settler)
     facts = {
-        "strategy": strategies[0].describe(),
-        "name": strategies[0].name,
+        "strategy": build.sentence(config, strategies),
+        "name": build.name_of(config, strategies),
         "market": data.name,
         "source": data.source,
         "synthetic": "yes" if data.synthetic else "no",
