@@ -80,6 +80,7 @@ _RTH: Final[Mapping[Venue, tuple[int, int]]] = {
     Venue.GLOBEX_RATES: (8 * 60 + 20, 15 * 60),
     Venue.GLOBEX_FX: (8 * 60 + 20, 15 * 60),
 }
+_FX_FIXING: Final = 10 * 60
 _PAUSE: Final = (16 * 60 + 15, 16 * 60 + 30)
 # From this trade date on, equity indices close at this minute, with this pause.
 _GLOBEX_HOURS: Final[tuple[tuple[date, int, tuple[int, int] | None], ...]] = (
@@ -217,13 +218,17 @@ class Calendar:
         """When an option that expires on ``day`` gets its price, UTC nanoseconds.
 
         Index and equity-index future options: 16:00 (13:00 on a half day), or 09:30 where they are settled in the
-        ``morning``. Equity options: the close of their session. Other venues have many rules: ``DataError``.
+        ``morning``. Equity options: the close of their session. Options on energy, metals and rates: the daily
+        settlement of their future at the end of the pit's hours, 14:30, 13:30 and 15:00 (earlier where Globex closes
+        earlier); on currencies CME's fixing at 10:00 (cmegroup.com, contract specifications of LO, OG, OZB, EUU).
+        DataError for a ``morning`` of a venue that has none.
         """
         session = self.session(venue, day)
-        if venue not in (*_CASH, Venue.GLOBEX_EQUITY):
-            raise DataError(f"settlement on {venue.value}: not known here; wanted an index, equity or ES-like product")
-        if morning and venue is Venue.US_EQUITY:
-            raise DataError(f"settlement on {venue.value} {day}: equity options have no morning settlement")
+        if morning and venue not in (Venue.CBOE_INDEX, Venue.MODEL_INDEX, Venue.GLOBEX_EQUITY):
+            what = "equity options" if venue is Venue.US_EQUITY else "its options"
+            raise DataError(f"settlement on {venue.value} {day}: {what} have no morning settlement")
+        if venue is Venue.GLOBEX_FX:
+            return _at(day, _FX_FIXING)
         return session.rth_open_ns if morning else session.rth_close_ns
 
     def last_trading_instant(self, venue: Venue, day: date, *, morning: bool = False) -> int:

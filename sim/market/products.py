@@ -1,4 +1,4 @@
-"""The option products this project knows, as data: index options of Cboe, options on CME's equity futures, stocks.
+"""The option products this project knows, as data: index options of Cboe, options on CME's futures, stocks and funds.
 
 What stands here is what exchanges publish; anything else must be declared by whoever imports it. It refuses to guess: a
 root that is neither here nor an equity option is ``None``, never a product with made-up ticks.
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Final
 
 from sim.calendar import Venue, third_friday
+from sim.market.futures import Month, future, last_trading_day, option_month, underlying_month
 from sim.model.errors import DataError
 from sim.model.instrument import MONTH_CODES, Exercise, Kind, Product, Style, TickTable, plain
 
@@ -42,13 +43,36 @@ X1C,X2C,X3C,X4C,X5C,X1D,X2D,X3D,X4D,X5D  MES  5   european  pm_physical
 """
 _FUTURE_TICKS: Final = "0.05<5,0.25"
 
+# roots, underlying future, ticks, style, exercise; the multiplier and the venue are the future's. First the monthly
+# option, then the Friday weeklies by the week of the month. Sources: rulebook 9.4 and cmegroup.com: contract
+# specifications of LO, MCO, OG, OMG, OZB and EUU, FAQs on Micro WTI and Micro Gold options. MCO and MW1 to MW5 pay
+# cash; ZB and EUU weeklies are not listed for a Friday on which a monthly expires.
+_OTHERS: Final = """
+LO,LO1,LO2,LO3,LO4,LO5    CL   0.01                   american  pm_physical
+MCO,MW1,MW2,MW3,MW4,MW5   MCL  0.01                   european  pm_cash
+OG,OG1,OG2,OG3,OG4,OG5    GC   0.10                   american  pm_physical
+OMG,1FG,2FG,3FG,4FG,5FG   MGC  0.10                   american  pm_physical
+OZB,ZB1,ZB2,ZB3,ZB4,ZB5   ZB   0.015625               american  pm_physical
+EUU,1EU,2EU,3EU,4EU,5EU   6E   0.00005<0.0005,0.0001  european  pm_physical
+"""
+
+# Funds: ticks. SPY, QQQ and IWM trade in cents at any price; other classes of the penny program in nickels from 3.00 on
+# (Cboe rule 5.4).
+_FUNDS: Final = """
+SPY  0.01
+QQQ  0.01
+IWM  0.01
+TLT  0.01<3,0.05
+GLD  0.01<3,0.05
+"""
+
 _INDICES: Final = frozenset({"SPX", "XSP", "VIX", "NDX", "RUT"})
 _FUTURE_SYMBOL: Final = re.compile(rf"([A-Z0-9]{{1,3}})([{MONTH_CODES}])(\d)")
 
 
 @dataclass(frozen=True, slots=True)
 class FutureMonth:
-    """A quarterly equity-index future as a symbol names it: ``ESH0``. ``year`` is the last digit only."""
+    """A future as a symbol names it: ``ESH0``, ``CLG4``. ``year`` is the last digit only."""
 
     root: str
     month: int
@@ -71,6 +95,14 @@ def _known() -> Mapping[str, Product]:
                 root, underlying, Kind.FUTURE, Decimal(multiplier), parse_ticks(_FUTURE_TICKS), Style(style),
                 Exercise(exercise), Venue.GLOBEX_EQUITY.value,
             )  # fmt: skip
+    for line in _OTHERS.strip().splitlines():
+        roots, underlying, ticks, style, exercise = line.split()
+        on = future(underlying)
+        for root in roots.split(","):
+            found[root] = Product(
+                root, underlying, Kind.FUTURE, on.multiplier, parse_ticks(ticks), Style(style), Exercise(exercise),
+                on.venue.value,
+            )  # fmt: skip
     return found
 
 
@@ -87,8 +119,16 @@ def equity_option(root: str, underlying: str = "") -> Product:
     )  # fmt: skip
 
 
+def fund_option(root: str) -> Product:
+    """The option on a fund whose ticks are known (SPY, QQQ, IWM, TLT, GLD); DataError for another."""
+    ticks = dict(line.split() for line in _FUNDS.strip().splitlines())
+    if root not in ticks:
+        raise DataError(f"fund {root!r} is not known here; wanted one of {', '.join(ticks)}")
+    return replace(equity_option(root), ticks=parse_ticks(ticks[root]))
+
+
 def is_future_root(root: str) -> bool:
-    """Whether options on the future ``root`` are known here (ES, MES)."""
+    """Whether options on the future ``root`` are known here (ES, MES, CL)."""
     return any(p.underlying == root for p in _known().values() if p.kind is Kind.FUTURE)
 
 
@@ -118,16 +158,20 @@ def delivery_year(month: FutureMonth, session: date) -> int:
 
 
 def deliverable(product: Product, expiration: date) -> str:
-    """The quarterly future an option on ``ES`` or ``MES`` is exercised into.
+    """The future an option is exercised into, as a symbol.
 
-    That is the nearest one which still trades after the option has expired. The quarter's own future dies at 09:30 on
-    the third Friday: the option that settles then is on it, the one that settles at 16:00 is on the next.
+    On equity indices that is the nearest quarterly one which still trades after the option has expired. The quarter's
+    own future dies at 09:30 on the third Friday: the option that settles then is on it, the one that settles at 16:00
+    is on the next. Elsewhere it is the future of the first monthly option that expires on that day or later.
     """
-    year, month = expiration.year, (expiration.month + 2) // 3 * 3
-    last = third_friday(year, month)
+    if product.venue != Venue.GLOBEX_EQUITY.value:
+        month = underlying_month(product.underlying, option_month(product.underlying, expiration))
+        return future_symbol(product.underlying, month.year, month.month)
+    year, quarter = expiration.year, (expiration.month + 2) // 3 * 3
+    last = third_friday(year, quarter)
     if expiration > last or (expiration == last and not product.exercise.morning):
-        year, month = (year + 1, 3) if month == 12 else (year, month + 3)
-    return future_symbol(product.underlying, year, month)
+        year, quarter = (year + 1, 3) if quarter == 12 else (year, quarter + 3)
+    return future_symbol(product.underlying, year, quarter)
 
 
 def main_symbol(underlying: str, session: date, symbols: Iterable[str]) -> str | None:
@@ -138,7 +182,7 @@ def main_symbol(underlying: str, session: date, symbols: Iterable[str]) -> str |
             return symbol
         month = future_month(symbol)
         if month is not None and month.root == underlying:
-            last = third_friday(delivery_year(month, session), month.month)
+            last = last_trading_day(underlying, Month(delivery_year(month, session), month.month))
             if last > session and (best is None or (last, symbol) < best):
                 best = last, symbol
     return best[1] if best else None
@@ -148,7 +192,8 @@ def venue_of(symbol: str) -> Venue:
     """Where an underlying trades: a known index at Cboe, a future of a known root on Globex, all else as stocks."""
     if symbol in _INDICES:
         return Venue.CBOE_INDEX
-    return Venue.GLOBEX_EQUITY if future_month(symbol) else Venue.US_EQUITY
+    month = future_month(symbol)
+    return future(month.root).venue if month else Venue.US_EQUITY
 
 
 def ticks_text(ticks: TickTable) -> str:

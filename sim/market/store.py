@@ -27,7 +27,7 @@ from sim.market.day import StoreDay
 from sim.market.intake import venue_for
 from sim.market.manifest import MANIFEST, Manifest, Partition, check_name, read_manifest
 from sim.market.reference import vix_before, vix_daily
-from sim.market.tables import cache_path, has_settlement, read_day
+from sim.market.tables import cache_path, read_day
 from sim.model.errors import DataError
 from sim.model.instrument import Kind, Product, Series
 from sim.model.market import MINUTE_NS, DailyBar, Floats, Nature
@@ -167,7 +167,7 @@ class StoreMarket:
         product = series.product
         venue = Venue(product.venue)
         entry = self._parts.get(product.underlying, {}).get(series.expiration)
-        if entry is None or product.exercise.morning or not has_settlement(venue):
+        if entry is None or product.exercise.morning:
             return None
         day = self._open(product.underlying, series.expiration, entry[1])
         symbol = series.future if product.kind is Kind.FUTURE else product.underlying

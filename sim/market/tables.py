@@ -142,17 +142,10 @@ def _instruments(day: DayData) -> polars.DataFrame:
     )
 
 
-def has_settlement(venue: Venue) -> bool:
-    """Whether the calendar knows when options of the venue get their price: not on energy, metals, rates and FX."""
-    return not venue.value.startswith("GLOBEX") or venue is Venue.GLOBEX_EQUITY
-
-
 def expiration_ns(series: Series) -> int:
-    """The instant at which a series ends, UTC nanoseconds: its settlement, or the close of its venue's session."""
-    calendar, venue = load_calendar(), Venue(series.product.venue)
-    if has_settlement(venue):
-        return calendar.settlement_instant(venue, series.expiration, morning=series.product.exercise.morning)
-    return calendar.session(venue, series.expiration).close_ns
+    """The instant at which a series gets its price, UTC nanoseconds."""
+    venue, morning = Venue(series.product.venue), series.product.exercise.morning
+    return load_calendar().settlement_instant(venue, series.expiration, morning=morning)
 
 
 def _bars(day: DayData) -> polars.DataFrame:

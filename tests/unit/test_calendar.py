@@ -406,14 +406,19 @@ def test_settlement_instants(cal: Calendar) -> None:
         assert cal.last_trading_instant(venue, half) == utc("2024-11-29 18:00")
     for venue in (SPX, ES):
         assert cal.settlement_instant(venue, usual, morning=True) == utc("2024-12-20 14:30")
+    others = {"ENERGY": "19:30", "METALS": "18:30", "RATES": "20:00", "FX": "15:00"}
+    for name, clock in others.items():
+        assert cal.settlement_instant(Venue(f"GLOBEX_{name}"), usual) == utc(f"2024-12-20 {clock}")
+    assert cal.settlement_instant(Venue.GLOBEX_ENERGY, half) == utc("2024-11-29 18:15")
+    assert cal.settlement_instant(Venue.GLOBEX_FX, half) == utc("2024-11-29 15:00")
     assert cal.last_trading_instant(SPX, usual) == utc("2024-12-20 21:00")
     assert cal.last_trading_instant(SPX, usual, morning=True) == utc("2024-12-19 21:15")
     assert cal.last_trading_instant(ES, usual, morning=True) == utc("2024-12-20 14:30")
 
 
-def test_settlements_that_are_not_known(cal: Calendar) -> None:
-    with pytest.raises(DataError, match="GLOBEX_ENERGY: not known"):
-        cal.settlement_instant(Venue.GLOBEX_ENERGY, day("2024-12-20"))
+def test_settlements_that_do_not_exist(cal: Calendar) -> None:
+    with pytest.raises(DataError, match="GLOBEX_ENERGY 2024-12-20: its options have no morning settlement"):
+        cal.settlement_instant(Venue.GLOBEX_ENERGY, day("2024-12-20"), morning=True)
     with pytest.raises(DataError, match="no morning settlement"):
         cal.settlement_instant(STOCK, day("2024-12-20"), morning=True)
     for morning in (False, True):

@@ -11,6 +11,7 @@ rounded down and asks up to a tick that is listed at that price, so that the mod
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -20,23 +21,38 @@ from sim.market.synthetic.noise import Keys, mix, thirds
 from sim.market.synthetic.timeline import RTH_CLOSE, RTH_OPEN
 from sim.model.market import BLANK, Floats, Ints
 
-BASE: Final = 0.055
-PER_PREMIUM: Final = 0.0014
-DEPTH: Final = 0.62
-DEPTH_CAP: Final = 2.2
-DEPTH_POINTS: Final = 150.0
-"""Depth counts in full where one deviation is worth so many points, with the square root below."""
-TAIL: Final = 5.0
 SHIFT: Final = 0.3
 """The quote's middle wanders by at most half this share of the width."""
-
-PER_POINT: Final = 20
-"""Ticks of 0.05 in a point."""
-COARSE: Final = 5
-"""Ticks in 0.25, the step from 5.00 on."""
-COARSE_FROM: Final = 100
-"""5.00 in ticks."""
+TAIL: Final = 5.0
+DEPTH_CAP: Final = 2.2
 _FUZZ: Final = 1e-7
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """Listed ticks as whole numbers: ``per_point`` of the smallest in a point; from ``coarse_from`` of them on only
+    multiples of ``coarse``. ES: 20, 5 and 100 are 0.05 below 5.00 and 0.25 from there."""
+
+    per_point: int
+    coarse: int = 1
+    coarse_from: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Quoting:
+    """How wide one product is quoted, in its points: a calm width is ``base + per_premium * time value + depth``.
+
+    ``depth`` counts in full where one deviation is worth ``depth_points``, with the square root below.
+    """
+
+    ladder: Ladder
+    base: float
+    per_premium: float
+    depth: float
+    depth_points: float
+
+
+ES: Final = Quoting(Ladder(20, 5, 100), 0.055, 0.0014, 0.62, 150.0)
 
 
 def hour_factor(minute: Ints) -> Floats:
@@ -66,9 +82,9 @@ def width_noise(first: Floats, second: Floats) -> Floats:
 
 
 def quote(
-    value: Floats, worth: Floats, inner: Floats, deviation: Floats, state: Floats, keys: Keys
+    value: Floats, worth: Floats, inner: Floats, deviation: Floats, state: Floats, keys: Keys, how: Quoting = ES
 ) -> tuple[Ints, Ints]:
-    """Bid and ask in ticks of 0.05 for prices ``value`` in points.
+    """Bid and ask in the smallest ticks of ``how`` for prices ``value`` in points.
 
     ``worth`` is the time value, ``inner`` |future - strike| where the option is in the money and 0 elsewhere,
     ``deviation`` one deviation of the future until expiry in points, ``state`` the width state, ``keys`` one integer
@@ -76,26 +92,31 @@ def quote(
     """
     first, second, third = thirds(mix(keys))
     points = np.maximum(deviation, 1e-6)
-    depth = np.minimum(inner / points, DEPTH_CAP) * np.sqrt(np.minimum(points, DEPTH_POINTS) * (1.0 / DEPTH_POINTS))
-    width = state * width_noise(first, second) * (BASE + PER_PREMIUM * worth + DEPTH * depth)
+    near = how.depth_points
+    depth = np.minimum(inner / points, DEPTH_CAP) * np.sqrt(np.minimum(points, near) * (1.0 / near))
+    width = state * width_noise(first, second) * (how.base + how.per_premium * worth + how.depth * depth)
     middle = value + (third - 0.5) * SHIFT * width
     half = 0.5 * width
-    return tick_down(middle - half), tick_up(middle + half)
+    return tick_down(middle - half, how.ladder), tick_up(middle + half, how.ladder)
 
 
-def tick_down(points: Floats) -> Ints:
+def tick_down(points: Floats, ladder: Ladder = ES.ladder) -> Ints:
     """Points to the listed tick at or below; ``BLANK`` below the first tick."""
-    t = points * PER_POINT + _FUZZ
+    t = points * ladder.per_point + _FUZZ
     fine = np.floor(t)
-    coarse = np.floor(t * (1.0 / COARSE)) * COARSE
-    ticks: NDArray[np.int64] = np.where(fine >= COARSE_FROM, coarse, fine).astype(np.int64)
+    if ladder.coarse > 1:
+        coarse = np.floor(t * (1.0 / ladder.coarse)) * ladder.coarse
+        fine = np.where(fine >= ladder.coarse_from, coarse, fine)
+    ticks: NDArray[np.int64] = fine.astype(np.int64)
     return np.where(ticks < 1, BLANK, ticks)
 
 
-def tick_up(points: Floats) -> Ints:
+def tick_up(points: Floats, ladder: Ladder = ES.ladder) -> Ints:
     """Points to the listed tick at or above, at least one tick."""
-    t = points * PER_POINT - _FUZZ
+    t = points * ladder.per_point - _FUZZ
     fine = np.ceil(t)
-    coarse = np.ceil(t * (1.0 / COARSE)) * COARSE
-    ticks: NDArray[np.int64] = np.where(fine > COARSE_FROM, coarse, fine).astype(np.int64)
+    if ladder.coarse > 1:
+        coarse = np.ceil(t * (1.0 / ladder.coarse)) * ladder.coarse
+        fine = np.where(fine > ladder.coarse_from, coarse, fine)
+    ticks: NDArray[np.int64] = fine.astype(np.int64)
     return np.maximum(ticks, 1)
