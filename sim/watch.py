@@ -16,7 +16,7 @@ import numpy as np
 from sim.calendar import Venue, load_calendar
 from sim.daybook import DayBook
 from sim.model.book import Trade
-from sim.model.defence import DELTA_UNIT, DISTANCE_UNIT
+from sim.model.defence import DELTA_UNIT, DISTANCE_UNIT, VIX_UNIT
 from sim.model.exits import Condition, Measure, Side
 from sim.model.instrument import STRIKE_SCALE, OptionContract
 from sim.model.market import MINUTE_NS, Bools, Floats, Ints
@@ -171,6 +171,10 @@ class Watch:
                 values, known, everywhere = *self._deltas(legs), False
             case Measure.DISTANCE:
                 values, known, everywhere = *self._distances(legs), False
+            case Measure.VIX:
+                vix = self._book.of(self.trade.underlying).day.vix[self._base :]
+                known, everywhere = ~np.isnan(vix), False
+                values = np.rint(np.nan_to_num(vix) * VIX_UNIT).astype(np.int64)
         low = values if everywhere else np.where(known, values, FAR)
         high = values if everywhere else np.where(known, values, -FAR)
         return _Values(low.tolist(), high.tolist()) if self._every else _Values(low, high)

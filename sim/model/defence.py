@@ -13,6 +13,7 @@ from sim.model.exits import Condition, Exit, Legs, Measure, Side, after_gain
 
 DELTA_UNIT = 1_000_000
 DISTANCE_UNIT = 10_000
+VIX_UNIT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,22 @@ class DistanceDefence:
 
     def describe(self) -> str:
         return f"close all within {self.points:g} points of a short strike"
+
+
+@dataclass(frozen=True, slots=True)
+class VixAbove:
+    """Close everything when VIX stands above ``level``, from ``since`` New York time on: a print before the open of the
+    stock market is no price (5 August 2024 showed 65 at half past eight)."""
+
+    level: float
+    since: time
+
+    def conditions(self, credit: int, legs: Legs = ()) -> tuple[Condition, ...]:
+        at = round(self.level * VIX_UNIT) + 1
+        return (Condition("vix", Side.AT_LEAST, at, self.since, measure=Measure.VIX),)
+
+    def describe(self) -> str:
+        return f"close when VIX is above {self.level:g}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,22 +27,28 @@ from sim.view import UnderlyingView, View
 @dataclass(frozen=True, slots=True)
 class Units:
     """How many units: by ``table`` of (from net liquidation, units), and no more than ``at_stop`` of it may be lost at
-    the stop. ``vix_per``: units times VIX over this, rounded down, at most ``vix_most`` times as many, at least one."""
+    the stop. ``vix_per``: units times VIX over this, rounded down, at most ``vix_most`` times as many, at least one.
+    ``vix_rows``: (from VIX, times so many), the last row that is reached holds; 0 stays out."""
 
     table: tuple[tuple[Decimal, int], ...]
     at_stop: Decimal | None
     vix_per: float | None
     vix_most: float
+    vix_rows: tuple[tuple[float, int], ...] = ()
 
     @staticmethod
     def of(config: Mapping[str, Any]) -> Units:
-        unknown = sorted(set(config) - {"table", "at_stop", "vix_per", "vix_most"})
+        keys = ("table", "at_stop", "vix_per", "vix_most", "vix_rows")
+        unknown = sorted(set(config) - set(keys))
         if unknown:
-            raise ConfigError(f"strategy.sizing has no {unknown[0]!r}: it takes table, at_stop, vix_per and vix_most")
+            raise ConfigError(f"strategy.sizing has no {unknown[0]!r}: it takes {', '.join(keys)}")
         table = tuple((Decimal(str(a)), int(n)) for a, n in config["table"])
         stop, per = config.get("at_stop"), config.get("vix_per")
         most = 1.0 if config.get("vix_most") is None else float(config["vix_most"])
-        return Units(table, None if stop is None else Decimal(str(stop)), None if per is None else float(per), most)
+        by_vix = tuple((float(a), int(n)) for a, n in config.get("vix_rows") or ())
+        return Units(
+            table, None if stop is None else Decimal(str(stop)), None if per is None else float(per), most, by_vix
+        )
 
     def units(self, nlv: Decimal, vix: float, stop_loss: Decimal | None) -> int:
         """Units for an account of ``nlv``; ``stop_loss`` of one unit in account currency, None where there is no stop.
@@ -51,9 +57,11 @@ class Units:
         if not rows or rows[-1] < 1:
             return 0
         units = rows[-1]
+        if (self.vix_per is not None or self.vix_rows) and isnan(vix):
+            return 0
+        if self.vix_rows:
+            units *= next((n for least, n in reversed(self.vix_rows) if vix >= least), 0)
         if self.vix_per is not None:
-            if isnan(vix):
-                return 0
             units = max(min(int(units * vix / self.vix_per), int(units * self.vix_most)), 1)
         if self.at_stop is not None and stop_loss is not None and stop_loss > 0:
             units = min(units, int(self.at_stop * nlv / stop_loss))

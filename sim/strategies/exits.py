@@ -7,12 +7,12 @@ from datetime import date
 from typing import Any, Final
 
 from sim.calendar import parse_time
-from sim.model.defence import CloseByDte, DeltaDefence, DistanceDefence, EarlyProfit, OfPart
+from sim.model.defence import CloseByDte, DeltaDefence, DistanceDefence, EarlyProfit, OfPart, VixAbove
 from sim.model.errors import ConfigError
 from sim.model.exits import CloseAt, CrossAfter, Exit, ProfitTarget, Review, StopLoss
 
 _PART: Final = {"profit", "stop", "early", "delta", "distance", "dte"}
-_KEYS: Final = _PART | {"at", "date", "final", "review", "walk", "parts"}
+_KEYS: Final = _PART | {"at", "date", "final", "review", "walk", "parts", "vix_above"}
 _REASONS: Final = {
     "profit": "profit_target", "stop": "stop_loss", "early": "early_profit", "distance": "distance", "dte": "dte",
     "delta": "delta_exit",
@@ -20,9 +20,11 @@ _REASONS: Final = {
 
 
 def exits_of(config: Mapping[str, Any], parts: Sequence[str] = ()) -> tuple[Exit, ...]:
-    """From ``{profit: 0.5, stop: 2.0, early: [[21, 0.25]], delta: {close_tested: 0.25, close_all: 0.30}, distance: 25,
-    dte: {days: 21, at: "10:00"}, review: {at, profit, stop}, at: "15:00", final: "15:30", date: 2024-08-05, walk: 5,
-    parts: {naked: {profit: 0.9, stop: 2.0, closes_all: [stop]}}}``; null leaves one out.
+    """From a mapping in which null leaves a key out.
+
+    ``{profit: 0.5, stop: 2.0, early: [[21, 0.25]], delta: {close_tested: 0.25, close_all: 0.30}, distance: 25,
+    vix_above: {level: 18, from: "09:30"}, dte: {days: 21, at: "10:00"}, review: {at, profit, stop}, at: "15:00",
+    final: "15:30", date: 2024-08-05, walk: 5, parts: {naked: {profit: 0.9, stop: 2.0, closes_all: [stop]}}}``
 
     ``profit`` share of the credit earned; ``stop`` loss in multiples of the credit; ``early`` [days, share]: below so
     many days to expiration that share is enough; ``delta`` and ``distance`` watch the short legs; ``dte`` closes;
@@ -33,7 +35,12 @@ def exits_of(config: Mapping[str, Any], parts: Sequence[str] = ()) -> tuple[Exit
     unknown = set(config) - _KEYS
     if unknown:
         raise ConfigError(f"strategy.exits has no {sorted(unknown)[0]!r}: it takes {', '.join(sorted(_KEYS))}")
-    out = [*_defences(config, "exits"), *_parts(config.get("parts") or {}, parts), *_marks(config, "exits")]
+    out = [
+        *_defences(config, "exits"),
+        *_by_vix(config),
+        *_parts(config.get("parts") or {}, parts),
+        *_marks(config, "exits"),
+    ]
     if (review := config.get("review")) is not None:
         share = _number("exits.review.profit", review["profit"], 0.0, 1.0)
         out.append(Review(parse_time(review["at"]), share, _number("exits.review.stop", review["stop"], 0.0, 100.0)))
@@ -69,6 +76,15 @@ def _defences(config: Mapping[str, Any], where: str) -> list[Exit]:
             raise ConfigError(f"strategy.{where}.delta closes all at {whole:g}, before the tested side at {tested:g}")
         out.append(DeltaDefence(tested, whole))
     return out
+
+
+def _by_vix(config: Mapping[str, Any]) -> list[Exit]:
+    vix = config.get("vix_above")
+    if vix is None:
+        return []
+    if not isinstance(vix, Mapping) or set(vix) != {"level", "from"}:
+        raise ConfigError(f'strategy.exits.vix_above is {vix!r}: wanted {{level: 18, from: "09:30"}}, or null')
+    return [VixAbove(_number("exits.vix_above.level", vix["level"], 0.0, 200.0), parse_time(vix["from"]))]
 
 
 def _marks(config: Mapping[str, Any], where: str) -> list[Exit]:

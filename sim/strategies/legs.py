@@ -57,7 +57,7 @@ class Board:
 
 @dataclass(frozen=True, slots=True)
 class LegPlan:
-    """``way`` names how the strike is found and ``value`` its number.
+    """``way`` names how the strike is found and ``values`` its number, or a number for each week of the month.
 
     ``strike`` points · ``offset`` points out of the money of the last price · ``otm`` per cent out of the money of the
     forward · ``delta`` absolute, times 100 · ``sigma`` standard deviations to expiration out of the money, from the
@@ -69,7 +69,7 @@ class LegPlan:
     right: Right
     quantity: int
     way: str
-    value: float
+    values: tuple[float, ...]
     points: float
     dte: int
     within: int
@@ -95,7 +95,7 @@ class LegPlan:
                 strike_e4(leg["strike"])
             quantity, dte, within = int(leg.get("quantity", 1)), int(leg.get("dte", 0)), int(leg.get("within", 0))
             plan = LegPlan(
-                SIDES[str(leg["side"]).lower()], RIGHTS[str(leg["right"]).lower()], quantity, way, float(leg[way]),
+                SIDES[str(leg["side"]).lower()], RIGHTS[str(leg["right"]).lower()], quantity, way, _numbers(leg[way]),
                 float(leg.get("points") or 0.0), dte, within,
                 None if day is None else date.fromisoformat(str(day)), str(leg.get("root") or ""),
                 str(leg.get("part") or ""),
@@ -107,8 +107,9 @@ class LegPlan:
             ) from None
         if plan.quantity < 1 or plan.dte < 0 or plan.within < 0:
             raise ConfigError(f"strategy.legs has {dict(config)}: wanted quantity above 0, dte and within 0 or more")
-        if not _sensible(way, plan.value):
-            raise ConfigError(f"strategy.legs has {dict(config)}: {way} {plan.value:g} {_WANTED[way]}")
+        for value in plan.values:
+            if not _sensible(way, value):
+                raise ConfigError(f"strategy.legs has {dict(config)}: {way} {value:g} {_WANTED[way]}")
         return plan
 
     def series(self, board: Board) -> Series | Missing:
@@ -134,26 +135,31 @@ class LegPlan:
 
     def pick(self, board: Board, series: Series, earlier: list[OptionContract]) -> OptionContract | Missing:
         """The contract of ``series`` that is meant; ``earlier`` are the legs before this one."""
+        value = self.value(board.session)
         match self.way:
             case "strike":
-                return self._listed(board, OptionContract(series, strike_e4(self.value), self.right))
+                return self._listed(board, OptionContract(series, strike_e4(value), self.right))
             case "from":
-                number = int(self.value)
+                number = int(value)
                 if not 1 <= number <= len(earlier):
                     return Missing("Contract not listed", f"leg {number} comes after the one that is measured from it")
                 strike = earlier[number - 1].strike_e4 + round(self.points * STRIKE_SCALE)
                 return self._listed(board, OptionContract(series, strike, self.right))
             case "delta":
-                return self._by_delta(board, series)
+                return self._by_delta(board, series, value)
             case _:
-                return self._nearest(board, series)
+                return self._nearest(board, series, value)
+
+    def value(self, session: date) -> float:
+        """The number that holds in this week of the month; the last one also in the weeks after it."""
+        return self.values[min((session.day - 1) // 7, len(self.values) - 1)]
 
     def _listed(self, board: Board, contract: OptionContract) -> OptionContract | Missing:
         if board.under.lists(contract):
             return contract
         return Missing("Contract not listed", f"{contract.label} {contract.expiration}")
 
-    def _nearest(self, board: Board, series: Series) -> OptionContract | Missing:
+    def _nearest(self, board: Board, series: Series, value: float) -> OptionContract | Missing:
         under = board.under
         out = 1.0 if self.right is Right.CALL else -1.0
         base = under.spot if self.way == "offset" else under.forward(series)
@@ -161,15 +167,15 @@ class LegPlan:
             return Missing("Price unknown", f"no price of {under.symbol}")
         match self.way:
             case "offset":
-                target = base + out * self.value
+                target = base + out * value
             case "otm":
-                target = base * (1.0 + out * self.value / 100.0)
+                target = base * (1.0 + out * value / 100.0)
             case _:
                 surface = board.surface(series)
                 vol = _at_the_money(surface)
                 if isnan(vol):
                     return Missing("Volatility unknown", f"no two-sided quote near the money of {series.expiration}")
-                target = base * (1.0 + out * self.value * vol * sqrt(surface.t))
+                target = base * (1.0 + out * value * vol * sqrt(surface.t))
         chain = under.chain(series).board
         strikes = chain.strike_e4[chain.is_put == (self.right is Right.PUT)]
         if not len(strikes):
@@ -179,29 +185,30 @@ class LegPlan:
         i = len(away) - 1 - int(away[::-1].argmin())
         return OptionContract(series, int(strikes[i]), self.right)
 
-    def _by_delta(self, board: Board, series: Series) -> OptionContract | Missing:
+    def _by_delta(self, board: Board, series: Series, value: float) -> OptionContract | Missing:
         surface = board.surface(series)
         chain = surface.chain.board
         mine = np.flatnonzero((chain.is_put == (self.right is Right.PUT)) & ~np.isnan(surface.delta))
         if not len(mine):
             return Missing("Delta unknown", f"the quotes of {series.expiration} give none")
         deltas = np.abs(surface.delta[mine])
-        i = int(np.abs(deltas - self.value / 100.0).argmin())
+        i = int(np.abs(deltas - value / 100.0).argmin())
         # Half of what was asked for is another trade: the chain does not reach that far out.
-        if abs(deltas[i] - self.value / 100.0) > self.value / 200.0:
-            return Missing("Delta not listed", f"nearest to {self.value:g} is {100 * deltas[i]:.1f}")
+        if abs(deltas[i] - value / 100.0) > value / 200.0:
+            return Missing("Delta not listed", f"nearest to {value:g} is {100 * deltas[i]:.1f}")
         return OptionContract(series, int(chain.strike_e4[mine[i]]), self.right)
 
     def describe(self) -> str:
         side = "sell" if self.action is Action.SELL_TO_OPEN else "buy"
         when = f"{self.dte} DTE" if self.expiration is None else str(self.expiration)
+        number, right = "/".join(f"{v:g}" for v in self.values), self.right.name.lower()
         where = {
-            "strike": f"{self.value:g} {self.right.name.lower()}",
-            "from": f"{self.right.name.lower()} {self.points:+g} from leg {self.value:g}",
-            "delta": f"{self.value:g}-delta {self.right.name.lower()}",
-            "otm": f"{self.right.name.lower()} {self.value:g} % out of the money",
-            "offset": f"{self.right.name.lower()} {self.value:g} points out of the money",
-            "sigma": f"{self.right.name.lower()} {self.value:g} deviations out of the money",
+            "strike": f"{number} {right}",
+            "from": f"{right} {self.points:+g} from leg {number}",
+            "delta": f"{number}-delta {right}",
+            "otm": f"{right} {number} % out of the money",
+            "offset": f"{right} {number} points out of the money",
+            "sigma": f"{right} {number} deviations out of the money",
         }[self.way]
         return f"{side} {self.quantity} {where} {when}"
 
@@ -211,6 +218,14 @@ _WANTED: Final = {
     "otm": "is out of range: wanted per cent from -90 to 90", "sigma": "is out of range: wanted -10 to 10",
     "delta": "is out of range: wanted a delta times 100, above 0 and below 100",
 }  # fmt: skip
+
+
+def _numbers(value: Any) -> tuple[float, ...]:
+    """One number, or one for each week of the month."""
+    found = tuple(float(v) for v in value) if isinstance(value, list | tuple) else (float(value),)
+    if not found:
+        raise ValueError("an empty list")
+    return found
 
 
 def _sensible(way: str, value: float) -> bool:
