@@ -12,12 +12,16 @@ from conf.words import similar
 from sim.model.errors import ConfigError
 from sim.rules.capital import BpCap, RiskPerTrade
 from sim.rules.correlation import Correlation
-from sim.rules.gate import Gate, Rule
+from sim.rules.drawdown import DrawdownStop, Ladder
+from sim.rules.entry_days import EntryDays
+from sim.rules.expiration import SameExpiration
+from sim.rules.gate import Gate, Rule, Sizer, Sizers
 from sim.rules.market import Credit, EntryWindow, Freshness, MarketOpen, Volume
 from sim.rules.phases import NeverTrade, PhaseGate, Phases
 from sim.rules.positions import Positions, places
 from sim.rules.regime import Regime, VixPermission
 from sim.rules.units import Units
+from sim.rules.vixjump import VixJump
 
 SETTINGS: Final = ("units",)
 """Parts of ``rules`` that are no rule: what several of them go by."""
@@ -42,11 +46,15 @@ def rules(config: Mapping[str, Any]) -> Rules:
             ("freshness", lambda _: Freshness()),
             ("market_open", lambda c: MarketOpen(_flag("rules.market_open.early_close", c["early_close"]))),
             ("entry_window", EntryWindow.of),
+            ("entry_days", lambda c: EntryDays.of(c, units)),
             ("volume", lambda c: Volume({str(k): number(f"rules.volume.least.{k}", v) for k, v in c["least"].items()})),
             ("never_trade", lambda c: NeverTrade.of(c, Phases.of(r["phase"]))),
             ("phase", lambda c: PhaseGate.of(c, Phases.of(c), places(r["positions"]))),
             ("vix_regime", lambda _: VixPermission(regime)),
+            ("vix_jump", VixJump.of),
+            ("drawdown", lambda c: DrawdownStop(Ladder.of(c))),
             ("correlation", lambda c: Correlation.of(c, units)),
+            ("same_expiration", lambda c: SameExpiration.of(c, Correlation.of(r["correlation"], units))),
             ("positions", lambda c: Positions.of(c, Phases.of(r["phase"]), units)),
             ("buying_power", lambda c: BpCap.of(c, regime, Phases.of(r["phase"]) if r["phase"]["enabled"] else None)),
             ("risk_per_trade", RiskPerTrade.of),
@@ -67,7 +75,9 @@ def rules(config: Mapping[str, Any]) -> Rules:
         raise ConfigError(
             f"rules: {' '.join(str(error).split())} does not fit; look at conf/rules/default.yaml"
         ) from None
-    return Rules(Gate(tuple(made), regime), regime, tuple(left_out))
+    smaller = [rule.ladder if isinstance(rule, DrawdownStop) else rule for rule in made]
+    sizers: list[Sizer] = [regime, *(each for each in smaller if isinstance(each, Ladder | VixJump))]
+    return Rules(Gate(tuple(made), Sizers(tuple(sizers))), regime, tuple(left_out))
 
 
 def _flag(key: str, value: Any) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from math import prod
 from typing import Protocol
 
 from sim.model.order import Approved, Intent, OrderError, OrderRequest, Pass, Refused
@@ -47,9 +48,26 @@ class Checks(Protocol):
 
 
 class Sizer(Protocol):
-    """What makes an order smaller: the VIX regime."""
+    """What makes an order smaller: the VIX regime, a jump of VIX, a drawdown."""
 
-    def resized(self, quantity: int, vix: float) -> int: ...
+    def factor(self, request: OrderRequest, view: View) -> float:
+        """The share of its contracts that the order may have."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sizers:
+    """Several reasons to be smaller at once: their factors multiply."""
+
+    parts: tuple[Sizer, ...]
+
+    def factor(self, request: OrderRequest, view: View) -> float:
+        return prod(part.factor(request, view) for part in self.parts)
+
+
+def resized(quantity: int, factor: float) -> int:
+    """``quantity`` times a size factor, rounded down; an allowed single contract stays one."""
+    return max(int(quantity * factor + 1e-9), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +80,7 @@ class Gate:
     def check(self, request: OrderRequest | Pass, view: View, bp_after: BpAfter) -> Approved | Refused:
         """``Refused`` by the first rule that objects, else ``Approved``. A ``Pass`` is always refused.
 
-        An opening order is first brought to the size that the regime allows.
+        An opening order is first brought to the size that the sizer allows.
         """
         if isinstance(request, Pass):
             for rule in self.rules:
@@ -70,7 +88,7 @@ class Gate:
                     return Refused(request.strategy, rule.code, no.reason, no.detail, request.structure)
             return Refused(request.strategy, request.rule, request.reason, request.detail, request.structure)
         if request.intent is Intent.OPEN:
-            quantity = self.sizer.resized(request.quantity, view.vix(request.underlying))
+            quantity = resized(request.quantity, self.sizer.factor(request, view))
             if quantity != request.quantity:
                 request = replace(request, quantity=quantity)
             for rule in self.rules:

@@ -6,15 +6,15 @@ replaced by a default.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 from math import inf, isnan
 from typing import Any
 
 from sim.model.errors import ConfigError
 from sim.model.instrument import Right
-from sim.model.order import OrderRequest, Pass
+from sim.model.order import Leg, OrderRequest, Pass
 from sim.rules.gate import BpAfter, Refusal
 from sim.view import View
 
@@ -40,6 +40,10 @@ class Regime:
     max_valid: float
     entries_below: Mapping[str, float]
     """VIX below which a strategy may enter, by its name (``zero_dte``: 40)."""
+    entries_from: Mapping[str, float] = field(default_factory=dict)
+    """VIX from which on a strategy may enter, by its name (``leap_puts``: 15)."""
+    halt_above: float | None = None
+    """VIX above which nothing is opened at all; None: no such level."""
 
     @staticmethod
     def of(config: Mapping[str, Any]) -> Regime:
@@ -64,7 +68,17 @@ class Regime:
         if bands and (bands[0].low != 0 or bands[-1].high != inf):
             raise ConfigError("regime.bands must reach from 0 to null without a gap")
         below = {str(k): float(v) for k, v in (config.get("entries_below") or {}).items()}
-        return Regime(str(config["name"]), bands, float(config.get("max_valid", 150)), below)
+        start = {str(k): float(v) for k, v in (config.get("entries_from") or {}).items()}
+        never = sorted(s for s in set(start) & set(below) if start[s] >= below[s])
+        if never:
+            raise ConfigError(
+                f"regime: {never[0]} may enter from VIX {start[never[0]]:g} and below {below[never[0]]:g}: never"
+            )
+        halt = config.get("halt_above")
+        return Regime(
+            str(config["name"]), bands, float(config.get("max_valid", 150)), below, start,
+            None if halt is None else float(halt),
+        )  # fmt: skip
 
     def band(self, vix: float) -> Band | None:
         """The band of a VIX; None where it is unknown, invalid, or there are no bands."""
@@ -82,10 +96,10 @@ class Regime:
         band = self.band(vix)
         return "BLOCKED" if band is None else band.label
 
-    def resized(self, quantity: int, vix: float) -> int:
-        """``quantity`` times the band's size factor, rounded down; an allowed single contract stays one."""
-        band = self.band(vix)
-        return quantity if band is None else max(int(quantity * band.size + 1e-9), 1)
+    def factor(self, request: OrderRequest, view: View) -> float:
+        """The band's size factor now; 1 where there is no band."""
+        band = self.band(view.vix(request.underlying))
+        return 1.0 if band is None else band.size
 
     def describe(self) -> str:
         return ", ".join(f"{b.label} from {b.low:g}: cap {b.cap:.1%}, size {b.size:g}" for b in self.bands) or "none"
@@ -93,7 +107,7 @@ class Regime:
 
 @dataclass(frozen=True, slots=True)
 class VixPermission:
-    """Whether the regime lets this structure in. Above 30 only short puts; an unknown VIX lets nothing in."""
+    """Whether the regime lets this structure in. From 30 on only short puts; an unknown VIX lets nothing in."""
 
     regime: Regime
     code: str = "vix_regime"
@@ -110,16 +124,30 @@ class VixPermission:
                 f"VIX {vix} ({view.vix_source}): wanted a value above 0, at most {self.regime.max_valid:g}; "
                 "market.vix=previous_close takes the close of the day before",
             )
+        halt = self.regime.halt_above
+        if halt is not None and vix > halt:
+            return Refusal(f"VIX above {halt:g}", f"VIX {vix:.2f}: nothing is opened")
+        least = self.regime.entries_from.get(request.strategy)
+        if least is not None and vix < least:
+            return Refusal(f"VIX below {least:g}", f"VIX {vix:.2f}")
         limit = self.regime.entries_below.get(request.strategy)
         if limit is not None and vix >= limit:
             return Refusal(f"VIX at or above {limit:g}", f"VIX {vix:.2f}")
-        if band.puts_only and isinstance(request, OrderRequest) and _sells_calls(request):
-            return Refusal("PUTS_ONLY", f"VIX {vix:.2f}: no new short call")
+        if band.puts_only and isinstance(request, OrderRequest) and not short_put(request.legs):
+            return Refusal("PUTS_ONLY", f"VIX {vix:.2f}: only structures of short puts")
         return None
 
     def describe(self) -> str:
         return f"VIX regime: {self.regime.describe()}"
 
 
-def _sells_calls(request: OrderRequest) -> bool:
-    return any(leg.signed < 0 and leg.contract.right is Right.CALL for leg in request.legs)
+def short_put(legs: Iterable[Leg]) -> bool:
+    """Puts only, and sold rather than bought: it loses money when the underlying goes to zero.
+
+    A put credit spread, a naked put, a put ratio and an LT112 are; a put debit spread and a butterfly are not.
+    """
+    legs = tuple(legs)
+    return (
+        all(leg.contract.right is Right.PUT for leg in legs)
+        and sum(leg.signed * leg.contract.strike_e4 for leg in legs) < 0
+    )

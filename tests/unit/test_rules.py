@@ -18,7 +18,7 @@ from sim.model.market import Nature
 from sim.model.order import Approved, Intent, OrderError, OrderRequest, Pass, Refused
 from sim.rules.capital import BpCap, RiskPerTrade, worst_loss
 from sim.rules.correlation import Correlation
-from sim.rules.gate import Gate, closing
+from sim.rules.gate import Gate, Sizers, closing, resized
 from sim.rules.market import Credit, EntryWindow, Freshness, MarketOpen, Volume
 from sim.rules.regime import Regime, VixPermission
 from tests.asked import CONFIG, DEFAULT, REGIME, UNITS, account, free, legs, request, said, view
@@ -42,8 +42,9 @@ class TestRegime:
         assert band.cap == cap
 
     def test_size_factor_rounds_down_but_one_stays_one(self) -> None:
-        assert [REGIME.resized(n, 11.0) for n in (1, 2, 3, 4, 5)] == [1, 1, 2, 3, 3]
-        assert REGIME.resized(3, 15.0) == 3
+        small = REGIME.factor(request(), view(vix=11.0))
+        assert [resized(n, small) for n in (1, 2, 3, 4, 5)] == [1, 1, 2, 3, 3]
+        assert REGIME.factor(request(), view(vix=15.0)) == 1.0
 
     @pytest.mark.parametrize(("vix", "reason"), [(39.99, None), (40.0, "VIX at or above 40"), (nan, "VIX unknown")])
     def test_0dte_stops_at_vix_40_and_never_guesses(self, vix: float, reason: str | None) -> None:
@@ -245,5 +246,5 @@ class TestGate:
 
     def test_no_rules_lets_everything_through(self) -> None:
         built = build_rules(compose(["market=es_sample", "rules=none", "regime=none"]))
-        assert built.gate == Gate((), built.regime)
+        assert built.gate == Gate((), Sizers((built.regime,)))
         assert STOCK.root not in DEFAULT["correlation"]["groups"]["A2"]
