@@ -171,6 +171,8 @@ class Watch:
                 values, known, everywhere = *self._deltas(legs), False
             case Measure.DISTANCE:
                 values, known, everywhere = *self._distances(legs), False
+            case Measure.EXTRINSIC:
+                values, known, everywhere = *self._extrinsic(legs), False
             case Measure.VIX:
                 vix = self._book.of(self.trade.underlying).day.vix[self._base :]
                 known, everywhere = ~np.isnan(vix), False
@@ -216,6 +218,20 @@ class Watch:
             nearest = np.fmin(nearest, -away if contract.is_call else away)
         known = np.isfinite(nearest)
         return np.rint(np.where(known, nearest, 0.0) * DISTANCE_UNIT).astype(np.int64), known
+
+    def _extrinsic(self, legs: tuple[int, ...]) -> tuple[Ints, Bools]:
+        """Twice the time value of buying one unit of the legs back, in ticks."""
+        marks = self._marked(legs)
+        own = self._book.of(self.trade.underlying).day
+        inside = np.zeros(self.minutes - self._base)
+        for i in legs:
+            opened = self.trade.legs[i]
+            contract = opened.contract
+            away = own.forwards(contract.series)[self._base :] - contract.strike_e4 / STRIKE_SCALE
+            worth = np.where(np.isnan(away), np.nan, np.maximum(away if contract.is_call else -away, 0.0))
+            inside -= worth / float(contract.product.increment) * (opened.quantity // self.trade.quantity)
+        known = marks.valid & ~np.isnan(inside)
+        return marks.mark2 - np.rint(2.0 * np.nan_to_num(inside)).astype(np.int64), known
 
     # -- asking -------------------------------------------------------------------------------------------------------
 

@@ -113,6 +113,22 @@ class VixAbove:
 
 
 @dataclass(frozen=True, slots=True)
+class ExtrinsicTarget:
+    """Close when no more than ``ticks2`` half ticks of one unit's time value are left.
+
+    What is left of a covered call is then worth no more waiting. The strategy works the number out when it opens.
+    """
+
+    ticks2: int
+
+    def conditions(self, credit: int, legs: Legs = ()) -> tuple[Condition, ...]:
+        return (Condition("extrinsic_target", Side.AT_MOST, self.ticks2, measure=Measure.EXTRINSIC),)
+
+    def describe(self) -> str:
+        return f"close when {self.ticks2 / 2:g} ticks of time value are left"
+
+
+@dataclass(frozen=True, slots=True)
 class OfPart:
     """``exits`` of some legs alone (positions in the trade's legs), judged by their own credit, called ``name``.
 

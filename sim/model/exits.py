@@ -28,6 +28,8 @@ class Measure(Enum):
     DISTANCE = "distance"
     """How far the underlying is out of the money of the nearest leg watched, in ten-thousandths of a point; negative in
     the money."""
+    EXTRINSIC = "extrinsic"
+    """Twice the time value that buying one unit of the legs watched back would cost, in ticks."""
     VIX = "vix"
     """VIX as known, in ten-thousandths of a point."""
 

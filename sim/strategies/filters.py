@@ -32,9 +32,9 @@ class VixBetween:
         vix = view.vix(under.symbol)
         if isnan(vix):
             return "VIX unknown", f"{view.vix_source}"
-        if not self.low <= vix < self.high:
-            return f"VIX outside {self.describe()[4:]}", f"VIX {vix:.2f}"
-        return None
+        if vix < self.low:
+            return f"VIX below {self.low:g}", f"VIX {vix:.2f}"
+        return (f"VIX at or above {self.high:g}", f"VIX {vix:.2f}") if vix >= self.high else None
 
     def describe(self) -> str:
         return f"VIX from {self.low:g}" + ("" if self.high == inf else f" to below {self.high:g}")

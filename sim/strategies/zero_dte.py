@@ -29,6 +29,7 @@ MODES: Final = ("fixed", "atr")
 class Strikes:
     """How the short strikes are found. ``offset`` and ``wing`` in points, ``step`` the listed distance of strikes.
 
+    ``broken_wing`` is the wing of a condor's tested side, the one the price has moved toward (None: both the same).
     ``mode`` atr takes ``atr_spread`` or ``atr_condor`` times the 14-day average true range as the offset, rounded to
     the step. ``delta_guard`` moves a short strike out while its delta is that much or more (None: never).
     """
@@ -40,12 +41,14 @@ class Strikes:
     atr_spread: float
     atr_condor: float
     delta_guard: float | None
+    broken_wing: float | None = None
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
             raise ConfigError(f"strategy.strike_mode is {self.mode!r}: choose one of {', '.join(MODES)}")
-        for name, value in (("offset", self.offset), ("wing", self.wing), ("round", self.step)):
-            if value <= 0:
+        sizes = (("offset", self.offset), ("wing", self.wing), ("round", self.step), ("broken_wing", self.broken_wing))
+        for name, value in sizes:
+            if value is not None and value <= 0:
                 raise ConfigError(f"strategy.{name} is {value:g}: wanted points above 0")
 
 
@@ -91,14 +94,16 @@ class ZeroDte:
         min_credit: float,
         sizing: Mapping[str, Any],
         exits: Mapping[str, Any],
+        broken_wing: float | None = None,
     ) -> None:
         self.name = name
         self._underlying = underlying
         self._entry = Entry.of(entry)
         self._threshold = float(threshold_pct)
         self._strikes = Strikes(
-            strike_mode, float(offset), float(wing), float(round), float(atr_spread), float(atr_condor), delta_guard
-        )
+            strike_mode, float(offset), float(wing), float(round), float(atr_spread), float(atr_condor), delta_guard,
+            None if broken_wing is None else float(broken_wing),
+        )  # fmt: skip
         self._atr_days = int(atr_days)
         self._min_credit = float(min_credit)
         table = tuple((Decimal(str(a)), int(n)) for a, n in sizing["table"])
@@ -119,10 +124,11 @@ class ZeroDte:
         s = self._strikes
         how = f"{s.offset:g} points out" if s.mode == "fixed" else f"{s.atr_spread:g}/{s.atr_condor:g} x ATR out"
         exits = "; ".join(e.describe() for e in self._exits) or "held to expiration"
+        broken = "" if s.broken_wing is None else f" ({s.broken_wing:g} on a condor's tested side)"
         return (
             f"{self._underlying} same-day spreads {self._entry.describe()}: "
             f"calls above +{self._threshold:g} % from the open, puts below -{self._threshold:g} %, "
-            f"else an iron condor; shorts {how}, wings {s.wing:g}; {exits}"
+            f"else an iron condor; shorts {how}, wings {s.wing:g}{broken}; {exits}"
         )
 
     def decide(self, view: View) -> Sequence[OrderRequest | Pass]:
@@ -162,7 +168,9 @@ class ZeroDte:
             )
         credit = Decimal(mid2) / 2
         stop_ticks = int(credit * Decimal(str(self._stop))) if self._stop is not None else None
-        wing = Decimal(str(self._strikes.wing)) / product.increment
+        # The wider side is the one that can lose more.
+        widest = max(abs(a.contract.strike - b.contract.strike) for a, b in zip(legs[::2], legs[1::2], strict=True))
+        wing = widest / product.increment
         account = view.account
         worst = account.in_account((wing - credit) * product.tick_value)
         if stop_ticks is not None:
@@ -196,8 +204,14 @@ class ZeroDte:
             surface = under.surface(series, load_calendar().settlement_instant(venue, series.expiration))
             put = guarded(surface, put, Right.PUT, s.step, s.delta_guard)
             call = guarded(surface, call, Right.CALL, s.step, s.delta_guard)
-        puts = () if structure == "CALL_SPREAD" else (put, put - s.wing)
-        calls = () if structure == "PUT_SPREAD" else (call, call + s.wing)
+        put_wing = call_wing = s.wing
+        if s.broken_wing is not None and structure == "IRON_CONDOR":
+            if under.move_pct > 0:
+                call_wing = s.broken_wing
+            else:
+                put_wing = s.broken_wing
+        puts = () if structure == "CALL_SPREAD" else (put, put - put_wing)
+        calls = () if structure == "PUT_SPREAD" else (call, call + call_wing)
         if any(isnan(x) for x in (*puts, *calls)):
             return self._pass(
                 structure, "strikes", "Delta unknown", "the chain's quotes give no delta for a short strike"
