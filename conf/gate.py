@@ -16,6 +16,7 @@ from sim.rules.drawdown import DrawdownStop, Ladder
 from sim.rules.entry_days import EntryDays
 from sim.rules.expiration import SameExpiration
 from sim.rules.gate import Gate, Rule, Sizer, Sizers
+from sim.rules.group_stress import GroupStress
 from sim.rules.market import Credit, EntryWindow, Freshness, MarketOpen, Volume
 from sim.rules.phases import NeverTrade, PhaseGate, Phases
 from sim.rules.positions import Positions, places
@@ -58,6 +59,7 @@ def rules(config: Mapping[str, Any]) -> Rules:
             ("positions", lambda c: Positions.of(c, Phases.of(r["phase"]), units)),
             ("buying_power", lambda c: BpCap.of(c, regime, Phases.of(r["phase"]) if r["phase"]["enabled"] else None)),
             ("risk_per_trade", RiskPerTrade.of),
+            ("group_stress", lambda c: GroupStress.of(c, Correlation.of(r["correlation"], units))),
             ("credit", lambda c: Credit(number("rules.credit.max_width", c["max_width"]))),
         )
         names = [name for name, _ in known]

@@ -5,7 +5,7 @@ A position whose market is unknown raises ``DataError``: margin is never guessed
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -51,7 +51,9 @@ class BuyingPower:
         total = Decimal(0)
         for group, pairs in by_group.items():
             kind = pairs[0][0].product.kind
-            lines = self._lines(pairs, book, k, kind)
+            lines = marked(pairs, book, k)
+            if kind is Kind.FUTURE:
+                lines = with_volatility(lines, book.ts(k))
             known_vix = vix() if kind is Kind.FUTURE else None
             if known_vix is not None and np.isnan(known_vix):
                 known_vix = None
@@ -59,26 +61,27 @@ class BuyingPower:
         self._last = (book, k, dict(held), total)
         return total
 
-    def _lines(self, pairs: list[tuple[OptionContract, int]], book: DayBook, k: int, kind: Kind) -> list[MarginLine]:
-        book.prepare([contract for contract, _ in pairs])
-        lines = []
-        forwards: dict[Series, float] = {}
-        for contract, quantity in pairs:
-            own = book.of(contract.underlying)
-            i = min(k - own.offset, own.day.minutes - 1)
-            if i < 0:
-                raise DataError(
-                    f"{contract.underlying} is not open yet: margin of {contract.symbol} cannot be computed"
-                )
-            forward = forwards.get(contract.series)
-            if forward is None:
-                forward = forwards[contract.series] = own.day.forward(contract.series, i)
-            lines.append(MarginLine(contract, quantity, _mark(contract, quantity, book, i), forward, NAN, NAN))
-        return _with_volatility(lines, book.ts(k)) if kind is Kind.FUTURE else lines
+
+def marked(pairs: Sequence[tuple[OptionContract, int]], book: DayBook, k: int) -> list[MarginLine]:
+    """Signed contracts with their marks and forwards in column ``k``, volatility and time left blank; DataError where a
+    market is unknown."""
+    book.prepare([contract for contract, _ in pairs])
+    lines = []
+    forwards: dict[Series, float] = {}
+    for contract, quantity in pairs:
+        own = book.of(contract.underlying)
+        i = min(k - own.offset, own.day.minutes - 1)
+        if i < 0:
+            raise DataError(f"{contract.underlying} is not open yet: margin of {contract.symbol} cannot be computed")
+        forward = forwards.get(contract.series)
+        if forward is None:
+            forward = forwards[contract.series] = own.day.forward(contract.series, i)
+        lines.append(MarginLine(contract, quantity, _mark(contract, quantity, book, i), forward, NAN, NAN))
+    return lines
 
 
-def _with_volatility(lines: list[MarginLine], now: int) -> list[MarginLine]:
-    """The lines with implied volatility and time to expiration, which only the scan of futures options asks for."""
+def with_volatility(lines: Sequence[MarginLine], now: int) -> list[MarginLine]:
+    """The lines with implied volatility and time to expiration at ``now`` (UTC ns)."""
     calendar = load_calendar()
     years = []
     for line in lines:

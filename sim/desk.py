@@ -21,6 +21,7 @@ from sim.model.instrument import OptionContract
 from sim.model.market import Floats
 from sim.model.order import Intent, Order, OrderRequest, Status
 from sim.model.past import DayEnd, Past, Result
+from sim.stress import StressedBook
 from sim.watch import NOTHING, Watch
 
 
@@ -257,9 +258,10 @@ class Desk:
             used: Decimal | None = self.bp_used(k)
         except DataError:
             used = None
+        stress = StressedBook(self._with_working(), self.day, k, rate.fx)
         return Account(
-            self.ledger.currency, self.nlv(k), used, rate.fx, rate.dated, tuple(claims), self._behind()
-        )  # fmt: skip
+            self.ledger.currency, self.nlv(k), used, rate.fx, rate.dated, tuple(claims), self._behind(), stress
+        )
 
     def _behind(self) -> Past:
         """The past with the trades that have closed since it was last asked for."""

@@ -50,17 +50,24 @@ class Past:
 
 
 class Stress(Protocol):
-    """What the book would lose in a shock of its underlyings, marked at one moment."""
+    """What a shock of the underlyings would cost, all marked at one moment, in account currency.
 
-    def losses(self, request: OrderRequest, move: float, vol: float) -> Mapping[str, Decimal]:
-        """Loss in account currency by underlying, positive where money is lost, if every underlying moved by ``move``
-        (-0.05: five per cent down) while implied volatilities rose by the share ``vol`` (0.5: half as much again).
+    A shock moves every underlying by the share ``move`` (-0.05: five per cent down) and raises implied volatilities by
+    the share ``vol`` (0.5: half as much again). DataError where a position cannot be marked.
+    """
 
-        Everything open and working is in it, and ``request`` as if it were filled now. DataError where a position
-        cannot be marked.
-        """
+    def losses(self, move: float, vol: float) -> Mapping[str, Decimal]:
+        """The loss of everything open and working, by underlying, positive where money is lost."""
         ...
 
-    def deltas(self, request: OrderRequest) -> Mapping[str, Decimal]:
-        """Delta times price times multiplier by underlying, account currency, long positive; the same positions."""
+    def loss_of(self, request: OrderRequest, move: float, vol: float) -> Decimal:
+        """The loss of the request alone, as if it were filled now."""
+        ...
+
+    def deltas(self) -> Mapping[str, Decimal]:
+        """Delta times price times multiplier of everything open and working, by underlying, long positive."""
+        ...
+
+    def delta_of(self, request: OrderRequest) -> Decimal:
+        """The same of the request alone."""
         ...

@@ -36,6 +36,7 @@ ORDER: Final[tuple[tuple[str, ...], ...]] = (
     ("daybook",),
     ("watch",),
     ("buying_power", "daymarks"),
+    ("stress",),
     ("desk",),
     ("strategies", "rules"),  # 4
     ("engine", "journal"),  # 5

@@ -1,0 +1,124 @@
+"""What a shock would cost the positions that move together: the limit of what has no worst loss of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from sim.model.book import Account
+from sim.model.errors import ConfigError, DataError
+from sim.model.order import OrderRequest, Pass
+from sim.model.past import Stress
+from sim.rules.capital import worst_loss
+from sim.rules.correlation import Correlation
+from sim.rules.gate import BpAfter, Refusal
+from sim.view import View
+
+MODES: Final = ("stress", "delta_notional", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Shock:
+    """Every underlying of the group moves by one of ``moves`` (shares), implied volatility rises by the share ``vol``;
+    the worst of the moves may cost ``limit`` of net liquidation."""
+
+    moves: tuple[float, ...]
+    vol: float
+    limit: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class GroupStress:
+    """The group of the order and those that move with it, the order as if it were filled, stay within each shock.
+
+    ``mode`` stress: asked of orders without a worst loss only, because a defined risk has its own rule. delta_notional:
+    the sum of delta times price times multiplier stays within ``delta_limit`` of net liquidation, asked of every order.
+    none: not asked. An order that wins in the shock, or makes the delta smaller, passes: it adds nothing to what is
+    limited.
+    """
+
+    mode: str
+    shocks: tuple[Shock, ...]
+    delta_limit: Decimal
+    correlation: Correlation
+    code: str = "group_stress"
+    needs_legs: bool = True
+
+    @staticmethod
+    def of(config: Mapping[str, Any], correlation: Correlation) -> GroupStress:
+        mode = str(config["mode"])
+        if mode not in MODES:
+            raise ConfigError(f"rules.group_stress.mode is {mode!r}: choose {', '.join(MODES)}")
+        shocks = []
+        for name in ("shock", "tail"):
+            row = config[name]
+            moves = tuple(float(m) for m in row["moves"])
+            if not moves or any(m <= -1 for m in moves) or float(row["vol"]) < 0 or float(row["limit"]) <= 0:
+                raise ConfigError(f"rules.group_stress.{name}: wanted moves above -1, a vol from 0 on, a limit above 0")
+            shocks.append(Shock(moves, float(row["vol"]), Decimal(str(row["limit"]))))
+        return GroupStress(mode, tuple(shocks), Decimal(str(config["delta_limit"])), correlation)
+
+    def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
+        assert isinstance(request, OrderRequest), "a rule of legs is asked with legs"
+        if self.mode == "none" or (self.mode == "stress" and worst_loss(request.legs) is not None):
+            return None
+        account = view.account
+        if account.stress is None:
+            return Refusal("Stress unknown", "the account cannot say what a shock would cost")
+        try:
+            if self.mode == "delta_notional":
+                return self._delta(request, account, account.stress)
+            for shock in self.shocks:
+                for move in shock.moves:
+                    if (no := self._shock(request, account, account.stress, shock, move)) is not None:
+                        return no
+        except DataError as error:
+            return Refusal("Stress unknown", str(error))
+        return None
+
+    def _shock(
+        self, request: OrderRequest, account: Account, stress: Stress, shock: Shock, move: float
+    ) -> Refusal | None:
+        own = stress.loss_of(request, move, shock.vol)
+        if own <= 0:
+            return None
+        name, total = self._sum(request, account, stress.losses(move, shock.vol))
+        limit = account.nlv * shock.limit
+        if total + own <= limit:
+            return None
+        return Refusal(
+            f"{name} stress above {shock.limit:.0%}",
+            f"{total + own:,.0f} of {limit:,.0f} {account.currency} at {move:+.0%} and volatility x {1 + shock.vol:g}",
+        )
+
+    def _delta(self, request: OrderRequest, account: Account, stress: Stress) -> Refusal | None:
+        name, before = self._sum(request, account, stress.deltas())
+        after = before + stress.delta_of(request)
+        limit = account.nlv * self.delta_limit
+        if abs(after) <= limit or abs(after) < abs(before):
+            return None
+        return Refusal(f"{name} delta above {self.delta_limit:.0%}", f"{after:,.0f} of {limit:,.0f} {account.currency}")
+
+    def _sum(self, request: OrderRequest, account: Account, by: Mapping[str, Decimal]) -> tuple[str, Decimal]:
+        """The group's name and what its underlyings come to together; an underlying in no group stands alone."""
+        group = self.correlation.group
+        own = group(request.underlying, request.strategy)
+        if own is None:
+            return request.underlying, by.get(request.underlying, Decimal(0))
+        near = self.correlation.together(own)
+        named = {claim.underlying: group(claim.underlying, claim.strategy) for claim in account.claims}
+        members = [symbol for symbol in by if named.get(symbol, group(symbol)) in near]
+        return f"Group {own}", sum((by[symbol] for symbol in members), Decimal(0))
+
+    def describe(self) -> str:
+        if self.mode == "none":
+            return "group stress not asked"
+        if self.mode == "delta_notional":
+            return f"delta notional of a group at most {self.delta_limit:.0%} of net liquidation"
+        return "; ".join(
+            f"loss of a group at {'/'.join(f'{m:+.0%}' for m in s.moves)} and volatility x {1 + s.vol:g} "
+            f"at most {s.limit:.0%} of net liquidation"
+            for s in self.shocks
+        )
