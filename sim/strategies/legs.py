@@ -100,7 +100,7 @@ class LegPlan:
                 None if day is None else date.fromisoformat(str(day)), str(leg.get("root") or ""),
                 str(leg.get("part") or ""),
             )  # fmt: skip
-        except (KeyError, ValueError, TypeError, DataError) as error:
+        except (KeyError, ValueError, TypeError, ArithmeticError, DataError) as error:
             raise ConfigError(
                 f"strategy.legs has {dict(config)}: wanted side sell|buy, right call|put, one of {', '.join(WAYS)}, "
                 f"and dte or expiration ({error})"

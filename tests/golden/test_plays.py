@@ -263,7 +263,7 @@ SUMS: Mapping[str, tuple[int, float]] = {
     "strategy=enhanced_strangle": (4, 1027.32),
     "strategy=batman strategy.filters.vix=null": (51, 9073.10),
 }
-"""Closed trades and their net P/L in pounds. A change here is a change of the model, the fills or the play: read why."""
+"""Closed trades and their net P/L in pounds. A change here is a change of model, fills or play: read why."""
 
 
 @pytest.mark.parametrize("words", sorted(SUMS))
