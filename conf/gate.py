@@ -45,7 +45,7 @@ def rules(config: Mapping[str, Any]) -> Rules:
         units = Units.of(r["units"])
         known: Sequence[tuple[str, Any]] = (
             ("freshness", lambda _: Freshness()),
-            ("market_open", lambda c: MarketOpen(_flag("rules.market_open.early_close", c["early_close"]))),
+            ("market_open", _market_open),
             ("entry_window", EntryWindow.of),
             ("entry_days", lambda c: EntryDays.of(c, units)),
             ("volume", lambda c: Volume({str(k): number(f"rules.volume.least.{k}", v) for k, v in c["least"].items()})),
@@ -80,6 +80,11 @@ def rules(config: Mapping[str, Any]) -> Rules:
     smaller = [rule.ladder if isinstance(rule, DrawdownStop) else rule for rule in made]
     sizers: list[Sizer] = [regime, *(each for each in smaller if isinstance(each, Ladder | VixJump))]
     return Rules(Gate(tuple(made), Sizers(tuple(sizers))), regime, tuple(left_out))
+
+
+def _market_open(config: Mapping[str, Any]) -> MarketOpen:
+    early = _flag("rules.market_open.early_close", config["early_close"])
+    return MarketOpen(early, frozenset(map(str, config["early_close_too"])))
 
 
 def _flag(key: str, value: Any) -> bool:

@@ -54,9 +54,11 @@ class Freshness:
 
 @dataclass(frozen=True, slots=True)
 class MarketOpen:
-    """The underlying's venue trades now; an early close day only where it is allowed."""
+    """The underlying's venue trades now; on an early-close day only where that is allowed, or for strategies that hold
+    for weeks (``also``)."""
 
     early_close: bool
+    also: frozenset[str] = frozenset()
     code: str = "market_open"
     needs_legs: bool = False
 
@@ -64,7 +66,7 @@ class MarketOpen:
         hours = view.of(request.underlying).hours
         if not hours.is_open(view.ts):
             return Refusal("Market closed", f"{view.clock:%H:%M} New York is outside the session")
-        if hours.early_close and not self.early_close:
+        if hours.early_close and not self.early_close and request.strategy not in self.also:
             return Refusal("Early close", "the exchange closes early today")
         if isinstance(request, OrderRequest):
             # One look a series: legs of one expiration stand beside one another.

@@ -130,6 +130,8 @@ class TestMarketRules:
     def test_early_close(self) -> None:
         half_day = view(day=date(2024, 11, 29))
         assert said(MarketOpen(early_close=False).check(request(), half_day, free)) == "Early close"
+        weeks = MarketOpen(early_close=False, also=frozenset({"lt112"}))
+        assert weeks.check(Pass("lt112", "ES", "", "", ""), half_day, free) is None, "3 July 2024 is a first Wednesday"
         wish = Pass("zero_dte", "ES", "", "", "")
         assert MarketOpen(early_close=True).check(wish, half_day, free) is None
         ended = MarketOpen(early_close=True).check(request(), half_day, free)

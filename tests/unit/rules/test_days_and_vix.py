@@ -183,7 +183,7 @@ class TestOverlays:
         ("strategy", "vix", "reason"),
         [("zero_dte", 11, None), ("strangle", 12.99, "VIX below 13"), ("strangle", 13, None),
          ("leap_puts", 14.99, "VIX below 15"), ("leap_puts", 15, None), ("diagonal", 14.99, None),
-         ("diagonal", 15, "VIX at or above 15"), ("opportunity", 29.99, "VIX below 30"), ("my_own", 65, None)],
+         ("diagonal", 15, "VIX at or above 15"), ("opportunity_es", 29.99, "VIX below 30"), ("my_own", 65, None)],
     )  # fmt: skip
     def test_gates_of_the_default(self, strategy: str, vix: float, reason: str | None) -> None:
         assert said(VixPermission(REGIME).check(wish(strategy), view(vix=vix), free)) == reason

@@ -212,9 +212,9 @@ class TestPositions:
 
 class TestUnits:
     def test_a_covered_call_and_its_weeklies_are_one(self) -> None:
-        held = [claim("ipmcc QQQ"), claim("ipmcc QQQ WEEKLY_CALL"), claim("ipmcc SPY")]
+        held = [claim("ipmcc QQQ"), claim("ipmcc QQQ IPMCC_WEEKLY"), claim("ipmcc SPY")]
         assert len(UNITS.count(held)) == 2
-        assert UNITS.joins(wish("ipmcc", "QQQ", "WEEKLY_CALL"), held)
+        assert UNITS.joins(wish("ipmcc", "QQQ", "IPMCC_WEEKLY"), held)
         assert not UNITS.joins(wish("ipmcc", "IWM"), held)
 
     def test_a_hedge_joins_its_position_and_stands_alone_without_one(self) -> None:
