@@ -11,6 +11,7 @@ import pytest
 from sim.calendar import Venue, load_calendar
 from sim.market.synthetic import NAMED, Parameters, SyntheticMarket, named_market
 from sim.market.synthetic import build as building
+from sim.market.synthetic.assets import ASSETS
 from sim.market.synthetic.export import export
 from sim.market.synthetic.noise import key, normals, uniforms
 from sim.market.synthetic.surface import check
@@ -35,7 +36,8 @@ def sample(shared_home: Path) -> SyntheticMarket:
 def test_it_is_a_dense_synthetic_market(sample: SyntheticMarket) -> None:
     assert (sample.name, sample.synthetic, sample.nature) == ("es_sample", True, Nature.DENSE)
     assert "synthetic" in sample.source
-    assert sample.underlyings() == ("ES", "SPX", "VIX")
+    assert sample.underlyings()[:3] == ("ES", "SPX", "VIX")
+    assert set(sample.underlyings()[3:]) == ASSETS.keys() - {"SPX"}
     assert sample.sessions("ES") == load_calendar().sessions(Venue.GLOBEX_EQUITY, date(2024, 7, 15), date(2024, 8, 16))
     assert sample.sessions("ES", date(2024, 8, 14), date(2024, 9, 1))[-1] == date(2024, 8, 16)
 

@@ -135,10 +135,9 @@ def test_spx_and_vix_have_days_of_their_own(sample: SyntheticMarket) -> None:
     assert len(set(spx.path.last[390:].tolist())) == 1
     assert np.array_equal(vix.path.last, es.vix[k : k + 406])
     assert np.array_equal(spx.vix, vix.vix)
-    assert spx.series() == ()
-    series = es.series()[0]
-    with pytest.raises(DataError, match="no options on SPX"):
-        spx.chain(series, 0)
+    assert vix.series() == ()
+    with pytest.raises(DataError, match="no options on VIX"):
+        vix.chain(es.series()[0], 0)
     bar = sample.history("SPX", date(2024, 7, 17), 1)[0]
     assert (bar.open, bar.close) == (spx.path.last[0], spx.path.last[390])
     bar = sample.history("VIX", date(2024, 7, 17), 1)[0]

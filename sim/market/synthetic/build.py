@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -98,6 +98,11 @@ def build(timeline: Timeline, start: date, end: date, seed: int, p: Parameters) 
     minutes[6] = np.concatenate([_widths(days[i], states[i]) for i in kept])
     minutes[7] = np.concatenate([states[i].volume for i in kept])
     return Built(minutes, np.asarray(offset, np.int64), bars)
+
+
+def index_paths(timeline: Timeline, days: Sequence[Session], seed: int, p: Parameters) -> list[Floats]:
+    """ln index by column of every session of ``days``, from 0 before the first; the moves of ``build``."""
+    return _chained([state.log_index for state in _states(timeline, days, seed, p)], days)
 
 
 def _vix_rows(days: Sequence[Session]) -> tuple[list[DailyOhlc], Floats, Floats, Floats]:
@@ -225,13 +230,13 @@ def _widths(session: Session, state: DayState) -> Floats:
     return np.asarray(state.width * hour * stress_factor(np.exp(state.log_vix)))
 
 
-def store(built: Built, folder: Path) -> None:
-    """Writes the state so that ``folder`` is either absent or complete; a folder that is there is left alone."""
+def store(arrays: Mapping[str, Floats | Ints], folder: Path) -> None:
+    """Writes arrays by name so that ``folder`` is either absent or complete; one that is there is left alone."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     stage = Path(tempfile.mkdtemp(prefix=f".stage-{MODEL_VERSION}-", dir=folder.parent))
     try:
-        for name in ("minutes", "offset", "bars"):
-            np.save(stage / f"{name}.npy", getattr(built, name))
+        for name, values in arrays.items():
+            np.save(stage / f"{name}.npy", values)
         try:
             os.rename(stage, folder)
         except OSError:

@@ -18,13 +18,12 @@ import numpy as np
 
 from sim.calendar import Session
 from sim.market.synthetic import surface, widths
-from sim.market.synthetic.bars import FUTURE_TICKS
-from sim.market.synthetic.listing import Listed, future_expiration, strikes
+from sim.market.synthetic.listing import Band, Listed, strikes
 from sim.market.synthetic.noise import Keys, counters, key, mix
 from sim.market.synthetic.parameters import Parameters
-from sim.market.synthetic.timeline import VENUE, YEAR_NS, Timeline, column_at, halted_from
+from sim.market.synthetic.timeline import YEAR_NS, Timeline, column_at, halted_from
 from sim.model.errors import DataError
-from sim.model.instrument import OptionContract, Series, Style
+from sim.model.instrument import STRIKE_SCALE, OptionContract, Series, Style
 from sim.model.market import BLANK, MINUTE_NS, Board, Chain, Floats, Ints, QuotePath, UnderlyingPath
 
 KEPT_PATHS: Final = 128
@@ -34,7 +33,10 @@ KEPT_PATHS: Final = 128
 class DaySource:
     """What a day reads: views on the market's arrays over its own columns, and what all days have in common."""
 
+    underlying: str
     session: Session
+    clock: Floats
+    """Variance time since the timeline's first opening."""
     spot: Floats
     vix: Floats
     term: surface.Term
@@ -46,23 +48,30 @@ class DaySource:
     seed: int
     listed: tuple[Listed, ...]
     settlements: Callable[[Series, date], tuple[Floats, Floats]]
-    """Settlements of a series' future since the day it was listed, and those of its last 35 days."""
-    front: date
-    """Expiration of the front future."""
+    """Settlements of a series' underlying since the day it was listed, and those of its last 35 days."""
+    bands: tuple[Band, ...]
+    quoting: widths.Quoting
+    front: int
+    """The instant at which the front future ends; 0 where the underlying is the spot itself."""
+    ticks: int
+    """Ticks of the underlying in a point; 0 for an index, which nobody quotes."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Sheet:
     """One series over the session, by column: all that does not depend on the strike."""
 
+    price: Floats
+    """The series' own underlying: the future, or the spot."""
     future: Floats
+    """What it is priced on: the underlying carried to the expiration."""
     log_future: Floats
     discount: Floats
     theta: Floats
     curve: Floats
     deviation: Floats
     last: int
-    """The column of its settlement, or the session's last."""
+    """The column in which it trades last, or the session's last; -1 where it traded last before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +87,7 @@ class _Contracts:
 
 
 class SyntheticDay:
-    """A ``MarketDay`` for ES."""
+    """A ``MarketDay`` of an underlying with options."""
 
     __slots__ = ("_age", "_boards", "_keys", "_live", "_path", "_paths", "_series", "_sheets", "_source", "minutes")
 
@@ -97,7 +106,7 @@ class SyntheticDay:
 
     @property
     def underlying(self) -> str:
-        return "ES"
+        return self._source.underlying
 
     @property
     def session(self) -> date:
@@ -109,14 +118,17 @@ class SyntheticDay:
 
     @property
     def path(self) -> UnderlyingPath:
-        """The front future, to its tick of 0.25; bid and ask stand where it last traded and 1 to 4 ticks above."""
+        """The front future to its tick, or the spot; bid and ask are 1 to 4 ticks apart around the last price."""
         if self._path is None:
             s = self._source
             last = self._future(s.front)
-            ticks = np.minimum(1.0 + np.floor(s.width / 8.0), 4.0)
             at = column_at(s.session, s.session.rth_open_ns)
-            lower = last - np.floor(ticks / 2.0) / FUTURE_TICKS
-            self._path = UnderlyingPath(last, lower, lower + ticks / FUTURE_TICKS, s.volume, float(last[at]), at)
+            lower = upper = np.full(self.minutes, np.nan)
+            if s.ticks:
+                ticks = np.minimum(1.0 + np.floor(s.width / 8.0), 4.0)
+                lower = last - np.floor(ticks / 2.0) / s.ticks
+                upper = lower + ticks / s.ticks
+            self._path = UnderlyingPath(last, lower, upper, s.volume, float(last[at]), at)
         return self._path
 
     @property
@@ -140,10 +152,10 @@ class SyntheticDay:
         return self._contracts(series).board
 
     def forward(self, series: Series, k: int) -> float:
-        return float(self._sheet(series).future[k])
+        return float(self._sheet(series).price[k])
 
     def forwards(self, series: Series) -> Floats:
-        return self._sheet(series).future
+        return self._sheet(series).price
 
     def chain_age(self, series: Series) -> Ints | None:
         """None but on a session with a stop, where quotes stand still."""
@@ -166,7 +178,7 @@ class SyntheticDay:
 
     def chain(self, series: Series, k: int) -> Chain:
         if not 0 <= k < self.minutes:
-            raise DataError(f"column {k} of ES {self.session}: wanted 0 to {self.minutes - 1}")
+            raise DataError(f"column {k} of {self.underlying} {self.session}: wanted 0 to {self.minutes - 1}")
         contracts, sheet = self._contracts(series), self._sheet(series)
         board = contracts.board
         size = len(board.strike_e4)
@@ -175,9 +187,9 @@ class SyntheticDay:
         ts = self.open_ns + k * MINUTE_NS
         if live > sheet.last:
             blank = np.full(size, BLANK, np.int64)
-            return Chain(board, ts, float(sheet.future[k]), blank, blank, age, age)
+            return Chain(board, ts, float(sheet.price[k]), blank, blank, age, age)
         bid, ask = self._quote(sheet, contracts, slice(live, live + 1), slice(None))
-        return Chain(board, ts, float(sheet.future[k]), bid, ask, age, age)
+        return Chain(board, ts, float(sheet.price[k]), bid, ask, age, age)
 
     def prices(self, contract: OptionContract) -> Floats:
         """The model's own price by column, points, before any width or tick; NaN after settlement."""
@@ -219,12 +231,17 @@ class SyntheticDay:
             self._source.parameters.rho,
         )  # fmt: skip
         inner = np.maximum(np.where(is_put, strike - future, future - strike), 0.0)
-        return surface.price(worth, inner, sheet.discount[at], contracts.american), worth, inner
+        floor = inner if contracts.american else None
+        if floor is not None and sheet.price is not sheet.future:
+            now = sheet.price[at]
+            floor = np.maximum(np.where(is_put, strike - now, now - strike), 0.0)
+        return surface.price(worth, inner, sheet.discount[at], floor), worth, inner
 
     def _quote(self, sheet: _Sheet, contracts: _Contracts, at: slice, rows: slice) -> tuple[Ints, Ints]:
         value, worth, inner = self._value(sheet, contracts, at, rows)
         keys = contracts.keys[rows] + self._minute_keys(at)
-        return widths.quote(value, worth, inner, sheet.deviation[at], self._source.width[at], keys)
+        s = self._source
+        return widths.quote(value, worth, inner, sheet.deviation[at], s.width[at], keys, s.quoting)
 
     def _minute_keys(self, at: slice) -> Keys:
         if self._keys is None:
@@ -241,41 +258,47 @@ class SyntheticDay:
             }
         return self._series
 
-    def _future(self, expiration: date) -> Floats:
-        """A quarterly future by column, to its tick, until it settles (09:30) and as it settled after that."""
+    def _future(self, end_ns: int) -> Floats:
+        """A future by column, to its tick, until its end and as it stood then; the spot where there is no end."""
         s = self._source
-        end = s.timeline.calendar.settlement_instant(VENUE, expiration, morning=True)
-        years = (end - self.open_ns - np.arange(self.minutes) * MINUTE_NS) / YEAR_NS
-        out = np.round(s.spot * np.exp(s.parameters.carry * np.maximum(years, 0.0)) * FUTURE_TICKS) / FUTURE_TICKS
-        if expiration == self.session:
-            last = column_at(s.session, end)
+        if end_ns == 0:
+            return s.spot
+        years = (end_ns - self.open_ns - np.arange(self.minutes) * MINUTE_NS) / YEAR_NS
+        out = np.round(s.spot * np.exp(s.parameters.carry * np.maximum(years, 0.0)) * s.ticks) / s.ticks
+        if end_ns < s.session.close_ns:
+            last = column_at(s.session, end_ns)
             out[last + 1 :] = out[last]
         return np.asarray(out)
 
     def _sheet(self, series: Series) -> _Sheet:
         found = self._sheets.get(series)
         if found is None:
-            self._item(series)
-            found = self._make_sheet(series)
+            found = self._make_sheet(series, self._item(series).end_ns)
             self._sheets[series] = found
         return found
 
-    def _make_sheet(self, series: Series) -> _Sheet:
+    def _make_sheet(self, series: Series, end_ns: int) -> _Sheet:
         s, p = self._source, self._source.parameters
-        calendar, morning = s.timeline.calendar, series.product.exercise.morning
-        end = calendar.settlement_instant(VENUE, series.expiration, morning=morning)
-        days = s.timeline.at(series.expiration, end) - s.timeline.clock(self.session)
+        calendar, morning, venue = s.timeline.calendar, series.product.exercise.morning, s.session.venue
+        end = calendar.settlement_instant(venue, series.expiration, morning=morning)
+        days = s.timeline.at(series.expiration, end) - s.clock
         theta = np.maximum(s.term.theta(days, p), surface.LEAST_DEVIATION**2)
         years = (end - self.open_ns - np.arange(self.minutes) * MINUTE_NS) / YEAR_NS
-        future = self._future(future_expiration(calendar, series.product, series.expiration))
+        price = self._future(end_ns)
+        future = price if end_ns else np.asarray(price * np.exp(p.carry * np.maximum(years, 0.0)))
+        last = self.minutes - 1
+        if series.expiration == self.session:
+            traded = calendar.last_trading_instant(venue, series.expiration, morning=morning)
+            last = max(column_at(s.session, traded), -1)
         return _Sheet(
+            price=price,
             future=future,
             log_future=np.log(future),
             discount=np.exp(-p.rate * np.maximum(years, 0.0)),
             theta=theta,
             curve=surface.phi(theta, s.eta, p),
             deviation=future * np.sqrt(theta),
-            last=column_at(s.session, end) if series.expiration == self.session else self.minutes - 1,
+            last=last,
         )
 
     def _item(self, series: Series) -> Listed:
@@ -289,10 +312,10 @@ class SyntheticDay:
         found = self._boards.get(series)
         if found is None:
             self._item(series)
-            points = strikes(*self._source.settlements(series, self.session))
-            strike_e4 = np.repeat(points * 10_000, 2)
-            is_put = np.tile(np.array([False, True]), len(points))
-            strike = np.repeat(points.astype(np.float64), 2)
+            listed = strikes(*self._source.settlements(series, self.session), self._source.bands)
+            strike_e4 = np.repeat(listed, 2)
+            is_put = np.tile(np.array([False, True]), len(listed))
+            strike = strike_e4 / STRIKE_SCALE
             base = key(self._source.seed, series.product.root, series.expiration.toordinal())
             row_keys = strike_e4 << 1 | is_put
             keys = mix(row_keys.astype(np.uint64) + np.uint64(base))

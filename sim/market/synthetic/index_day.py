@@ -1,4 +1,4 @@
-"""An index of the synthetic market on one session: SPX and VIX, the regular hours of Cboe, no options.
+"""VIX of the synthetic market on one session: the regular hours of Cboe, no options.
 
 Refuses every question about options: there are none, and an empty answer would look like a quiet market.
 """
@@ -19,7 +19,7 @@ from sim.model.market import Board, Chain, Floats, Ints, QuotePath, UnderlyingPa
 
 @dataclass(frozen=True, slots=True)
 class IndexDay:
-    """One index on one session. Implements ``MarketDay``."""
+    """An index without options on one session. Implements ``MarketDay``."""
 
     underlying: str
     hours: Session
@@ -67,18 +67,12 @@ class IndexDay:
         return DataError(f"no options on {self.underlying} here (asked for {series.product.root}); use those on ES")
 
 
-def index_day(underlying: str, hours: Session, globex: Session, spot: Floats, vix: Floats) -> IndexDay:
-    """The day of SPX or VIX over Cboe's ``hours``, cut from the columns of the ``globex`` session.
+def vix_day(hours: Session, globex: Session, vix: Floats) -> IndexDay:
+    """The day of VIX over Cboe's ``hours``, cut from the columns of the ``globex`` session.
 
-    SPX stands still after the cash close; an index has neither bid nor ask nor volume.
+    An index has neither bid nor ask nor volume.
     """
     a, b = column_at(globex, hours.open_ns), column_at(globex, hours.close_ns)
-    shown = vix[a : b + 1]
-    if underlying == "SPX":
-        last = spot[a : b + 1].copy()
-        bell = column_at(globex, hours.rth_close_ns) - a
-        last[bell + 1 :] = last[bell]
-    else:
-        last = shown
+    last = vix[a : b + 1]
     none = np.full(len(last), np.nan)
-    return IndexDay(underlying, hours, UnderlyingPath(last, none, none, none, float(last[0]), 0), shown)
+    return IndexDay("VIX", hours, UnderlyingPath(last, none, none, none, float(last[0]), 0), last)

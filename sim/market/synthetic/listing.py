@@ -12,6 +12,8 @@ A Friday that is a holiday expires on the session before, in place of that day's
 quarterly ``ES`` is settled at 09:30 of the third Friday. Listed are the 4 nearest EW1/2/4, 3 EW3, 6 EW, 4 EYC, 9 ES,
 and Monday to Thursday for five weeks.
 
+MES has the same days under its own roots (EX, EX1 .. EX4, X1A .. X5D); its third Friday of a quarter is EX3.
+
 Strikes lie around the settlement before the session: 5 points apart within 35 days of expiry (+5/-15 %), 10 (+10/-25
 %), 50 (+20/-40 %), 100 (+30/-50 %). A strike once listed stays listed, and no strike appears during a session.
 """
@@ -25,30 +27,47 @@ from typing import Final
 
 import numpy as np
 
-from sim.calendar import Calendar, third_friday
+from sim.calendar import Calendar, Venue, third_friday
 from sim.market.products import future_symbol, known_product
 from sim.model.errors import DataError
-from sim.model.instrument import Product, Series
+from sim.model.instrument import Product, Series, strike_e4
 from sim.model.market import Floats, Ints
 
 QUARTERS: Final = (3, 6, 9, 12)
 NEAREST: Final = {"EWn": 4, "EW3": 3, "EW": 6, "EYC": 4, "ES": 9}
 DAILY_DAYS: Final = 35
 FINE_DAYS: Final = 35
-FINE_STEP: Final = 5
-BANDS: Final = ((5, 1.05, 0.85), (10, 1.10, 0.75), (50, 1.20, 0.60), (100, 1.30, 0.50))
-"""Step in points, highest and lowest strike over the settlement."""
+MES_ROOTS: Final = (
+    "MES", "EX", "EX1", "EX2", "EX3", "EX4", *(f"X{n}{letter}" for letter in "ABCD" for n in range(1, 6)),
+)  # fmt: skip
 ROOTS: Final = (
     "ES", "EW", "EW1", "EW2", "EW3", "EW4", "EYC", *(f"E{n}{letter}" for letter in "ABCD" for n in range(1, 6)),
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
+class Band:
+    """Strikes ``step`` points apart, from ``down`` to ``up`` times the settlement; ``fine`` ones in the last 35 days
+    only."""
+
+    step: float
+    up: float
+    down: float
+    fine: bool = False
+
+
+BANDS: Final = (Band(5, 1.05, 0.85, fine=True), Band(10, 1.10, 0.75), Band(50, 1.20, 0.60), Band(100, 1.30, 0.50))
+"""Those of ES and MES."""
+
+
+@dataclass(frozen=True, slots=True)
 class Listed:
-    """A series and the first day on which it is listed."""
+    """A series and the first day on which it is listed. ``end_ns`` is the instant until which its future is carried,
+    0 where the option is on the spot itself."""
 
     series: Series
     since: date
+    end_ns: int
 
 
 def product(root: str) -> Product:
@@ -94,9 +113,10 @@ def afternoon_root(calendar: Calendar, day: date) -> str | None:
 
 
 def catalogue(calendar: Calendar, start: date, end: date) -> tuple[Listed, ...]:
-    """Every series that is listed on some session from ``start`` to ``end``, by expiration, then root."""
+    """Every series of ES that is listed on some session from ``start`` to ``end``, by expiration, then root."""
     last = min(end + timedelta(days=900), calendar.dates[-1])
     found: list[Listed] = []
+    ends: dict[date, int] = {}
     runs: dict[str, list[date]] = {name: [] for name in NEAREST}
     for day, root in _expiries(calendar, start - timedelta(days=800), last):
         if root not in ROOTS:
@@ -112,8 +132,31 @@ def catalogue(calendar: Calendar, start: date, end: date) -> tuple[Listed, ...]:
         if day >= start and since <= end:
             option = product(root)
             month = future_expiration(calendar, option, day)
-            found.append(Listed(Series(option, day, future_symbol("ES", month.year, month.month)), since))
-    return tuple(sorted(found, key=lambda item: (item.series.expiration, item.series.product.root)))
+            if month not in ends:
+                ends[month] = future_end(calendar, month)
+            found.append(Listed(Series(option, day, future_symbol("ES", month.year, month.month)), since, ends[month]))
+    return tuple(sorted(found, key=_order))
+
+
+def micro(listed: Sequence[Listed]) -> tuple[Listed, ...]:
+    """The catalogue of MES from that of ES: the same days and months under its own roots."""
+    roots = {"ES": "MES", "EYC": "EX3"}
+    found = []
+    for item in listed:
+        series = item.series
+        root = series.product.root
+        name = roots.get(root) or (root.replace("EW", "EX") if root.startswith("EW") else f"X{root[1:]}")
+        found.append(Listed(Series(product(name), series.expiration, f"M{series.future}"), item.since, item.end_ns))
+    return tuple(sorted(found, key=_order))
+
+
+def future_end(calendar: Calendar, expiration: date) -> int:
+    """The instant at which the quarterly future of an expiration settles."""
+    return calendar.settlement_instant(Venue.GLOBEX_EQUITY, expiration, morning=True)
+
+
+def _order(item: Listed) -> tuple[date, str]:
+    return item.series.expiration, item.series.product.root
 
 
 def _expiries(calendar: Calendar, first: date, last: date) -> Iterator[tuple[date, str]]:
@@ -126,14 +169,16 @@ def _expiries(calendar: Calendar, first: date, last: date) -> Iterator[tuple[dat
                 yield day, "ES"
 
 
-def strikes(settlements: Sequence[float] | Floats, fine: Sequence[float] | Floats) -> Ints:
-    """Listed strikes in points, ascending, from the settlements of the series' future since it was listed, and from
-    those of its last 35 days (empty before): each settlement lists its bands."""
+def strikes(
+    settlements: Sequence[float] | Floats, fine: Sequence[float] | Floats, bands: Sequence[Band] = BANDS
+) -> Ints:
+    """Listed strikes in ten-thousandths of a point, ascending, from the settlements of the series' underlying since it
+    was listed, and from those of its last 35 days (empty before): each settlement lists its bands."""
     out: Ints = np.empty(0, np.int64)
-    for step, up, down in BANDS:
-        from_those = np.asarray(fine if step == FINE_STEP else settlements, np.float64)
+    for band in bands:
+        from_those = np.asarray(fine if band.fine else settlements, np.float64)
         if from_those.size:
-            low = int(np.ceil(from_those.min() * down / step)) * step
-            high = int(np.floor(from_those.max() * up / step)) * step
-            out = np.union1d(out, np.arange(low, high + 1, step))
+            low = int(np.ceil(from_those.min() * band.down / band.step))
+            high = int(np.floor(from_those.max() * band.up / band.step))
+            out = np.union1d(out, np.arange(low, high + 1) * strike_e4(band.step))
     return out

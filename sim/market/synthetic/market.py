@@ -1,9 +1,9 @@
-"""The synthetic market: E-mini S&P 500 options over a window of dates, from a seed. A ``Market`` like the store.
+"""The synthetic market: options on ES and what is traded beside it over a window of dates, from a seed. A ``Market``.
 
 VIX's daily prints are history; everything else is drawn (``docs/synthetic-market.md``). The state is made on first
 use and, with a ``cache_root``, kept there as memory-mapped arrays; quotes are made when somebody asks and kept
-nowhere. It has ES with its options, and SPX and VIX without any. It refuses dates without VIX, and knows no
-other future.
+nowhere. ES and VIX are made first; the others (``assets``) only when one of them is asked for. It refuses dates without
+VIX, and any underlying it does not have.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -21,61 +20,38 @@ import numpy as np
 
 from sim.calendar import Venue
 from sim.market.synthetic import build as building
-from sim.market.synthetic.bars import BARS, daily_bars
+from sim.market.synthetic.assets import ASSETS, FACTORS_VERSION
+from sim.market.synthetic.bars import BARS, FUTURE_TICKS, daily_bars
 from sim.market.synthetic.day import DaySource, SyntheticDay
-from sim.market.synthetic.index_day import IndexDay, index_day
-from sim.market.synthetic.listing import (
-    FINE_DAYS,
-    ROOTS,
-    Listed,
-    catalogue,
-    front_expiration,
-    future_expiration,
-    product,
-)
-from sim.market.synthetic.parameters import (
-    DEFAULT_SEED,
-    HISTORY_SESSIONS,
-    MODEL_VERSION,
-    NAMED,
-    Parameters,
-)
+from sim.market.synthetic.index_day import vix_day
+from sim.market.synthetic.listing import BANDS, ROOTS, Listed, catalogue, front_expiration, future_end, product
+from sim.market.synthetic.loaded import Loaded, item_of, settlements
+from sim.market.synthetic.others import Others
+from sim.market.synthetic.others import products as other_products
+from sim.market.synthetic.parameters import DEFAULT_SEED, HISTORY_SESSIONS, MODEL_VERSION, NAMED, Parameters
 from sim.market.synthetic.surface import Term, check
-from sim.market.synthetic.timeline import VENUE, YEAR_NS, Timeline
+from sim.market.synthetic.timeline import Timeline
+from sim.market.synthetic.widths import ES as QUOTING
 from sim.model.errors import DataError
 from sim.model.instrument import Product, Series
-from sim.model.market import MINUTE_NS, DailyBar, Floats, Ints, Nature
+from sim.model.market import DailyBar, Floats, Nature
 from sim.ports import MarketDay
 
 KEPT_DAYS: Final = 4
-UNDERLYINGS: Final = ("ES", "SPX", "VIX")
-
-
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    """The market once it is there: its state, its clock, and what is listed."""
-
-    state: building.Built
-    timeline: Timeline
-    first: int
-    """Row of the timeline of the first session of the history."""
-    listed: tuple[Listed, ...]
-    dates: tuple[date, ...]
-    """Sessions of the window."""
-    closes: Floats
-    """The index at each cash close, from the first session of the history on."""
-    close_ns: Ints
-    days: OrderedDict[tuple[str, date], MarketDay]
+UNDERLYINGS: Final = ("ES", "SPX", "VIX", *(symbol for symbol in ASSETS if symbol != "SPX"))
 
 
 class SyntheticMarket:
-    """Dense quotes of ES options from ``start`` to ``end``. The same arguments give the same quotes, to the tick.
+    """Dense quotes of options from ``start`` to ``end``. The same arguments give the same quotes, to the tick.
 
     ``cache_root`` is the folder under which built states are kept; None builds in memory. A name of ``NAMED`` stands
     for its own window (see ``named_market``); any other name labels a window of one's own. Errors: ``DataError``.
     """
 
-    __slots__ = ("_cache_root", "_end", "_loaded", "_name", "_seed", "_start", "fingerprint", "parameters")
+    __slots__ = (
+        "_cache_root", "_days", "_end", "_listed", "_loaded", "_name", "_others", "_products", "_seed", "_start",
+        "fingerprint", "parameters",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -95,7 +71,11 @@ class SyntheticMarket:
         check(self.parameters)
         self._name, self._start, self._end, self._seed = name, start, end, seed
         self._cache_root = cache_root
-        self._loaded: _Loaded | None = None
+        self._loaded: Loaded | None = None
+        self._others: Others | None = None
+        self._listed: tuple[Listed, ...] = ()
+        self._products: tuple[Product, ...] = ()
+        self._days: OrderedDict[tuple[str, date], MarketDay] = OrderedDict()
         self.fingerprint = self._hash()
 
     @property
@@ -129,7 +109,9 @@ class SyntheticMarket:
         return UNDERLYINGS
 
     def products(self) -> tuple[Product, ...]:
-        return tuple(product(root) for root in ROOTS)
+        if not self._products:
+            self._products = (*(product(root) for root in ROOTS), *other_products())
+        return self._products
 
     def sessions(self, underlying: str, start: date | None = None, end: date | None = None) -> tuple[date, ...]:
         self._known(underlying)
@@ -140,23 +122,41 @@ class SyntheticMarket:
 
     def day(self, underlying: str, session: date) -> MarketDay:
         self._known(underlying)
-        loaded = self._load()
-        found = loaded.days.get((underlying, session))
+        found = self._days.get((underlying, session))
         if found is None:
-            found = self.es_day(session) if underlying == "ES" else self._index_day(loaded, underlying, session)
-            loaded.days[underlying, session] = found
-            while len(loaded.days) > KEPT_DAYS:
-                loaded.days.popitem(last=False)
+            found = self._days[underlying, session] = self._day(underlying, session)
+            # Two sessions of each underlying that is used, and no fewer than four of one.
+            most = max(KEPT_DAYS, 2 * len({name for name, _ in self._days}))
+            while len(self._days) > most:
+                self._days.popitem(last=False)
         return found
+
+    def _day(self, underlying: str, session: date) -> MarketDay:
+        if underlying == "ES":
+            return self.es_day(session)
+        if underlying == "VIX":
+            loaded = self._load()
+            vix = loaded.state.minutes[1, loaded.columns(session)]
+            return vix_day(
+                loaded.timeline.calendar.session(Venue.CBOE_INDEX, session), loaded.timeline.session(session), vix
+            )
+        return self.other_day(underlying, session)
+
+    def other_day(self, underlying: str, session: date) -> SyntheticDay:
+        """A fresh day of an underlying of ``ASSETS``."""
+        return self._beside().day(underlying, session)
 
     def es_day(self, session: date) -> SyntheticDay:
         """A fresh day of ES, with what the model alone knows (prices before widths, the width state)."""
         loaded = self._load()
-        spot, vix, short, long, front, eta, width, volume = self._columns(loaded, session)
+        columns = loaded.columns(session)
+        spot, vix, short, long, front, eta, width, volume = (row[columns] for row in loaded.state.minutes)
         timeline = loaded.timeline
         return SyntheticDay(
             DaySource(
+                underlying="ES",
                 session=timeline.session(session),
+                clock=timeline.clock(session),
                 spot=spot,
                 vix=vix,
                 term=Term(short, long, front),
@@ -166,16 +166,19 @@ class SyntheticMarket:
                 timeline=timeline,
                 parameters=self.parameters,
                 seed=self._seed,
-                listed=loaded.listed,
+                listed=self._listed,
                 settlements=self._settlements,
-                front=front_expiration(timeline.calendar, session),
+                bands=BANDS,
+                quoting=QUOTING,
+                front=future_end(timeline.calendar, front_expiration(timeline.calendar, session)),
+                ticks=FUTURE_TICKS,
             )
         )
 
     def history(self, underlying: str, before: date, days: int) -> tuple[DailyBar, ...]:
-        """Daily bars strictly before ``before``, oldest first: of the front future (ES) or the regular session.
+        """Daily bars strictly before ``before``, oldest first: of the front future or, of others, the regular session.
 
-        A future's bar opens at 18:00 the evening before and closes at the settlement of 16:00; high and low are those
+        A future's bar opens at 18:00 the evening before and closes at 16:00, whatever it is on; high and low are those
         of all its minutes, ``vix`` is history. Bars from before a roll are carried to the future that is front on
         ``before``, so that no roll looks like a move. ``day`` is the date's ordinal.
         """
@@ -184,53 +187,30 @@ class SyntheticMarket:
         last = bisect_left(loaded.timeline.dates, before) - loaded.first
         last = max(0, min(last, len(loaded.state.bars)))
         first = max(0, last - max(0, days))
+        if underlying in ASSETS:
+            return self._beside().history(underlying, before, slice(first, last))
         dates = loaded.timeline.dates[loaded.first + first : loaded.first + last]
         bars = loaded.state.bars[first:last]
         return daily_bars(underlying, dates, bars, before, loaded.timeline, self.parameters)
 
     def settlement(self, series: Series) -> float | None:
-        """The future's price at the settlement instant; None where that is outside the market's window."""
+        """The price of the series' underlying at the settlement instant, of SPX in the morning a special opening
+        quotation; None outside the market's window."""
         loaded = self._load()
-        if series.expiration not in loaded.dates:
+        if series.expiration not in loaded.dates or series.product.underlying not in UNDERLYINGS:
             return None
-        day = self.day("ES", series.expiration)
-        if series not in day.series():
-            return None
-        end = loaded.timeline.calendar.settlement_instant(
-            VENUE, series.expiration, morning=series.product.exercise.morning
-        )
-        return day.forward(series, (end - day.open_ns) // MINUTE_NS)
-
-    def _index_day(self, loaded: _Loaded, underlying: str, session: date) -> IndexDay:
-        columns = self._columns(loaded, session)
-        hours = loaded.timeline.calendar.session(Venue.CBOE_INDEX, session)
-        return index_day(underlying, hours, loaded.timeline.session(session), columns[0], columns[1])
-
-    def _columns(self, loaded: _Loaded, session: date) -> tuple[Floats, ...]:
-        i = bisect_left(loaded.dates, session)
-        if i == len(loaded.dates) or loaded.dates[i] != session:
-            raise DataError(
-                f"{self._name} has no session on {session}; it has {len(loaded.dates)} from {loaded.dates[0]} to "
-                f"{loaded.dates[-1]}"
-            )
-        a, b = int(loaded.state.offset[i]), int(loaded.state.offset[i + 1])
-        return tuple(row[a:b] for row in loaded.state.minutes)
+        day = self.day(series.product.underlying, series.expiration)
+        return self._beside().settlement(day, series) if isinstance(day, SyntheticDay) else None
 
     def _settlements(self, series: Series, session: date) -> tuple[Floats, Floats]:
         loaded = self._load()
-        calendar = loaded.timeline.calendar
-        dates = loaded.timeline.dates
-        today = bisect_left(dates, session) - loaded.first
-        item = next(x for x in loaded.listed if x.series == series)
-        # The strikes of a session come from the settlement before it.
-        since = bisect_left(dates, item.since) - loaded.first if item.since > dates[loaded.first] else 0
-        near = bisect_left(dates, series.expiration - timedelta(days=FINE_DAYS)) - loaded.first
-        last = future_expiration(calendar, series.product, series.expiration)
-        end = calendar.settlement_instant(VENUE, last, morning=True)
-        first = max(0, min(since, today) - 1)
-        years = (end - loaded.close_ns[first:today]) / YEAR_NS
-        prices = loaded.closes[first:today] * np.exp(self.parameters.carry * years)
-        return prices, prices[max(0, near - 1 - first) :] if near <= today else prices[:0]
+        closes = loaded.state.bars[:, BARS.index("i_close")]
+        return settlements(loaded, item_of(self._listed, series), session, closes, self.parameters.carry)
+
+    def _beside(self) -> Others:
+        if self._others is None:
+            self._others = Others(self._load(), self.parameters, self._seed, self.folder, self.fingerprint)
+        return self._others
 
     def _known(self, underlying: str) -> None:
         if underlying not in UNDERLYINGS:
@@ -241,27 +221,21 @@ class SyntheticMarket:
         digest.update(
             f"{MODEL_VERSION}|{self._name}|{self._start}|{self._end}|{self._seed}|{self.parameters!r}".encode()
         )
+        if FACTORS_VERSION > 1:  # the first one came with a model that had its fingerprints already
+            digest.update(f"|others {FACTORS_VERSION}".encode())
         for package, path in (("sim.market", "data/vix_daily.csv"), ("sim.calendar_data", "sessions.txt")):
             digest.update(files(package).joinpath(path).read_bytes())
         return digest.hexdigest()
 
-    def _load(self) -> _Loaded:
+    def _load(self) -> Loaded:
         if self._loaded is None:
             timeline = building.timeline_of(self._start, self._end)
             a, b = bisect_left(timeline.dates, self._start), bisect_right(timeline.dates, self._end)
             first = a - HISTORY_SESSIONS
             state = self._state(timeline, b - a)
-            days = [timeline.session(d) for d in timeline.dates[first:b]]
-            self._loaded = _Loaded(
-                state=state,
-                timeline=timeline,
-                first=first,
-                listed=catalogue(timeline.calendar, self._start, self._end),
-                dates=timeline.dates[a:b],
-                closes=state.bars[:, BARS.index("i_close")],
-                close_ns=np.array([d.rth_close_ns for d in days], np.int64),
-                days=OrderedDict(),
-            )
+            closes = [timeline.session(d).rth_close_ns for d in timeline.dates[first:b]]
+            self._listed = catalogue(timeline.calendar, self._start, self._end)
+            self._loaded = Loaded(self._name, state, timeline, first, timeline.dates[a:b], np.array(closes, np.int64))
         return self._loaded
 
     def _state(self, timeline: Timeline, sessions: int) -> building.Built:
@@ -271,7 +245,7 @@ class SyntheticMarket:
         built = building.build(timeline, self._start, self._end, self._seed, self.parameters)
         if folder is None:
             return built
-        building.store(built, folder)
+        building.store({"minutes": built.minutes, "offset": built.offset, "bars": built.bars}, folder)
         return building.load(folder, sessions)
 
 

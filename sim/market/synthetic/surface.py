@@ -28,6 +28,8 @@ from sim.pricing.black76 import otm_value
 from sim.pricing.blocks import FloatArray
 
 VIX_DAYS: Final = 30.0
+MONTH: Final = 21.0
+"""Variance days of about thirty calendar days."""
 LEAST_DEVIATION: Final = 1e-7
 """Total deviation that stands for zero: an option at its expiry is worth its intrinsic value."""
 ETA_LOW: Final = 0.8
@@ -93,13 +95,14 @@ def time_value(
     return np.asarray(np.minimum(future, strike) * otm_value(np.abs(k), deviation))
 
 
-def price(worth: FloatArray, inner: FloatArray, discount: FloatArray, american: bool) -> FloatArray:
+def price(worth: FloatArray, inner: FloatArray, discount: FloatArray, floor: FloatArray | None) -> FloatArray:
     """Price of an option of time value ``worth`` and intrinsic value ``inner``: parity is exact.
 
-    An American one is never below its intrinsic value, which is nearly all that early exercise is worth on a future.
+    An American one is never below ``floor``, what it is worth exercised at once; that is nearly all that early exercise
+    is worth on a future. None: European.
     """
     value = discount * (worth + inner)
-    return np.asarray(np.maximum(value, inner) if american else value)
+    return np.asarray(value if floor is None else np.maximum(value, floor))
 
 
 def swap_variance(theta: Floats, eta: Floats, p: Parameters) -> Floats:
@@ -165,14 +168,32 @@ def term_of_vix(vix: Floats, days: Floats, mean: Floats, eta: Floats, table: Swa
     far = p.long_level * np.exp(
         p.long_to_mean * (mean - np.log(100.0 * p.long_level)) + p.long_to_vix * (np.log(vix) - mean)
     )
-    long = far * far / 252.0
+    return _term(theta, days, far * far / 252.0, p)
+
+
+def term_of_volatility(volatility: Floats, usual: float, p: Parameters) -> Term:
+    """The term structure whose at-the-money volatility over ``MONTH`` variance days is ``volatility`` (annual).
+
+    Far away it lies halfway, in logs, between that and ``usual``.
+    """
+    return _term(volatility * volatility * (MONTH / 252.0), np.array(MONTH), volatility * usual / 252.0, p)
+
+
+def scaled(term: Term, factor: Floats | float) -> Term:
+    """The term structure of volatilities ``factor`` times as high."""
+    square = factor * factor
+    return Term(*(np.asarray(part * square) for part in (term.short, term.long, term.front)))
+
+
+def _term(theta: Floats, days: Floats, long: Floats, p: Parameters) -> Term:
+    """The term structure of total variance ``theta`` at ``days`` that goes to ``long`` a day."""
     average = theta / days
     front = p.front * average
     fade = p.decay * -np.expm1(days / -p.decay)
     near = p.front_decay * -np.expm1(days / -p.front_decay)
     short = (theta - long * (days - fade) - front * near) / fade
     least = 0.25 * average
-    # Where the far end alone would be more than VIX allows, it gives way: 30 days are what VIX says.
+    # Where the far end alone would be more than the month allows, it gives way.
     low = short < least
     long = np.where(low, (theta - least * fade - front * near) / (days - fade), long)
     return Term(np.where(low, least, short), np.asarray(long), np.asarray(front))
