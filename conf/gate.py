@@ -10,9 +10,11 @@ from typing import Any, Final
 from conf.build import number
 from conf.words import similar
 from sim.model.errors import ConfigError
+from sim.rules.breakers import Breakers, TrackRecord
 from sim.rules.capital import BpCap, RiskPerTrade
 from sim.rules.correlation import Correlation
 from sim.rules.drawdown import DrawdownStop, Ladder
+from sim.rules.emergency import Emergency
 from sim.rules.entry_days import EntryDays
 from sim.rules.expiration import SameExpiration
 from sim.rules.gate import Gate, Rule, Sizer, Sizers
@@ -26,6 +28,8 @@ from sim.rules.vixjump import VixJump
 
 SETTINGS: Final = ("units",)
 """Parts of ``rules`` that are no rule: what several of them go by."""
+OVERLAYS: Final = ("emergency", "track_record")
+"""Rules that are off unless they are asked for: a run without them leaves nothing out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,9 @@ def rules(config: Mapping[str, Any]) -> Rules:
             ("vix_regime", lambda _: VixPermission(regime)),
             ("vix_jump", VixJump.of),
             ("drawdown", lambda c: DrawdownStop(Ladder.of(c))),
+            ("emergency", Emergency.of),
+            ("breakers", lambda c: Breakers.of(c, regime)),
+            ("track_record", TrackRecord.of),
             ("correlation", lambda c: Correlation.of(c, units)),
             ("same_expiration", lambda c: SameExpiration.of(c, Correlation.of(r["correlation"], units))),
             ("positions", lambda c: Positions.of(c, Phases.of(r["phase"]), units)),
@@ -71,7 +78,7 @@ def rules(config: Mapping[str, Any]) -> Rules:
         for name, make in known:
             if _flag(f"rules.{name}.enabled", r[name]["enabled"]):
                 made.append(make(r[name]))
-            else:
+            elif name not in OVERLAYS:
                 left_out.append(name)
     except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation) as error:
         raise ConfigError(

@@ -49,7 +49,7 @@ class TestSteps:
         gate = rules(CONFIG).gate
         sizes = []
         for quantity in (1, 2, 3):
-            moment = view(acc=account(90_000, past=past(start=100_000)))
+            moment = view(acc=account(90_000, past=past(("2024-06-28", 90_000), start=100_000)))
             verdict = gate.check(request(quantity=quantity), moment, free)
             assert isinstance(verdict, Approved)
             sizes.append(verdict.request.quantity)
