@@ -112,9 +112,17 @@ def assemble(config: Mapping[str, Any], root: Path, trace: Tracing | None = None
         ],
         "bp_cap": str(config["rules"]["buying_power"]["hard_cap"]),
         "bands": json.dumps([[b.low, None if isinf(b.high) else b.high, b.label, b.cap] for b in rules.regime.bands]),
+        "groups": json.dumps(_groups(config["rules"]["correlation"])),
+        "phases": json.dumps(list(config["rules"]["phase"].get("bounds") or [])),
         "driver": driver,
     }
     return Parts(session, broker, data, strategies, start, end, driver == "jump", facts, nlv, run_id, config_hash)
+
+
+def _groups(correlation: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Correlation groups with their limit and members, for the report."""
+    limits = correlation.get("limits") or {}
+    return {g: [limits.get(g), *members] for g, members in (correlation.get("groups") or {}).items()}
 
 
 def execute(config: Mapping[str, Any], root: Path, progress: Progress | None = None) -> Finished:

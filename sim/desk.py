@@ -13,7 +13,7 @@ from sim.buying_power import BuyingPower
 from sim.calendar import ny
 from sim.daybook import DayBook
 from sim.daymarks import DayMarks
-from sim.ledger import Ledger
+from sim.ledger import Ledger, OpenTrade
 from sim.model.book import Account, Claim, Trade
 from sim.model.errors import DataError
 from sim.model.event import OrderFilled, Settled
@@ -42,6 +42,8 @@ class Desk:
         "_account",
         "_bp",
         "_bp_used",
+        "_earned",
+        "_earned_of",
         "_marking",
         "_past",
         "book",
@@ -58,6 +60,8 @@ class Desk:
         self.marks = DayMarks(float(ledger.cash), 0, 0, Decimal(1))
         self.watches: dict[str, Watch] = {}
         self.orders: dict[str, Order] = {}
+        self._earned: dict[str, float] = {}
+        self._earned_of = 0
         self.deadlines: dict[str, int] = {}
         self._bp = bp
         self._bp_used: tuple[int, Decimal] | None = None
@@ -227,12 +231,29 @@ class Desk:
     def nlv(self, k: int) -> Decimal:
         """Net liquidating value in account currency: every trade at its last trusted mark, at first its entry price."""
         total = self.ledger.cash
-        for trade_id, open_trade in self.ledger.open.items():
-            trade = open_trade.trade
-            watch = self.watches.get(trade_id)
-            mark2 = open_trade.mark2 if watch is None else watch.last_mark(k, open_trade.mark2)
-            total -= Decimal(mark2) * trade.legs[0].contract.product.tick_value * trade.quantity / 2 / self._fx
+        for book in self.ledger.open.values():
+            total -= self._cost(book, k)
         return total
+
+    def profits(self, k: int) -> tuple[tuple[str, float], ...]:
+        """By strategy: closed trades and open ones at their last trusted mark in column ``k``, after fees, in account
+        currency. Floats, for the report."""
+        closed = self.ledger.closed
+        for trade in closed[self._earned_of :]:
+            name = trade.trade.strategy
+            self._earned[name] = self._earned.get(name, 0.0) + float(trade.net)
+        self._earned_of = len(closed)
+        out = dict(self._earned)
+        for book in self.ledger.open.values():
+            name = book.trade.strategy
+            out[name] = out.get(name, 0.0) + float(book.gross - book.fees - self._cost(book, k))
+        return tuple(out.items())
+
+    def _cost(self, book: OpenTrade, k: int) -> Decimal:
+        """What buying the trade back would cost in account currency, at its last trusted mark or its entry price."""
+        trade, watch = book.trade, self.watches.get(book.trade.id)
+        mark2 = book.mark2 if watch is None else watch.last_mark(k, book.mark2)
+        return Decimal(mark2) * trade.legs[0].contract.product.tick_value * trade.quantity / 2 / self._fx
 
     def _changed(self) -> None:
         """Something is held or working that was not: what was worked out from the book no longer holds."""

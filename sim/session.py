@@ -59,6 +59,8 @@ class EquityPoint:
     bp_used: float
     open_trades: int
     vix: float
+    profits: tuple[tuple[str, float], ...] = ()
+    """By strategy: what it has earned since the run began, open trades at their marks, after fees."""
 
 
 class Session:
@@ -179,5 +181,6 @@ class Session:
                 self._bp_high,
                 len(desk.ledger.open),
                 desk.last_vix(),
+                desk.profits(last),
             )
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from sim.report import charts, clouds, compare, figures, lists, sections
+from sim.report import charts, clouds, compare, figures, lists, plays, sections
 from sim.report.markup import empty, section, stacked_style
 from sim.report.montecarlo import BLOCK, LEAST_DAYS, bootstrap
 from sim.report.pagedata import PageData
@@ -22,6 +22,7 @@ POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"  # a browser enf
 PLACED: Final = frozenset(
     {"strategy", "name", "market", "source", "synthetic", "fill", "fill_name", "fees", "margin", "regime", "rules"}
     | {"rules_left_out", "vix", "bp_cap", "bands", "start", "end", "driver", "sessions_without_data"}
+    | {"groups", "phases"}
 )
 """Facts that have a place of their own in the header; any other is listed beneath them."""
 
@@ -37,6 +38,7 @@ def render(data: PageData) -> str:
         sections.exits(data),
         sections.regimes(data),
         sections.splits(data),
+        plays.together(data),
         _trades(data),
         lists.refusals(data),
         sections.variants(data),
@@ -55,7 +57,7 @@ def render_compare(a: PageData, b: PageData) -> str:
 
 
 def _document(title: str, body: str) -> str:
-    style = STYLE.read_text(encoding="utf-8") + stacked_style({**sections.STACKED, **lists.STACKED})
+    style = STYLE.read_text(encoding="utf-8") + stacked_style({**sections.STACKED, **lists.STACKED, **plays.STACKED})
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -83,6 +83,15 @@ class RefusalRow:
     wanted: str
 
 
+@dataclass(frozen=True, slots=True)
+class ProfitRow:
+    """A row of ``profits.parquet``: earned by a strategy since the run began, account currency."""
+
+    session: date
+    strategy: str
+    profit: float | None
+
+
 REFUSAL_COLUMNS: Final = ("at", "strategy", "rule", "reason", "detail", "wanted")
 TEXTS: Final = frozenset(
     {"trade_id", "strategy", "structure", "underlying", "legs", "exit_reason", "regime", "rule", "reason", "detail"}
@@ -123,6 +132,7 @@ class PageData:
     open: tuple[TradeRow, ...]
     days: tuple[Day, ...]
     refusals: tuple[RefusalRow, ...]
+    profits: tuple[ProfitRow, ...]
     alerts: tuple[tuple[datetime | None, str], ...]
 
     @staticmethod
@@ -146,6 +156,7 @@ class PageData:
             tuple(t for t in trades if t.closed is None),
             tuple(Day(row[0], *map(number, row[1:])) for row in _rows(folder, "equity", DAY_COLUMNS)),
             tuple(RefusalRow(*row) for row in _rows(folder, "refusals", REFUSAL_COLUMNS)),
+            tuple(ProfitRow(*row) for row in _profits(folder)),
             tuple((at, text) for at, text in alerts),
         )
 
@@ -186,6 +197,13 @@ class PageData:
         values = [self.start_nlv, *(d.nlv for d in self.days)]
         known = [v for v in values if v is not None]
         return [b - a for a, b in pairwise(known)] if len(known) == len(values) else []
+
+
+def _profits(folder: Path) -> list[tuple[Any, ...]]:
+    """Empty for a run of before there was such a table."""
+    if not (folder / "profits.parquet").exists():
+        return []
+    return _rows(folder, "profits", ("session", "strategy", "profit"))
 
 
 def _rows(folder: Path, table: str, columns: Sequence[str], kind: str | None = None) -> list[tuple[Any, ...]]:

@@ -15,7 +15,7 @@ from sim.report.result import RunResult
 if TYPE_CHECKING:
     import polars as pl
 
-NAMES: Final = ("orders", "fills", "trades", "equity", "refusals", "journal")
+NAMES: Final = ("orders", "fills", "trades", "equity", "profits", "refusals", "journal")
 
 
 def _frame(columns: dict[str, tuple[str, Sequence[Any]]]) -> pl.DataFrame:
@@ -143,6 +143,17 @@ def equity(run: RunResult) -> pl.DataFrame:
     })  # fmt: skip
 
 
+def profits(run: RunResult) -> pl.DataFrame:
+    """One row a session and strategy: what it has earned since the run began, open trades at their marks, after fees,
+    in account currency. A strategy begins with the session of its first trade."""
+    rows = [(p.session, name, earned) for p in run.equity for name, earned in p.profits]
+    return _frame({
+        "session": ("d", [r[0] for r in rows]),
+        "strategy": ("s", [r[1] for r in rows]),
+        "profit": ("f", [r[2] for r in rows]),
+    })  # fmt: skip
+
+
 def refusals(run: RunResult) -> pl.DataFrame:
     """One row a wish that was refused: the rule's code, its literal reason, the numbers, and what was wanted."""
     r = run.refusals
@@ -175,6 +186,7 @@ def all_tables(run: RunResult) -> dict[str, pl.DataFrame]:
         "fills": fills,
         "trades": trades,
         "equity": equity,
+        "profits": profits,
         "refusals": refusals,
         "journal": journal,
     }

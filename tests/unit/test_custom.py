@@ -29,9 +29,9 @@ from tests.rig import MID, play
 DAY = date(2024, 8, 1)
 MONTH, QUARTER = date(2024, 9, 6), date(2024, 11, 1)  # 36 and 92 days away
 STRIKES = (80, 85, 90, 95, 100, 105, 110, 115, 120)
-SELL_PUT: Mapping[str, Any] = {"side": "sell", "right": "put"}
-SELL_CALL: Mapping[str, Any] = {"side": "sell", "right": "call"}
-BUY_CALL: Mapping[str, Any] = {"side": "buy", "right": "call"}
+SELL_PUT: dict[str, Any] = {"side": "sell", "right": "put"}
+SELL_CALL: dict[str, Any] = {"side": "sell", "right": "call"}
+BUY_CALL: dict[str, Any] = {"side": "buy", "right": "call"}
 
 
 def black(strike: float, right: str, days: int) -> int:
