@@ -107,11 +107,20 @@ def _drop(now: Decimal, peak: Decimal) -> Decimal:
 
 @lru_cache(maxsize=4)
 def _walked(ladder: Ladder, past: Past) -> _Walk:
-    """The walk over all session ends: one a session."""
+    """The walk over all session ends. Most of them change nothing, and those are passed by."""
     walk = _Walk(past.start, past.start, past.start)
+    line = _line(ladder, walk)
     for end in past.ends:
+        if walk.label == CALM and line < end.nlv <= walk.peak:
+            continue
         walk = _step(ladder, walk, end.session, end.nlv)
+        line = _line(ladder, walk)
     return walk
+
+
+def _line(ladder: Ladder, walk: _Walk) -> Decimal:
+    """Net liquidation above which an account that is not stopped stays so."""
+    return max(walk.peak * (1 - ladder.orange), walk.top * (1 - ladder.terminal))
 
 
 def _step(ladder: Ladder, walk: _Walk, day: date, now: Decimal) -> _Walk:

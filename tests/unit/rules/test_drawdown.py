@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 
 from conf.gate import rules
 from sim.model.errors import ConfigError
 from sim.model.order import Approved
-from sim.rules.drawdown import DrawdownStop, Ladder
+from sim.rules.drawdown import DrawdownStop, Ladder, _step, _Walk, _walked
 from tests.asked import CONFIG, DEFAULT, account, free, past, request, said, view, wish
 
 LADDER = Ladder.of(DEFAULT["drawdown"])
@@ -107,3 +108,15 @@ class TestRests:
     def test_steps_must_rise(self, changes: dict[str, float]) -> None:
         with pytest.raises(ConfigError, match=r"rules\.drawdown"):
             ladder(**changes)
+
+    @pytest.mark.parametrize("seed", range(20))
+    def test_passing_by_quiet_days_changes_nothing(self, seed: int) -> None:
+        random = np.random.default_rng(seed)
+        values = 100_000 * np.exp(np.cumsum(random.normal(-0.001, 0.03, 200)))
+        days = [date(2024, 1, 1) + timedelta(days=n) for n in range(200)]
+        walk = _Walk(Decimal(100_000), Decimal(100_000), Decimal(100_000))
+        ends = [(str(day), round(float(value))) for day, value in zip(days, values, strict=True)]
+        for n, (_, value) in enumerate(ends):
+            walk = _step(LADDER, walk, days[n], Decimal(value))
+            quick = _walked(LADDER, past(*ends[: n + 1], start=100_000))
+            assert (quick.label, quick.since, quick.peak, quick.top) == (walk.label, walk.since, walk.peak, walk.top)
