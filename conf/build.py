@@ -60,9 +60,10 @@ def strategies(config: Mapping[str, Any]) -> tuple[Strategy, ...]:
         what = f"has no play {unknown[0]!r}{similar(unknown[0], plays)}" if unknown else "names no play"
         raise ConfigError(f"strategy.run {what}: choose of {', '.join(plays)}")
     made = tuple(target(plays[name], where=f"strategy.plays.{name}") for name in wanted)
-    names = [each.name for each in made]
+    # Strangles on four products are one strategy to every limit, so that a name may come again with another product.
+    names = [(each.name, each.underlyings) for each in made]
     if twice := sorted({n for n in names if names.count(n) > 1}):
-        raise ConfigError(f"strategy.plays: two are called {twice[0]!r}; give each a name of its own")
+        raise ConfigError(f"strategy.plays: two are called {twice[0][0]!r} on {', '.join(twice[0][1])}: rename one")
     return made
 
 

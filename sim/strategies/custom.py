@@ -142,7 +142,8 @@ class Custom:
         return (self._order(found, under, view),)
 
     def _pick(self, view: View, under: UnderlyingView) -> tuple[Leg, ...] | Missing:
-        taken = {d for t in view.trades if t.strategy == self.name for d in t.expirations} if self._apart else ()
+        mine = [t for t in view.trades if t.strategy == self.name and t.underlying == self._underlying]
+        taken = {d for t in mine for d in t.expirations} if self._apart else ()
         board = Board(under, view.session, taken)
         picked: list[OptionContract] = []
         for plan in self._legs:

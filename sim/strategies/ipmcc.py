@@ -80,7 +80,7 @@ class Ipmcc:
 
     def decide(self, view: View) -> Sequence[OrderRequest | Pass]:
         under = view.of(self._underlying)
-        mine = [t for t in view.trades if t.strategy == self.name]
+        mine = [t for t in view.trades if t.strategy == self.name and t.underlying == self._underlying]
         leaps = [t for t in mine if t.structure == LEAP]
         weeklies = [t for t in mine if t.structure == WEEKLY]
         out: list[OrderRequest | Pass] = []

@@ -78,7 +78,7 @@ class TestStrikes:
             ({"sigma": 1.3}, "90P"),
         ],
     )  # fmt: skip
-    def test_every_way_to_say_it(self, way: Mapping[str, float], label: str) -> None:
+    def test_every_way_to_say_it(self, way: dict[str, float], label: str) -> None:
         assert picked([SELL_PUT | way]) == [f"-1 {label} {MONTH}"]
 
     def test_half_way_is_the_higher_strike(self) -> None:
@@ -107,7 +107,7 @@ class TestStrikes:
             ({"delta": 0.5}, "strikes: Delta not listed"),
         ],
     )
-    def test_what_is_not_there_is_said(self, leg: Mapping[str, Any], why: str) -> None:
+    def test_what_is_not_there_is_said(self, leg: dict[str, Any], why: str) -> None:
         assert picked([SELL_PUT | leg]) == [why]
 
     def test_two_legs_on_one_contract_are_no_structure(self) -> None:
@@ -170,7 +170,7 @@ class TestFilters:
             DailyBar(DAY.toordinal() - bars + i, 100.0, 104.0, 96.0, 100.0, nan, 15.0, 0.10 + 0.001 * i)
             for i in range(bars)
         )
-        session = play(Past(made, history), [custom([SELL_PUT | {"otm": 5}], filters=filters)], fill=MID)  # type: ignore[arg-type]
+        session = play(Past(made, history), [custom([SELL_PUT | {"otm": 5}], filters=filters)], fill=MID)
         return [f"{r.refused.rule}: {r.refused.reason} ({r.refused.detail})" for r in session.refusals]
 
     def test_vix(self) -> None:
