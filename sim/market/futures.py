@@ -2,7 +2,8 @@
 
 Contract sizes and ticks are those of the exchanges (rulebook 9.1; cmegroup.com, contract specifications). The rules of
 the days are CME's, with the sessions of ``sim.calendar`` as business days: around a holiday that closes stocks and not
-commodities a day may be one off. Refused: a root that is not here.
+commodities a day may be one off. Refused: a root that is not here. Grains and livestock (ZC ZS ZW LE HE) are not: the
+calendar has no hours of theirs.
 
 Every option month has an underlying future: its own month where that is an active one, else the next active month (OG
 of March is on GC of April, OZB of January on ZB of March). A weekly option is on the future of the first monthly option
@@ -15,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from enum import Enum
 from functools import cache
 from typing import Final
 
@@ -22,32 +24,47 @@ from sim.calendar import Calendar, Venue, load_calendar, nth_weekday
 from sim.model.errors import DataError
 
 QUARTERS: Final = (3, 6, 9, 12)
-MONTHS: Final = tuple(range(1, 13))
 FAR_MONTHS: Final = 40
 """So many months are searched for one that is still alive."""
 
-# root, dollars per point, tick in points, venue, months (q: March June September December; g: the even ones; a: all)
+
+class Rule(Enum):
+    """By which rule a future and its monthly options end."""
+
+    INDEX = "index"
+    CRUDE = "crude"
+    GAS = "gas"
+    METAL = "metal"
+    BOND = "bond"
+    CURRENCY = "currency"
+
+
+# root, dollars per point, tick in points, venue, rule, active months (q: March June September December)
 _FUTURES: Final = """
-ES   50      0.25      GLOBEX_EQUITY  q
-MES  5       0.25      GLOBEX_EQUITY  q
-NQ   20      0.25      GLOBEX_EQUITY  q
-MNQ  2       0.25      GLOBEX_EQUITY  q
-RTY  50      0.10      GLOBEX_EQUITY  q
-M2K  5       0.10      GLOBEX_EQUITY  q
-YM   5       1         GLOBEX_EQUITY  q
-MYM  0.5     1         GLOBEX_EQUITY  q
-CL   1000    0.01      GLOBEX_ENERGY  a
-MCL  100     0.01      GLOBEX_ENERGY  a
-GC   100     0.10      GLOBEX_METALS  g
-MGC  10      0.10      GLOBEX_METALS  g
-ZB   1000    0.03125   GLOBEX_RATES   q
-ZN   1000    0.015625  GLOBEX_RATES   q
-6E   125000  0.00005   GLOBEX_FX      q
-M6E  12500   0.0001    GLOBEX_FX      q
-6B   62500   0.0001    GLOBEX_FX      q
-6A   100000  0.00005   GLOBEX_FX      q
-M6A  10000   0.0001    GLOBEX_FX      q
-6C   100000  0.00005   GLOBEX_FX      q
+ES   50      0.25      GLOBEX_EQUITY  index     q
+MES  5       0.25      GLOBEX_EQUITY  index     q
+NQ   20      0.25      GLOBEX_EQUITY  index     q
+MNQ  2       0.25      GLOBEX_EQUITY  index     q
+RTY  50      0.10      GLOBEX_EQUITY  index     q
+M2K  5       0.10      GLOBEX_EQUITY  index     q
+YM   5       1         GLOBEX_EQUITY  index     q
+MYM  0.5     1         GLOBEX_EQUITY  index     q
+CL   1000    0.01      GLOBEX_ENERGY  crude     1-12
+MCL  100     0.01      GLOBEX_ENERGY  crude     1-12
+NG   10000   0.001     GLOBEX_ENERGY  gas       1-12
+GC   100     0.10      GLOBEX_METALS  metal     2,4,6,8,10,12
+MGC  10      0.10      GLOBEX_METALS  metal     2,4,6,8,10,12
+SI   5000    0.005     GLOBEX_METALS  metal     3,5,7,9,12
+SIL  1000    0.005     GLOBEX_METALS  metal     3,5,7,9,12
+HG   25000   0.0005    GLOBEX_METALS  metal     3,5,7,9,12
+ZB   1000    0.03125   GLOBEX_RATES   bond      q
+ZN   1000    0.015625  GLOBEX_RATES   bond      q
+6E   125000  0.00005   GLOBEX_FX      currency  q
+M6E  12500   0.0001    GLOBEX_FX      currency  q
+6B   62500   0.0001    GLOBEX_FX      currency  q
+6A   100000  0.00005   GLOBEX_FX      currency  q
+M6A  10000   0.0001    GLOBEX_FX      currency  q
+6C   100000  0.00005   GLOBEX_FX      currency  q
 """
 
 
@@ -59,6 +76,7 @@ class Future:
     multiplier: Decimal
     tick: Decimal
     venue: Venue
+    rule: Rule
     months: tuple[int, ...]
 
 
@@ -79,12 +97,13 @@ class Month:
 @cache
 def known_futures() -> Mapping[str, Future]:
     """Every future of the table by its root."""
-    spans = {"q": QUARTERS, "g": (2, 4, 6, 8, 10, 12), "a": MONTHS}
-    rows = (line.split() for line in _FUTURES.strip().splitlines())
-    return {
-        root: Future(root, Decimal(multiplier), Decimal(tick), Venue(venue), spans[months])
-        for root, multiplier, tick, venue, months in rows
-    }
+    spans = {"q": QUARTERS, "1-12": tuple(range(1, 13))}
+    found = {}
+    for line in _FUTURES.strip().splitlines():
+        root, multiplier, tick, venue, rule, months = line.split()
+        active = spans.get(months) or tuple(int(month) for month in months.split(","))
+        found[root] = Future(root, Decimal(multiplier), Decimal(tick), Venue(venue), Rule(rule), active)
+    return found
 
 
 def future(root: str) -> Future:
@@ -100,21 +119,23 @@ def last_trading_day(root: str, month: Month) -> date:
     """The last day on which a future trades.
 
     Equity indices: the third Friday. CL: three business days before the 25th of the month before, or before the last
-    business day ahead of the 25th. GC: the third last business day of its month. ZB, ZN: seven business days before
-    the last one. Currencies: two business days before the third Wednesday.
+    business day ahead of the 25th. NG: three business days before its month. Metals: the third last business day of
+    their month. ZB, ZN: seven business days before the last one. Currencies: two before the third Wednesday.
     """
     calendar = load_calendar()
-    match future(root).venue:
-        case Venue.GLOBEX_EQUITY:
+    before = month.before()
+    match future(root).rule:
+        case Rule.INDEX:
             return calendar.monthly_expiration(month.year, month.month)
-        case Venue.GLOBEX_ENERGY:
-            before = month.before()
+        case Rule.CRUDE:
             return _back(calendar, calendar.session_on_or_before(date(before.year, before.month, 25)), 3)
-        case Venue.GLOBEX_METALS:
+        case Rule.GAS:
+            return _back(calendar, _last(calendar, before), 2)
+        case Rule.METAL:
             return _back(calendar, _last(calendar, month), 2)
-        case Venue.GLOBEX_RATES:
+        case Rule.BOND:
             return _back(calendar, _last(calendar, month), 7)
-        case _:
+        case Rule.CURRENCY:
             return _back(calendar, nth_weekday(month.year, month.month, 2, 3), 2)
 
 
@@ -122,25 +143,27 @@ def last_trading_day(root: str, month: Month) -> date:
 def option_expiration(root: str, month: Month) -> date:
     """The day on which the monthly option of a contract month expires, whether that month is active or serial.
 
-    CL: three business days before its future's last. GC: four business days before the end of the month before, and
-    one earlier on a Friday or before a holiday. ZB, ZN: the last Friday that at least two business days of the month
-    before follow. Currencies: the second Friday before the third Wednesday. Equity indices: the third Friday.
+    Equity indices: the third Friday. CL: three business days before its future's last, NG: one. Metals: four business
+    days before the end of the month before, and one earlier on a Friday or before a holiday. ZB, ZN: the last Friday
+    before the second last business day of the month before. Currencies: the second Friday before the third Wednesday.
     """
     calendar = load_calendar()
-    match future(root).venue:
-        case Venue.GLOBEX_EQUITY:
+    match future(root).rule:
+        case Rule.INDEX:
             return calendar.monthly_expiration(month.year, month.month)
-        case Venue.GLOBEX_ENERGY:
+        case Rule.CRUDE:
             return _back(calendar, last_trading_day(root, month), 3)
-        case Venue.GLOBEX_METALS:
+        case Rule.GAS:
+            return _back(calendar, last_trading_day(root, month), 1)
+        case Rule.METAL:
             day = _back(calendar, _last(calendar, month.before()), 3)
             holiday = not calendar.is_session(day + timedelta(days=1))
             return _back(calendar, day, 1) if holiday else day
-        case Venue.GLOBEX_RATES:
+        case Rule.BOND:
             second_last = _back(calendar, _last(calendar, month.before()), 1)
             friday = second_last - timedelta(days=(second_last.weekday() - 4) % 7 or 7)
             return calendar.session_on_or_before(friday)
-        case _:
+        case Rule.CURRENCY:
             wednesday = nth_weekday(month.year, month.month, 2, 3)
             return calendar.session_on_or_before(wednesday - timedelta(days=12))
 

@@ -30,7 +30,8 @@ XSP   XSP   100  0.01         pm_cash
 """
 
 # roots, underlying future, multiplier, style, exercise. E1A..E5D are Monday to Thursday, EW1..EW4 Friday, EW and EX the
-# last business day, EYC the quarterly that settles at 16:00. ES and MES themselves settle at 09:30 and are American.
+# last business day, EYC the quarterly that settles at 16:00. ES and MES themselves settle at 09:30 and are American; so
+# is NQ beside its Fridays QN1..QN4 and the last business day QNE. Sources: rulebook 9.2 and 9.4, cmegroup.com.
 _FUTURE: Final = """
 ES                                       ES   50  american  am_physical
 EW,EW1,EW2,EW3,EW4,EYC                   ES   50  european  pm_physical
@@ -40,6 +41,8 @@ MES                                      MES  5   american  am_physical
 EX,EX1,EX2,EX3,EX4                       MES  5   european  pm_physical
 X1A,X2A,X3A,X4A,X5A,X1B,X2B,X3B,X4B,X5B  MES  5   european  pm_physical
 X1C,X2C,X3C,X4C,X5C,X1D,X2D,X3D,X4D,X5D  MES  5   european  pm_physical
+NQ                                       NQ   20   american  am_physical
+QNE,QN1,QN2,QN3,QN4                      NQ   20   european  pm_physical
 """
 _FUTURE_TICKS: Final = "0.05<5,0.25"
 
@@ -53,6 +56,7 @@ MCO,MW1,MW2,MW3,MW4,MW5   MCL  0.01                   european  pm_cash
 OG,OG1,OG2,OG3,OG4,OG5    GC   0.10                   american  pm_physical
 OMG,1FG,2FG,3FG,4FG,5FG   MGC  0.10                   american  pm_physical
 OZB,ZB1,ZB2,ZB3,ZB4,ZB5   ZB   0.015625               american  pm_physical
+OZN,ZN1,ZN2,ZN3,ZN4,ZN5   ZN   0.015625               american  pm_physical
 EUU,1EU,2EU,3EU,4EU,5EU   6E   0.00005<0.0005,0.0001  european  pm_physical
 """
 

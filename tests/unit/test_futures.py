@@ -32,6 +32,8 @@ from sim.model.instrument import Exercise, Style
         ("GC", Month(2024, 4), date(2024, 3, 25), date(2024, 4, 26)),
         ("GC", Month(2024, 6), date(2024, 5, 28), date(2024, 6, 26)),
         ("GC", Month(2024, 3), date(2024, 2, 26), date(2024, 3, 26)),
+        ("NG", Month(2024, 3), date(2024, 2, 26), date(2024, 2, 27)),
+        ("SI", Month(2024, 5), date(2024, 4, 25), date(2024, 5, 29)),
         ("ZB", Month(2024, 3), date(2024, 2, 23), date(2024, 3, 19)),
         ("ZB", Month(2024, 4), date(2024, 3, 22), date(2024, 4, 19)),  # Good Friday is not its last Friday
         ("6E", Month(2024, 3), date(2024, 3, 8), date(2024, 3, 18)),
@@ -86,7 +88,8 @@ def test_the_front_future_rolls_when_its_option_has_expired() -> None:
 @pytest.mark.parametrize(
     ("root", "value", "tick_value"),
     [("CL", "1000", "10"), ("MCL", "100", "1"), ("GC", "100", "10"), ("MGC", "10", "1"), ("ZB", "1000", "31.25"),
-     ("6E", "125000", "6.25"), ("ES", "50", "12.5"), ("MES", "5", "1.25"), ("ZN", "1000", "15.625")],
+     ("6E", "125000", "6.25"), ("ES", "50", "12.5"), ("MES", "5", "1.25"), ("ZN", "1000", "15.625"),
+     ("NG", "10000", "10"), ("SI", "5000", "25"), ("HG", "25000", "12.5"), ("MYM", "0.5", "0.5")],
 )  # fmt: skip
 def test_the_sizes_of_the_rulebook(root: str, value: str, tick_value: str) -> None:
     found = future(root)
@@ -101,6 +104,7 @@ def test_the_sizes_of_the_rulebook(root: str, value: str, tick_value: str) -> No
         ("3FG", "MGC", Venue.GLOBEX_METALS, Style.AMERICAN, Exercise.PM_PHYSICAL, "1"),
         ("OZB", "ZB", Venue.GLOBEX_RATES, Style.AMERICAN, Exercise.PM_PHYSICAL, "15.625"),
         ("EUU", "6E", Venue.GLOBEX_FX, Style.EUROPEAN, Exercise.PM_PHYSICAL, "6.25"),
+        ("QN2", "NQ", Venue.GLOBEX_EQUITY, Style.EUROPEAN, Exercise.PM_PHYSICAL, "1"),
         ("X1A", "MES", Venue.GLOBEX_EQUITY, Style.EUROPEAN, Exercise.PM_PHYSICAL, "0.25"),
     ],
 )

@@ -144,6 +144,15 @@ def test_an_option_is_on_its_own_future(sample: SyntheticMarket) -> None:
         assert {s.expiration for s in day.series()} >= {date(2024, 8, 16), date(2024, 8, 23)}
 
 
+def test_a_friday_that_is_a_holiday_expires_the_day_before(shared_home: Path) -> None:
+    year = named_market("es_2024", cache_root=shared_home)
+    good_friday = date(2024, 3, 29)
+    for symbol, root in (("CL", "LO5"), ("6E", "5EU"), ("MGC", "5FG")):
+        listed = {s.expiration: s.product.root for s in year.day(symbol, date(2024, 3, 15)).series()}
+        assert good_friday not in listed
+        assert listed[date(2024, 3, 28)] == root
+
+
 def test_futures_of_one_commodity_differ_by_carry(sample: SyntheticMarket) -> None:
     day = sample.other_day("GC", CALM)
     near, far = (next(s for s in day.series() if s.future == name) for name in ("GCQ4", "GCZ4"))

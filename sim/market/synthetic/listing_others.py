@@ -69,7 +69,8 @@ def of_future(calendar: Calendar, root: str, start: date, end: date) -> tuple[Li
         month = month.next()
     for day in _fridays(calendar, start, end + timedelta(days=WEEKLY_DAYS)):
         if day not in found:
-            option = _product(weekly.format((day.day - 1) // 7 + 1))
+            friday = _friday(day)
+            option = _product(weekly.format((friday.day - 1) // 7 + 1))
             found[day] = _on_future(calendar, root, option, day, option_month(root, day), WEEKLY_DAYS)
     return tuple(found[day] for day in sorted(found) if start <= day and found[day].since <= end)
 
@@ -130,8 +131,12 @@ def _sessions(calendar: Calendar, first: date, last: date) -> tuple[date, ...]:
 
 def _ends_a_week(calendar: Calendar, day: date) -> bool:
     """Whether a Friday's expiration falls on ``day``: itself, or the session before where the Friday is a holiday."""
-    friday = day + timedelta(days=(4 - day.weekday()) % 7)
-    return calendar.session_on_or_before(friday) == day
+    return calendar.session_on_or_before(_friday(day)) == day
+
+
+def _friday(day: date) -> date:
+    """The Friday of the week of ``day``."""
+    return day + timedelta(days=(4 - day.weekday()) % 7)
 
 
 def _fridays(calendar: Calendar, first: date, last: date) -> Iterator[date]:
