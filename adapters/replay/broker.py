@@ -150,6 +150,13 @@ class ReplayBroker:
     def _held(self) -> set[OptionContract]:
         return self._longs.keys() | self._shorts.keys()
 
+    def positions(self) -> dict[OptionContract, int]:
+        """Signed contracts held at the venue; what is flat is left out."""
+        total = dict(self._longs)
+        for contract, short in self._shorts.items():
+            total[contract] = total.get(contract, 0) - short
+        return {contract: n for contract, n in total.items() if n}
+
     def _ended(self, contracts: set[OptionContract], ts: int) -> list[Event]:
         """Working orders that name a contract which is no more."""
         out: list[Event] = []

@@ -14,6 +14,7 @@ from datetime import date, timedelta
 from adapters.replay.broker import ReplayBroker
 from sim.calendar import at_ny, load_calendar
 from sim.daybook import DayBook
+from sim.ledger import LedgerError
 from sim.model.errors import ConfigError
 from sim.model.event import Cancel, Decision, Moment, SessionClosed, Submit
 from sim.ports import Market, Strategy
@@ -132,6 +133,18 @@ def one_day(
     for event in broker.end():
         session.handle(event)
     session.handle(SessionClosed(max(book.ts(book.minutes - 1), session.clock.now()), book.session))
+    _agree(session, broker, book.session)
+
+
+def _agree(session: Session, broker: ReplayBroker, day: date) -> None:
+    """What the ledger holds is what the venue holds, contract by contract, every night. LedgerError if not."""
+    ours = {contract: n for contract, n in session.engine.desk.held().items() if n}
+    theirs = broker.positions()
+    if ours != theirs:
+        wrong = next(c for c in {**ours, **theirs} if ours.get(c, 0) != theirs.get(c, 0))
+        raise LedgerError(
+            f"{day}: the ledger holds {ours.get(wrong, 0):+d} {wrong.symbol}, the venue {theirs.get(wrong, 0):+d}"
+        )
 
 
 def _every_minute(session: Session, broker: ReplayBroker, book: DayBook, wakes: set[int], last: int) -> None:

@@ -9,6 +9,8 @@ from typing import ClassVar
 
 import pytest
 
+from adapters.replay.broker import ReplayBroker
+from sim.ledger import LedgerError
 from sim.model.defence import CloseByDte, DeltaDefence, DistanceDefence, EarlyProfit, OfPart
 from sim.model.errors import ConfigError
 from sim.model.exits import Exit, ProfitTarget, StopLoss
@@ -239,3 +241,10 @@ def test_conservation_with_parts(jump: bool) -> None:
     assert [c[0] for c in closings(session)] == ["naked_profit_target", "dte"]
     assert closed.exit_reason == "dte"
     assert session.equity[-1].nlv == float(Decimal(100_000) + closed.gross)
+
+
+def test_a_venue_that_holds_something_else_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ReplayBroker, "positions", lambda _: {NAKED: -3, CALL: -2})
+    with pytest.raises(LedgerError) as caught:
+        play(market({}), [strangle()], fill=MID)
+    assert str(caught.value) == f"2024-08-01: the ledger holds -2 {NAKED.symbol}, the venue -3"
