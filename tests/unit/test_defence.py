@@ -54,7 +54,7 @@ def opened(legs: tuple[Leg, ...], *exits: Exit) -> Play:
 
 
 def lt112(*exits: Exit) -> Play:
-    """Bought 100, sold 80, sold two at 50: two units for a credit of 80 at the mid; the naked ones alone brought 100."""
+    """Bought 100, sold 80, sold two at 50: two units, credit 80 at the mid; the naked ones alone brought 100."""
     legs = (
         Leg(LONG, 1, Action.BUY_TO_OPEN), Leg(SHORT, 1, Action.SELL_TO_OPEN), Leg(NAKED, 2, Action.SELL_TO_OPEN),
     )  # fmt: skip
