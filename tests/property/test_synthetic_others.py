@@ -47,7 +47,17 @@ def alive(day: SyntheticDay, k: int) -> list[Series]:
 @example(moment=(SPIKE, 0.0))
 def test_nothing_costs_less_than_nothing(sample: SyntheticMarket, symbol: str, moment: tuple[date, float]) -> None:
     day = sample.other_day(symbol, moment[0])
-    k = int(moment[1] * (day.minutes - 1))
+    _no_free_lunch(day, int(moment[1] * (day.minutes - 1)))
+
+
+@pytest.mark.parametrize("symbol", ASSETS)
+def test_nor_in_the_crash_of_2020_with_its_low_rates(shared_home: Path, symbol: str) -> None:
+    day = named_market("es_2020_2024", cache_root=shared_home).other_day(symbol, date(2020, 3, 16))
+    for k in (0, day.minutes // 2):
+        _no_free_lunch(day, k)
+
+
+def _no_free_lunch(day: SyntheticDay, k: int) -> None:
     before = np.zeros(len(MONEYNESS))
     for series in alive(day, k)[::5]:
         values, board, chain = day.values(series, k), day.board(series), day.chain(series, k)

@@ -11,7 +11,7 @@ import pytest
 
 from sim.market.futures import known_futures
 from sim.market.products import deliverable
-from sim.market.synthetic import Parameters, SyntheticMarket, named_market
+from sim.market.synthetic import NAMED, Parameters, SyntheticMarket, named_market
 from sim.market.synthetic.assets import ASSETS, FACTORS, INDEX, Scheme, correlations
 from sim.market.synthetic.surface import check
 from sim.model.errors import DataError
@@ -158,7 +158,7 @@ def test_futures_of_one_commodity_differ_by_carry(sample: SyntheticMarket) -> No
     near, far = (next(s for s in day.series() if s.future == name) for name in ("GCQ4", "GCZ4"))
     between = (date(2024, 12, 27) - date(2024, 8, 28)).days / 365
     ratio = day.forward(far, 900) / day.forward(near, 900)
-    assert ratio == pytest.approx(np.exp(FACTORS["GC"].carry * between), abs=2e-4)
+    assert ratio == pytest.approx(np.exp(FACTORS["GC"].carry(Parameters().rate) * between), abs=2e-4)
     assert day.path.last[900] == day.forward(near, 900)
 
 
@@ -267,6 +267,13 @@ def test_every_surface_is_free_of_arbitrage_by_its_numbers() -> None:
     for name, factor in FACTORS.items():
         assert 0.0 < factor.skew <= 1.0, name
         check(Parameters(rho=factor.rho))
+
+
+def test_a_fund_never_earns_more_than_its_carry_costs() -> None:
+    """A negative yield would make an American call worth exercising at once, whatever the calibration."""
+    for window in NAMED.values():
+        for name in ("QQQ", "IWM", "GC", "ZB"):
+            assert window.parameters.rate >= FACTORS[name].carry(window.parameters.rate), name
 
 
 def test_funds_keep_the_hours_of_stocks(sample: SyntheticMarket) -> None:

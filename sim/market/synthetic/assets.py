@@ -35,7 +35,7 @@ STRESS_FULL: Final = 40.0
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """One path. ``calm`` and ``stress``: its correlation with ES. ``carry``: a future over spot, per year."""
+    """One path. ``calm`` and ``stress``: its correlation with ES."""
 
     volatility: float
     to_vix: float
@@ -46,7 +46,9 @@ class Factor:
     """What is realised over what is implied."""
     calm: float
     stress: float
-    carry: float
+    financed: bool
+    extra: float
+    """A future grows over spot by this a year, and where it is ``financed`` by the window's interest too."""
     drift: float
     """Per year, as a share of that of ES."""
     pull: float
@@ -55,15 +57,19 @@ class Factor:
     skew: float
     """Skew and curvature over those of ES (at most 1)."""
 
+    def carry(self, rate: float) -> float:
+        """A future over spot, per year, where interest is ``rate``."""
+        return self.extra + (rate if self.financed else 0.0)
+
 
 FACTORS: Final[Mapping[str, Factor]] = MappingProxyType(
     {
-        "QQQ": Factor(0.172, 1.0, 0.06, 0.86, 0.95, 0.97, 0.047, 1.2, 0.0, -0.65, 0.95),
-        "IWM": Factor(0.190, 1.0, 0.08, 0.86, 0.92, 0.95, 0.039, 0.8, 0.0, -0.60, 0.85),
-        "CL": Factor(0.33, 0.55, 0.16, 0.88, 0.30, 0.50, -0.02, 0.0, 0.6, -0.25, 0.62),
-        "GC": Factor(0.145, 0.40, 0.12, 0.88, 0.05, 0.15, 0.050, 0.0, 0.2, 0.20, 0.66),
-        "ZB": Factor(0.115, 0.40, 0.14, 0.88, -0.30, -0.45, 0.0, 0.0, 0.4, -0.12, 0.50),
-        "6E": Factor(0.068, 0.45, 0.14, 0.88, 0.10, 0.25, 0.015, 0.0, 0.5, -0.10, 0.55),
+        "QQQ": Factor(0.172, 1.0, 0.06, 0.86, 0.95, 0.97, True, -0.006, 1.2, 0.0, -0.65, 0.95),
+        "IWM": Factor(0.190, 1.0, 0.08, 0.86, 0.92, 0.95, True, -0.014, 0.8, 0.0, -0.60, 0.85),
+        "CL": Factor(0.33, 0.55, 0.16, 0.88, 0.30, 0.50, False, -0.02, 0.0, 0.6, -0.25, 0.62),
+        "GC": Factor(0.145, 0.40, 0.12, 0.88, 0.05, 0.15, True, -0.003, 0.0, 0.2, 0.20, 0.66),
+        "ZB": Factor(0.115, 0.40, 0.14, 0.88, -0.30, -0.45, False, 0.0, 0.0, 0.4, -0.12, 0.50),
+        "6E": Factor(0.068, 0.45, 0.14, 0.88, 0.10, 0.25, False, 0.015, 0.0, 0.5, -0.10, 0.55),
     }
 )
 

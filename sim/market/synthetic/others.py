@@ -146,7 +146,7 @@ class Others:
         share = RTH_VOLUME if asset.scheme is Scheme.FUND else 1.0
         volume = np.floor(es[:, BARS.index("volume")] * asset.volume * share)
         if asset.scheme is Scheme.FUTURE:
-            carry = FACTORS[asset.factor].carry
+            carry = FACTORS[asset.factor].carry(self._parameters.rate)
             end = self._front(symbol, before if before in loaded.dates else _session(loaded, before))
             for column, at in enumerate(self._bar_times(asset, rows)):
                 prices[:, column] *= np.exp(carry * ((end - at) / YEAR_NS))
@@ -206,7 +206,7 @@ class Others:
         before, after = bars[row - 1, column], bars[row, column]
         month = np.sqrt(es.theta(np.array(MONTH), p) * (252.0 / MONTH))
         level = factors.volatility(factor, before + (after - before) * elapsed[own] / elapsed[-1], month)
-        surface = replace(p, rho=factor.rho, dividend=p.rate - factor.carry)
+        surface = replace(p, rho=factor.rho, dividend=p.rate - factor.carry(p.rate))
         if factor.to_vix == 1.0:
             return surface, scaled(es, level / month * asset.power)
         surface = replace(surface, front=FRONT)
@@ -239,7 +239,8 @@ class Others:
     def _settlements(self, symbol: str, series: Series, session: date) -> tuple[Floats, Floats]:
         asset, loaded = ASSETS[symbol], self._loaded
         closes = self._bar_prices(asset, slice(0, len(loaded.state.bars)))[0][:, 3]
-        carry = self._parameters.carry if asset.factor == INDEX else FACTORS[asset.factor].carry
+        p = self._parameters
+        carry = p.carry if asset.factor == INDEX else FACTORS[asset.factor].carry(p.rate)
         return settlements(loaded, item_of(self.listed(symbol), series), session, closes, carry)
 
     def _bar_prices(self, asset: Asset, rows: slice) -> tuple[Floats, Floats]:
