@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from conf.build import number
 from conf.words import similar
+from sim.calendar import parse_time
 from sim.model.errors import ConfigError
+from sim.rules.blackswan import BlackSwan
 from sim.rules.breakers import Breakers, TrackRecord
 from sim.rules.capital import BpCap, RiskPerTrade
 from sim.rules.correlation import Correlation
 from sim.rules.drawdown import DrawdownStop, Ladder
+from sim.rules.duties import Duties, Duty, OnBlackSwan, OnDrawdown, OnEmergency, OnGroupOver, OnHighVix, OnMarginCall
 from sim.rules.emergency import Emergency
 from sim.rules.entry_days import EntryDays
 from sim.rules.expiration import SameExpiration
@@ -26,19 +29,21 @@ from sim.rules.regime import Regime, VixPermission
 from sim.rules.units import Units
 from sim.rules.vixjump import VixJump
 
-SETTINGS: Final = ("units",)
+SETTINGS: Final = ("units", "duties")
 """Parts of ``rules`` that are no rule: what several of them go by."""
 OVERLAYS: Final = ("emergency", "track_record")
 """Rules that are off unless they are asked for: a run without them leaves nothing out."""
+DUTIES: Final = ("black_swan", "drawdown", "margin_call", "close_all_except_puts", "group_over")
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The gate, its regime, and the names of the rules that are left out."""
+    """The gate, its regime, the names of the rules that are left out, and what an account must do unasked."""
 
     gate: Gate
     regime: Regime
     left_out: tuple[str, ...]
+    duties: Duties
 
 
 def rules(config: Mapping[str, Any]) -> Rules:
@@ -59,6 +64,7 @@ def rules(config: Mapping[str, Any]) -> Rules:
             ("vix_jump", VixJump.of),
             ("drawdown", lambda c: DrawdownStop(Ladder.of(c))),
             ("emergency", Emergency.of),
+            ("black_swan", BlackSwan.of),
             ("breakers", lambda c: Breakers.of(c, regime)),
             ("track_record", TrackRecord.of),
             ("correlation", lambda c: Correlation.of(c, units)),
@@ -86,7 +92,33 @@ def rules(config: Mapping[str, Any]) -> Rules:
         ) from None
     smaller = [rule.ladder if isinstance(rule, DrawdownStop) else rule for rule in made]
     sizers: list[Sizer] = [regime, *(each for each in smaller if isinstance(each, Ladder | VixJump))]
-    return Rules(Gate(tuple(made), Sizers(tuple(sizers))), regime, tuple(left_out))
+    return Rules(Gate(tuple(made), Sizers(tuple(sizers))), regime, tuple(left_out), duties(r, made))
+
+
+def duties(r: Mapping[str, Any], made: Sequence[Rule]) -> Duties:
+    """The duties in their order. One that goes by a rule is there only while that rule is."""
+    node = r["duties"]
+    if not _flag("rules.duties.enabled", node["enabled"]):
+        return Duties((), ())
+    by_code = {rule.code: rule for rule in made}
+    found: list[Duty] = []
+    swan, stop, emergency = by_code.get("black_swan"), by_code.get("drawdown"), by_code.get("emergency")
+    groups = by_code.get("correlation")
+    wanted = {name: _flag(f"rules.duties.{name}.enabled", node[name]["enabled"]) for name in DUTIES}
+    if isinstance(swan, BlackSwan) and wanted["black_swan"]:
+        found.append(OnBlackSwan(swan, tuple(map(str, node["black_swan"]["structures"]))))
+    if isinstance(stop, DrawdownStop) and wanted["drawdown"]:
+        found.append(OnDrawdown(stop.ladder))
+    if isinstance(emergency, Emergency):
+        found.append(OnEmergency(emergency))
+    if wanted["margin_call"]:
+        found.append(OnMarginCall(Decimal(str(number("rules.duties.margin_call.share", node["margin_call"]["share"])))))
+    if wanted["close_all_except_puts"]:
+        above = number("rules.duties.close_all_except_puts.above", node["close_all_except_puts"]["above"])
+        found.append(OnHighVix(above))
+    if isinstance(groups, Correlation) and wanted["group_over"]:
+        found.append(OnGroupOver(groups, groups.units))
+    return Duties(tuple(found), tuple(sorted(parse_time(at) for at in node["times"])))
 
 
 def _market_open(config: Mapping[str, Any]) -> MarketOpen:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, time
 from decimal import Decimal
+from math import isnan, nan
 from typing import Any
 
 from conf.compose import compose
@@ -82,9 +83,11 @@ def past(*ends: tuple[str, float], start: float = 75_000, results: Sequence[tupl
     )
 
 
-def bar(close: float, vix: float) -> DailyBar:
-    """The session before."""
-    return DailyBar(0, close, close, close, close, 0.0, vix, 0.15)
+def bar(close: float, vix: float = 15.0, *, day: str = "2024-08-01", low: float = nan, high: float = nan) -> DailyBar:
+    """A session before; without extremes it stood still."""
+    known = [close if isnan(value) else value for value in (high, low)]
+    number = (date.fromisoformat(day) - date(1970, 1, 1)).days
+    return DailyBar(number, close, known[0], known[1], close, 0.0, vix, 0.15)
 
 
 def view(
@@ -96,20 +99,22 @@ def view(
     quotes: dict[str, tuple[Any, Any]] | None = None,
     nature: Nature = Nature.DENSE,
     volume: float = 100_000.0,
-    spot: float = 5450.0,
-    before: DailyBar | None = None,
+    spot: float | Sequence[float] = 5450.0,
+    before: DailyBar | Sequence[DailyBar] = (),
     trades: Sequence[Trade] = (),
 ) -> View:
     """A moment of ES; every other underlying looks the same. ``quotes`` by label as (bid, ask) or lists by minute, the
-    last one now. ``before``: the session before, None where the market has none."""
+    last one now. ``before``: the sessions before."""
     given = quotes or {"5485C": (100, 104), "5515C": (30, 34)}
     table = {}
     for label, (bid, ask) in given.items():
         lists = [x if isinstance(x, list) else [x] for x in (bid, ask)]
         table[contract(ES_WEEK, FRIDAY, float(label[:-1]), label[-1], "ESU4")] = (lists[0], lists[1])
     minutes = max(len(s) for pair in table.values() for s in pair)
-    hand = HandDay(ES_WEEK, FRIDAY, table, [spot] * minutes, vix, volume / minutes)
-    market = HandMarket([hand], nature=nature, bars=() if before is None else (before,))
+    path = [spot] * minutes if isinstance(spot, int | float) else list(spot)
+    minutes = len(path)
+    hand = HandDay(ES_WEEK, FRIDAY, table, path, vix, volume / minutes)
+    market = HandMarket([hand], nature=nature, bars=(before,) if isinstance(before, DailyBar) else before)
     hours = load_calendar().session(Venue.GLOBEX_EQUITY, day)
     under = UnderlyingView(market, hand, hours, minutes - 1, hand.quotes)
     return View(hours.at(at), day, lambda _: under, lambda: acc or account(), lambda: trades, "market", {})

@@ -1,0 +1,91 @@
+"""A black swan: the index moves further from the settlement before than a portfolio of short options can bear."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from math import isnan
+from typing import Any, Final
+
+import numpy as np
+
+from sim.model.errors import ConfigError, DataError
+from sim.model.market import Floats
+from sim.model.order import OrderRequest, Pass
+from sim.rules.gate import BpAfter, Refusal
+from sim.view import UnderlyingView, View
+
+EPOCH: Final = date(1970, 1, 1).toordinal()
+
+
+@dataclass(frozen=True, slots=True)
+class BlackSwan:
+    """A move of more than ``move`` (a share), up or down, against the close of the session before.
+
+    ``watched``: the indices that tell, the first that a run has. After one nothing is opened for the rest of the trade
+    date and on the date after it, whatever the hour: a day's bar does not say when the move came. Without a watched
+    index, or without a session before, there is nothing to judge by.
+    """
+
+    move: float
+    watched: tuple[str, ...]
+    code: str = "black_swan"
+    needs_legs: bool = False
+
+    @staticmethod
+    def of(config: Mapping[str, Any]) -> BlackSwan:
+        rule = BlackSwan(float(config["move"]), tuple(map(str, config["watched"])))
+        if not 0 < rule.move < 1:
+            raise ConfigError(f"rules.black_swan.move is {rule.move:g}: wanted a share between 0 and 1")
+        return rule
+
+    def now(self, view: View) -> float:
+        """The index's move against the close before, at this moment, a share; 0 where it cannot be known."""
+        index = self._index(view)
+        bars = () if index is None else index.history(1)
+        if index is None or not bars or not bars[-1].close > 0 or isnan(index.spot):
+            return 0.0
+        return index.spot / bars[-1].close - 1
+
+    def happening(self, view: View) -> bool:
+        """Whether the index is beyond the move at this moment."""
+        index = self._index(view)
+        bars = () if index is None else index.history(1)
+        return index is not None and bool(bars) and self._beyond(index.spot, bars[-1].close)
+
+    def recent(self, view: View) -> float:
+        """The largest move of today so far, or of yesterday, if it went beyond; 0 where none did."""
+        index = self._index(view)
+        bars = () if index is None else index.history(2)
+        if index is None or not bars:
+            return 0.0
+        reached = [(float(last), bars[-1].close) for last in _extremes(index.lasts())]
+        if len(bars) > 1 and bars[-1].day == view.session.toordinal() - EPOCH - 1:
+            reached += [(extreme, bars[-2].close) for extreme in (bars[-1].low, bars[-1].high)]
+        return max((price / close - 1 for price, close in reached if self._beyond(price, close)), key=abs, default=0.0)
+
+    def _beyond(self, price: float, close: float) -> bool:
+        """Exactly the move is not beyond it; what is unknown is not either."""
+        return close > 0 and abs(price - close) > self.move * close
+
+    def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
+        worst = self.recent(view)
+        return Refusal("Black swan", f"{worst:+.1%} against the close before") if worst else None
+
+    def describe(self) -> str:
+        return f"no entries to the end of the day after a move of more than {self.move:.0%}"
+
+    def _index(self, view: View) -> UnderlyingView | None:
+        for name in self.watched:
+            try:
+                return view.of(name)
+            except DataError:
+                continue
+        return None
+
+
+def _extremes(lasts: Floats) -> tuple[float, ...]:
+    """The lowest and the highest that is known."""
+    known = lasts[~np.isnan(lasts)]
+    return (float(known.min()), float(known.max())) if len(known) else ()
