@@ -89,7 +89,7 @@ def assemble(config: Mapping[str, Any], root: Path, trace: Tracing | None = None
     )
     gate = rules.gate if trace is None else trace(rules.gate)
     settings = Settings(run_id[:8], driver == "every_minute", vix_source)
-    engine = Engine(strategies, gate, Desk(ledger, bp, marking), settings)
+    engine = Engine(strategies, gate, Desk(ledger, bp, marking), settings, rules.duties)
     session = Session(engine, Journal(), SimulatedClock())
     early = config["adapter"].get("early_assignment")
     settler = Settler(fees, None if early is None else Decimal(str(early)))
@@ -107,6 +107,7 @@ def assemble(config: Mapping[str, Any], root: Path, trace: Tracing | None = None
         "regime": rules.regime.name,
         "rules": "; ".join(rule.describe() for rule in rules.gate.rules) or "none",
         "rules_left_out": ", ".join(rules.left_out),
+        "duties": rules.duties.describe(),
         "vix": {"market": "as known by the minute", "previous_close": "close of the session before", "none": "none"}[
             vix_source
         ],

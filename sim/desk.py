@@ -235,6 +235,17 @@ class Desk:
             total -= self._cost(book, k)
         return total
 
+    def profit(self, book: OpenTrade, k: int) -> Decimal:
+        """What an open trade stands at after fees, account currency: realised parts, and the rest at its last mark."""
+        return book.gross - book.fees - self._cost(book, k)
+
+    def alone(self, book: OpenTrade, k: int) -> Decimal | None:
+        """Buying power that the trade would use by itself, account currency; None where it cannot be marked."""
+        try:
+            return self._bp.used(book.left, self.day, k, lambda: self.margin_vix(k)) / self._fx
+        except DataError:
+            return None
+
     def profits(self, k: int) -> tuple[tuple[str, float], ...]:
         """By strategy: closed trades and open ones at their last trusted mark in column ``k``, after fees, in account
         currency. Floats, for the report."""
@@ -246,7 +257,7 @@ class Desk:
         out = dict(self._earned)
         for book in self.ledger.open.values():
             name = book.trade.strategy
-            out[name] = out.get(name, 0.0) + float(book.gross - book.fees - self._cost(book, k))
+            out[name] = out.get(name, 0.0) + float(self.profit(book, k))
         return tuple(out.items())
 
     def _cost(self, book: OpenTrade, k: int) -> Decimal:

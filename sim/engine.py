@@ -35,10 +35,12 @@ from sim.model.exits import Condition, Side, patience_of
 from sim.model.order import Action as A
 from sim.model.order import Approved, Intent, Leg, Order, OrderRequest, Refused, Status, TimeInForce
 from sim.ports import Strategy
+from sim.rules.duties import Duties, Held
 from sim.rules.gate import Checks, closing
 from sim.view import View
 
 CLOSED_MARKET: Final = "market_open"
+NO_DUTIES: Final = Duties((), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,19 @@ class Settings:
 class Engine:
     """Strategies and gate around a desk."""
 
-    __slots__ = ("_counter", "_entries", "_stamp", "_stopped", "desk", "gate", "settings", "strategies")
+    __slots__ = ("_counter", "_entries", "_stamp", "_stopped", "desk", "duties", "gate", "settings", "strategies")
 
-    def __init__(self, strategies: Sequence[Strategy], gate: Checks, desk: Desk, settings: Settings) -> None:
+    def __init__(
+        self,
+        strategies: Sequence[Strategy],
+        gate: Checks,
+        desk: Desk,
+        settings: Settings,
+        duties: Duties = NO_DUTIES,
+    ) -> None:
         self.strategies = tuple(strategies)
         self.gate = gate
+        self.duties = duties
         self.desk = desk
         self.settings = settings
         self._entries: dict[str, int] = {}
@@ -125,16 +135,43 @@ class Engine:
             if condition is not None:
                 decisions += self._close(trade_id, order, condition, now)
         if now.wake or self.settings.every_minute:
-            decisions += self._ask(now)
+            view = self._view(now)
+            if now.wake and self.duties.duties and self.desk.ledger.open:
+                decisions += self._do_duties(view, now)
+            decisions += self._ask(view, now)
         return decisions
 
-    def _ask(self, now: Moment) -> list[Decision]:
+    def _view(self, now: Moment) -> View:
         book = self.desk.day
-        decisions: list[Decision] = []
-        view = View(
+        return View(
             now.ts, book.session, lambda u: book.view(u, now.k), lambda: self.desk.account(now.k), self.desk.trades,
             self.settings.vix_source, self._entries,
         )  # fmt: skip
+
+    def _do_duties(self, view: View, now: Moment) -> list[Decision]:
+        """What the account must close unasked: at the natural price, whatever order works on the trade already."""
+        out: list[Decision] = []
+        for due in self.duties.due(self._standing(now.k), view):
+            order, closing = self.desk.being_closed(due.trade_id)
+            left = self.desk.ledger.open[due.trade_id].remaining
+            if order is not None and order.request.cross and len(closing) >= len(left.legs):
+                continue
+            out.append(Alert(now.ts, f"{due.code}: {due.reason} ({due.detail}): closes {due.trade_id}"))
+            out += self._close(due.trade_id, order, Condition(due.code, Side.CLOCK, 0, cross=True), now)
+        return out
+
+    def _standing(self, k: int) -> list[Held]:
+        """Every open trade as the duties judge it, oldest first."""
+        desk = self.desk
+        account = desk.account(k)
+        strained = account.bp_used is not None and account.bp_used > account.nlv
+        return [
+            Held(book.remaining, desk.profit(book, k), desk.alone(book, k) if strained else None)
+            for book in desk.ledger.open.values()
+        ]
+
+    def _ask(self, view: View, now: Moment) -> list[Decision]:
+        decisions: list[Decision] = []
         for strategy in self.strategies:
             for wish in strategy.decide(view):
                 verdict = self.gate.check(wish, view, lambda r: self.desk.bp_after(now.k, r))

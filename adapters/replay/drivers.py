@@ -123,11 +123,12 @@ def one_day(
         if not 0 <= k < book.minutes:
             at = book.ts(min(max(k, 0), book.minutes - 1))
             session.missed(name, at, f"{clock:%H:%M} New York is outside the session of {book.session}")
+    duties = sorted({k for w in session.engine.duties.times if 0 <= (k := book.at(w)) < book.minutes})
     last = book.minutes - 1 if until is None else until
     if jump:
-        _jump(session, broker, book, wakes, last)
+        _jump(session, broker, book, wakes, duties, last)
     else:
-        _every_minute(session, broker, book, set(wakes), last)
+        _every_minute(session, broker, book, {*wakes, *duties}, last)
     if until is not None:
         return
     for event in broker.end():
@@ -152,10 +153,15 @@ def _every_minute(session: Session, broker: ReplayBroker, book: DayBook, wakes: 
         _moment(session, broker, book, k, k in wakes)
 
 
-def _jump(session: Session, broker: ReplayBroker, book: DayBook, wakes: list[int], last: int) -> None:
+def _jump(
+    session: Session, broker: ReplayBroker, book: DayBook, wakes: list[int], duties: list[int], last: int
+) -> None:
+    """``duties`` are looked at only while something is held."""
     k = 0
     while k <= last:
         nearest = [w for w in wakes if w >= k][:1]
+        if duties and session.engine.desk.ledger.open:
+            nearest += [w for w in duties if w >= k][:1]
         trigger = session.engine.next_trigger(k)
         event = broker.next_event()
         due = [x for x in (*nearest, trigger, event) if x is not None]
@@ -164,7 +170,7 @@ def _jump(session: Session, broker: ReplayBroker, book: DayBook, wakes: list[int
         k = max(min(due), k)
         if k > last:
             return
-        _moment(session, broker, book, k, k in wakes)
+        _moment(session, broker, book, k, k in wakes or k in duties)
         k += 1
 
 
