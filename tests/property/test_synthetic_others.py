@@ -69,7 +69,7 @@ def _no_free_lunch(day: SyntheticDay, k: int) -> None:
             assert (sign * slopes >= -1e-9).all()
             assert (np.abs(slopes) <= 1.0 + 1e-9).all()
             assert (prices >= 0.0).all()
-        _parity(day, series, k, values[::2] - values[1::2], points)
+        _parity(day, series, k, values, points)
         increment = float(series.product.increment)
         middle, half = 0.5 * increment * (chain.bid + chain.ask), 0.5 * increment * (chain.ask - chain.bid)
         both = chain.bid != BLANK
@@ -81,16 +81,18 @@ def _no_free_lunch(day: SyntheticDay, k: int) -> None:
         before = np.where(np.isnan(now), before, now)
 
 
-def _parity(day: SyntheticDay, series: Series, k: int, gap: Floats, points: Floats) -> None:
+def _parity(day: SyntheticDay, series: Series, k: int, values: Floats, points: Floats) -> None:
     """Calls less puts: of a European option exactly the discounted forward, of an American one between both ends."""
     calendar, p = day.source.timeline.calendar, day.source.parameters
     venue, morning = day.source.session.venue, series.product.exercise.morning
     end = calendar.settlement_instant(venue, series.expiration, morning=morning)
     years = max(0.0, (end - day.open_ns - k * MINUTE_NS) / YEAR_NS)
-    price = day.forward(series, k)
+    price, gap = day.forward(series, k), values[::2] - values[1::2]
     forward = price if series.future else price * np.exp(p.carry * years)
     if series.product.style is Style.EUROPEAN:
         assert np.abs(gap - np.exp(-p.rate * years) * (forward - points)).max() < 1e-9 * points.max()
         return
+    now = np.maximum(0.0, np.concatenate((price - points, points - price)))
+    assert (np.concatenate((values[::2], values[1::2])) >= now - 1e-9 * price).all()  # at least what exercising brings
     assert (gap >= forward * np.exp(-p.rate * years) - points - 1e-6 * price).all()
     assert (gap <= price - points * np.exp(-p.rate * years) + 1e-6 * price).all()

@@ -13,7 +13,7 @@ from sim.market.futures import known_futures
 from sim.market.products import deliverable
 from sim.market.synthetic import NAMED, Parameters, SyntheticMarket, named_market
 from sim.market.synthetic.assets import ASSETS, FACTORS, INDEX, Scheme, correlations
-from sim.market.synthetic.surface import check
+from sim.market.synthetic.surface import MONTH, check, term_of_volatility
 from sim.model.errors import DataError
 from sim.model.instrument import Exercise, Kind, OptionContract, Right, Series
 from sim.model.market import BLANK, Floats
@@ -254,6 +254,45 @@ def test_sixty_days_find_the_stated_correlations(five: SyntheticMarket, shared_h
     assert [name for name, x in zip(names, off, strict=True) if abs(x) >= (0.15 if name == "6E" else 0.1)] == []
     stocks = np.corrcoef([returns(five, name) for name in ("ES", "SPY", "QQQ", "IWM")])
     assert stocks.min() > 0.85
+
+
+@pytest.mark.parametrize("symbol", ["SPX", "SPY", "QQQ", "CL", "6E"])
+def test_strikes_are_listed_from_the_closes_before_the_session(sample: SyntheticMarket, symbol: str) -> None:
+    for session in (SPIKE, FRIDAY):
+        day = sample.other_day(symbol, session)
+        series = next(s for s in day.series() if s.expiration > session)
+        prices, _ = day.source.settlements(series, session)
+        before = sample.history(symbol, session, 1)[0].close
+        assert prices[-1] == pytest.approx(before, rel=1e-3)
+        band = ASSETS[symbol].bands[-1]
+        step = round(band.step * 1e4)
+        wide = day.board(series).strike_e4[day.board(series).strike_e4 % step == 0]
+        assert wide.max() == int(prices.max() * band.up / band.step) * step
+
+
+@pytest.mark.parametrize("symbol", ["SPX", "QQQ", "TLT", "CL", "GC", "ZB", "6E"])
+def test_the_volatility_of_the_bars_is_that_of_the_options(sample: SyntheticMarket, symbol: str) -> None:
+    """At the close, at the money, thirty days out: interpolated between the two series around them."""
+    day = sample.other_day(symbol, CALM)
+    k = column(day, time(16))
+    found = []
+    for series in day.series():
+        strike = day.board(series).strike_e4[::2] / 1e4
+        variance = day.total_variance(series, k)[::2]
+        found.append(((series.expiration - CALM).days, float(np.interp(day.forward(series, k), strike, variance))))
+    days, variances = zip(*found, strict=True)
+    iv = np.sqrt(np.interp(30, days, variances) * 365 / 30)
+    bar = sample.history(symbol, date(2024, 7, 17), 1)[0]
+    assert iv == pytest.approx(bar.iv30, rel=0.08)
+
+
+def test_a_term_structure_goes_from_now_to_what_is_usual() -> None:
+    p, volatility = Parameters(front=0.2), np.array([0.12, 0.2, 0.9])
+    term = term_of_volatility(volatility, 0.2, p)
+    assert np.allclose(np.sqrt(term.theta(np.array(MONTH), p) * 252 / MONTH), volatility)
+    far = term.theta(np.array(50_000.0), p) * 252 / 50_000
+    assert np.allclose(np.sqrt(far), np.sqrt(volatility * 0.2), rtol=0.02)
+    assert all((part >= 0.0).all() for part in (term.short, term.long, term.front))
 
 
 def test_the_stated_matrices_are_matrices_of_correlations() -> None:
