@@ -71,7 +71,8 @@ def sentence(config: Mapping[str, Any], made: Sequence[Strategy]) -> str:
     """What the run trades, as a trader would say it."""
     if len(made) == 1:
         return made[0].describe()
-    return f"{name_of(config, made)}, {len(made)} plays by priority: " + " | ".join(s.describe() for s in made)
+    plays = ", ".join(f"{s.name} on {'/'.join(s.underlyings)}" for s in made)
+    return f"{len(made)} plays on one account, by priority: {plays}"
 
 
 def name_of(config: Mapping[str, Any], made: Sequence[Strategy]) -> str:

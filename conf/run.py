@@ -116,6 +116,7 @@ def assemble(config: Mapping[str, Any], root: Path, trace: Tracing | None = None
         "groups": json.dumps(_groups(config["rules"]["correlation"])),
         "phases": json.dumps(list(config["rules"]["phase"].get("bounds") or [])),
         "driver": driver,
+        "plays": json.dumps([[s.name, s.describe()] for s in strategies] if len(strategies) > 1 else []),
     }
     return Parts(session, broker, data, strategies, start, end, driver == "jump", facts, nlv, run_id, config_hash)
 

@@ -22,7 +22,7 @@ POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"  # a browser enf
 PLACED: Final = frozenset(
     {"strategy", "name", "market", "source", "synthetic", "fill", "fill_name", "fees", "margin", "regime", "rules"}
     | {"rules_left_out", "vix", "bp_cap", "bands", "start", "end", "driver", "sessions_without_data"}
-    | {"groups", "phases"}
+    | {"groups", "phases", "plays"}
 )
 """Facts that have a place of their own in the header; any other is listed beneath them."""
 
@@ -146,10 +146,12 @@ def _rules(data: PageData) -> str:
 def _contents(data: PageData) -> str:
     places = [
         ("numbers", "Numbers"), ("equity", "Account value"), ("months", "Months"), ("exits", "Exits"),
-        ("regimes", "Regimes"), ("trades", "Trades"), ("open", "Open trades"), ("refusals", "Refusals"),
+        ("regimes", "Regimes"), ("plays", "Plays"), ("trades", "Trades"), ("open", "Open trades"),
+        ("refusals", "Refusals"),
         ("fills", "Fill models"), ("bootstrap", "Bootstrap"), ("parameters", "Parameters"), ("definitions", "Meanings"),
     ]  # fmt: skip
-    links = (f'<a href="#{anchor}">{name}</a>' for anchor, name in places if anchor != "open" or data.open)
+    there = {"open": bool(data.open), "plays": plays.several(data)}
+    links = (f'<a href="#{anchor}">{name}</a>' for anchor, name in places if there.get(anchor, True))
     return f'<nav aria-label="Contents">{" ".join(links)}</nav>'
 
 

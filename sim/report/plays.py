@@ -15,7 +15,7 @@ from typing import Final
 from sim.report import charts
 from sim.report.charts import Chart, Scale
 from sim.report.figures import SESSIONS, axis, date_ticks
-from sim.report.markup import Head, num, section, table, th, words
+from sim.report.markup import Head, num, section, table, td, th, words
 from sim.report.pagedata import PageData
 from sim.report.sections import unit_of
 from sim.report.words import NA, count, esc, long_date, money, plural
@@ -32,13 +32,22 @@ HEADS: Final = [
 STACKED: Final[Mapping[str, Sequence[Head]]] = {"plays": HEADS}
 
 
+def several(data: PageData) -> bool:
+    """Whether more than one strategy traded."""
+    return len({p.strategy for p in data.profits}) > 1
+
+
 def together(data: PageData) -> str:
     """The section; empty for one strategy."""
-    names = list(dict.fromkeys(p.strategy for p in data.profits))
-    if len(names) < 2:
+    if not several(data):
         return ""
+    names = list(dict.fromkeys(p.strategy for p in data.profits))
     daily = _daily(data, names)
     parts = [_earned(data, names, daily), _correlations(names, daily)]
+    sentences = [(str(a), str(b)) for a, b in json.loads(data.fact("plays") or "[]")]
+    if sentences:
+        rows = [[th(name), td(text)] for name, text in sentences]
+        parts.append(table("What each play does", words("Play, by priority", "What it does"), rows, kind="facts-table"))
     pictures = [p for p in (_groups(data), _phases(data)) if p]
     if pictures:
         parts.append(f'<div class="charts">{"".join(pictures)}</div>')
