@@ -24,7 +24,7 @@ from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.bench import measures, sources
+from tests.bench import framework, measures, sources
 from tests.bench.bars import Bar, failed, median, table
 from tests.bench.processes import ROOT, BenchError, calibration, inside
 
@@ -70,6 +70,7 @@ def bench(days: int, long_days: int, *, quick: bool) -> int:
         "import": lambda: measures.intake(few, FOLDER, rounds),
         "pricing": lambda: measures.pricing(rounds),
         "help": lambda: measures.helped(FOLDER, rounds),
+        "framework": lambda: framework.five_years(FOLDER),
     }
     bars: list[Bar] = []
     for key, group in groups.items():
