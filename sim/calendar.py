@@ -385,6 +385,15 @@ def third_friday(year: int, month: int) -> date:
     return nth_weekday(year, month, 4, 3)
 
 
+def next_friday(moment: datetime) -> date:
+    """The next Friday of an aware moment, on New York's calendar: today while it is a Friday before 16:00 there."""
+    here = moment.astimezone(NEW_YORK)
+    ahead = (4 - here.weekday()) % 7
+    if ahead == 0 and here.hour >= 16:
+        ahead = 7
+    return here.date() + timedelta(days=ahead)
+
+
 def parse_time(value: int | str | time) -> time:
     """A New York time of day as a person or YAML writes it; ConfigError for anything else.
 

@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 import sim.calendar as subject
 from sim.calendar import (
+    NEW_YORK,
     Calendar,
     Venue,
     at_ny,
     is_nth_weekday,
     load_calendar,
     minutes_ny,
+    next_friday,
     nth_weekday,
     ny,
     third_friday,
@@ -424,3 +426,18 @@ def test_settlements_that_do_not_exist(cal: Calendar) -> None:
     for morning in (False, True):
         with pytest.raises(DataError, match="2024-03-29 is no session"):
             cal.last_trading_instant(SPX, day("2024-03-29"), morning=morning)
+
+
+@pytest.mark.parametrize(
+    ("moment", "friday"),
+    [
+        (datetime(2024, 1, 9, 12, tzinfo=NEW_YORK), date(2024, 1, 12)),
+        (datetime(2024, 1, 12, 15, 59, tzinfo=NEW_YORK), date(2024, 1, 12)),
+        (datetime(2024, 1, 12, 16, 0, tzinfo=NEW_YORK), date(2024, 1, 19)),
+        (datetime(2024, 1, 13, 0, 0, tzinfo=NEW_YORK), date(2024, 1, 19)),
+        (datetime(2024, 1, 12, 20, 59, tzinfo=UTC), date(2024, 1, 12)),
+        (datetime(2024, 1, 12, 21, 0, tzinfo=UTC), date(2024, 1, 19)),
+    ],
+)
+def test_next_friday_is_today_until_four(moment: datetime, friday: date) -> None:
+    assert next_friday(moment) == friday
