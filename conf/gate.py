@@ -11,6 +11,7 @@ from conf.build import number
 from conf.words import similar
 from sim.calendar import parse_time
 from sim.model.errors import ConfigError
+from sim.rules.advice import Advice
 from sim.rules.blackswan import BlackSwan
 from sim.rules.breakers import Breakers, TrackRecord
 from sim.rules.capital import BpCap, RiskPerTrade
@@ -29,7 +30,7 @@ from sim.rules.regime import Regime, VixPermission
 from sim.rules.units import Units
 from sim.rules.vixjump import VixJump
 
-SETTINGS: Final = ("units", "duties")
+SETTINGS: Final = ("units", "duties", "advice")
 """Parts of ``rules`` that are no rule: what several of them go by."""
 OVERLAYS: Final = ("emergency", "track_record")
 """Rules that are off unless they are asked for: a run without them leaves nothing out."""
@@ -38,12 +39,14 @@ DUTIES: Final = ("black_swan", "drawdown", "margin_call", "close_all_except_puts
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The gate, its regime, the names of the rules that are left out, and what an account must do unasked."""
+    """The gate, its regime, the names of the rules that are left out, what an account must do unasked, and what it is
+    warned of (None without correlation groups)."""
 
     gate: Gate
     regime: Regime
     left_out: tuple[str, ...]
     duties: Duties
+    advice: Advice | None
 
 
 def rules(config: Mapping[str, Any]) -> Rules:
@@ -92,7 +95,9 @@ def rules(config: Mapping[str, Any]) -> Rules:
         ) from None
     smaller = [rule.ladder if isinstance(rule, DrawdownStop) else rule for rule in made]
     sizers: list[Sizer] = [regime, *(each for each in smaller if isinstance(each, Ladder | VixJump))]
-    return Rules(Gate(tuple(made), Sizers(tuple(sizers))), regime, tuple(left_out), duties(r, made))
+    groups = next((rule for rule in made if isinstance(rule, Correlation)), None)
+    advice = None if groups is None else Advice.of(r["advice"], groups)
+    return Rules(Gate(tuple(made), Sizers(tuple(sizers))), regime, tuple(left_out), duties(r, made), advice)
 
 
 def duties(r: Mapping[str, Any], made: Sequence[Rule]) -> Duties:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, time, timedelta
+from functools import cache
 from math import nan
 from typing import Any
 
@@ -40,6 +41,11 @@ WEDNESDAYS = [
     "12-04",
 ]
 TUESDAYS = ["01-09", "02-13", "03-12", "04-09", "05-14", "06-11", "07-09", "08-13", "09-10", "10-08", "11-12", "12-10"]
+
+
+@cache
+def overlay(name: str) -> Regime:
+    return Regime.of(compose([f"regime={name}"])["regime"])
 
 
 class TestEntryDays:
@@ -153,9 +159,6 @@ class TestPutsOnly:
 class TestOverlays:
     """conf/regime: bands only, no code."""
 
-    def bands(self, name: str) -> Regime:
-        return Regime.of(compose([f"regime={name}"])["regime"])
-
     @pytest.mark.parametrize(
         ("name", "vix", "cap", "size"),
         [("mrp", 14.99, 0.80, 0.75), ("mrp", 15, 0.80, 1.0), ("mrp", 20, 0.70, 1.0), ("mrp", 25, 0.70, 0.75),
@@ -165,7 +168,7 @@ class TestOverlays:
          ("core", 35, 0.25, 1.0)],
     )  # fmt: skip
     def test_bands(self, name: str, vix: float, cap: float, size: float) -> None:
-        band = self.bands(name).band(vix)
+        band = overlay(name).band(vix)
         assert band is not None
         assert (band.cap, band.size, band.puts_only) == (cap, size, False)
 
@@ -176,7 +179,7 @@ class TestOverlays:
          ("my_own", 50, None), ("my_own", 50.01, "VIX above 50")],
     )  # fmt: skip
     def test_gates_by_strategy(self, strategy: str, vix: float, reason: str | None) -> None:
-        rule = VixPermission(self.bands("gated"))
+        rule = VixPermission(overlay("gated"))
         assert said(rule.check(wish(strategy), view(vix=vix), free)) == reason
 
     @pytest.mark.parametrize(
