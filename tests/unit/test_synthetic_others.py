@@ -288,9 +288,16 @@ def test_the_volatility_of_the_bars_is_that_of_the_options(sample: SyntheticMark
 
 
 def test_volatility_does_not_jump_between_sessions(sample: SyntheticMarket) -> None:
-    terms = [sample.other_day("CL", session).source.term for session in sample.sessions("CL")]
-    jumps = [float(np.log(after.long[0] / before.long[-1])) for before, after in pairwise(terms)]
-    assert np.abs(jumps).max() < 0.03  # the day's skew changes, and with it what VIX says of the money
+    """The own part of IWM's, which is what it has over ES, from a close at 16:00 to the opening at 09:30."""
+    own = []
+    for session in sample.sessions("IWM"):
+        es = sample.es_day(session)
+        long, at = sample.other_day("IWM", session).source.term.long, (column(es, time(9, 30)), column(es, time(16)))
+        own.append(np.log(long[[0, -1]] / es.source.term.long[list(at)]))
+    jumps = [abs(float(after[0] - before[1])) for before, after in pairwise(own)]
+    days = [abs(float(close - opening)) for opening, close in own]
+    assert max(jumps) < 0.02
+    assert max(days) > 2 * max(jumps)
 
 
 def test_a_term_structure_goes_from_now_to_what_is_usual() -> None:
