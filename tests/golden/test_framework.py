@@ -13,7 +13,7 @@ from conf.run import Finished, execute
 from sim.calendar import ny
 
 WORDS = ("strategy=framework", "market=es_2024", "report=none")
-SUMMER = ("start=2024-06-03", "end=2024-08-16")
+SUMMER = ("start=2024-05-20", "end=2024-08-16")
 
 
 @pytest.fixture(scope="module")
