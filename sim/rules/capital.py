@@ -85,12 +85,15 @@ class RiskPerTrade:
 
     at_stop: Decimal
     max_loss: Decimal
+    by_strategy: Mapping[str, Decimal]
+    """Another ``max_loss`` for strategies that are bought rather than sold: a covered call's LEAP is its own stop."""
     code: str = "risk_per_trade"
     needs_legs: bool = True
 
     @staticmethod
     def of(config: Mapping[str, Any]) -> RiskPerTrade:
-        return RiskPerTrade(Decimal(str(config["at_stop"])), Decimal(str(config["max_loss"])))
+        by = {str(k): Decimal(str(v)) for k, v in (config.get("by_strategy") or {}).items()}
+        return RiskPerTrade(Decimal(str(config["at_stop"])), Decimal(str(config["max_loss"])), by)
 
     def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
         assert isinstance(request, OrderRequest), "a rule of legs is asked with legs"
@@ -113,11 +116,10 @@ class RiskPerTrade:
             paid = -net
             multiplier = request.legs[0].contract.product.multiplier * request.quantity
             loss = account.in_account(most * multiplier + paid * tick)
-            limit = account.nlv * self.max_loss
+            share = self.by_strategy.get(request.strategy, self.max_loss)
+            limit = account.nlv * share
             if loss > limit:
-                return Refusal(
-                    f"Maximum loss above {self.max_loss:.0%}", f"{loss:,.0f} of {limit:,.0f} {account.currency}"
-                )
+                return Refusal(f"Maximum loss above {share:.0%}", f"{loss:,.0f} of {limit:,.0f} {account.currency}")
         return None
 
     def describe(self) -> str:
