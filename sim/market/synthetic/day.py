@@ -18,7 +18,7 @@ import numpy as np
 
 from sim.calendar import Session
 from sim.market.synthetic import surface, widths
-from sim.market.synthetic.listing import Band, Listed, strikes
+from sim.market.synthetic.listing import Band, Catalogue, Listed, strikes
 from sim.market.synthetic.noise import Keys, counters, key, mix
 from sim.market.synthetic.parameters import Parameters
 from sim.market.synthetic.timeline import YEAR_NS, Timeline, column_at, halted_from
@@ -46,7 +46,7 @@ class DaySource:
     timeline: Timeline
     parameters: Parameters
     seed: int
-    listed: tuple[Listed, ...]
+    listed: Catalogue
     settlements: Callable[[Series, date], tuple[Floats, Floats]]
     """Settlements of a series' underlying since the day it was listed, and those of its last 35 days."""
     bands: tuple[Band, ...]
@@ -250,12 +250,7 @@ class SyntheticDay:
 
     def _listed(self) -> dict[tuple[str, date], Listed]:
         if self._series is None:
-            today = self.session
-            self._series = {
-                item.series.key: item
-                for item in self._source.listed
-                if item.series.expiration >= today and item.since <= today
-            }
+            self._series = {item.series.key: item for item in self._source.listed.on(self.session)}
         return self._series
 
     def _future(self, end_ns: int) -> Floats:

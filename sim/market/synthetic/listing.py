@@ -70,6 +70,30 @@ class Listed:
     end_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All that an underlying lists in a window, by expiration, and the days of each entry as ordinals."""
+
+    items: tuple[Listed, ...]
+    since: Ints
+    until: Ints
+
+    @staticmethod
+    def of(items: tuple[Listed, ...]) -> Catalogue:
+        since = np.array([item.since.toordinal() for item in items], np.int64)
+        return Catalogue(items, since, np.array([item.series.expiration.toordinal() for item in items], np.int64))
+
+    def on(self, day: date) -> tuple[Listed, ...]:
+        """What is listed on a day, in order."""
+        today = day.toordinal()
+        return tuple(self.items[i] for i in np.flatnonzero((self.since <= today) & (self.until >= today)).tolist())
+
+    def item(self, series: Series) -> Listed:
+        """The entry of a series that is listed."""
+        first = int(np.searchsorted(self.until, series.expiration.toordinal()))
+        return next(item for item in self.items[first:] if item.series == series)
+
+
 def product(root: str) -> Product:
     """The option product of a root this market lists."""
     found = known_product(root)

@@ -9,10 +9,9 @@ from datetime import date, timedelta
 import numpy as np
 
 from sim.market.synthetic.build import Built
-from sim.market.synthetic.listing import FINE_DAYS, Listed
+from sim.market.synthetic.listing import FINE_DAYS, Catalogue, Listed
 from sim.market.synthetic.timeline import YEAR_NS, Timeline
 from sim.model.errors import DataError
-from sim.model.instrument import Series
 from sim.model.market import Floats, Ints
 
 
@@ -29,6 +28,8 @@ class Loaded:
     """Sessions of the window."""
     close_ns: Ints
     """The cash close of every session from the first of the history on."""
+    listed: Catalogue
+    """What ES lists."""
 
     def index(self, session: date) -> int:
         """The number of a session in the window; DataError where it has none on that date."""
@@ -63,11 +64,3 @@ def settlements(loaded: Loaded, item: Listed, session: date, closes: Floats, car
     if item.end_ns:
         prices = prices * np.exp(carry * ((item.end_ns - loaded.close_ns[first:today]) / YEAR_NS))
     return prices, prices[max(0, near - 1 - first) :] if near <= today else prices[:0]
-
-
-def item_of(listed: tuple[Listed, ...], series: Series) -> Listed:
-    """The entry of a series in a catalogue."""
-    i = bisect_left(listed, series.expiration, key=lambda item: item.series.expiration)
-    while listed[i].series != series:
-        i += 1
-    return listed[i]

@@ -24,8 +24,8 @@ from sim.market.synthetic.assets import ASSETS, FACTORS_VERSION
 from sim.market.synthetic.bars import BARS, FUTURE_TICKS, daily_bars
 from sim.market.synthetic.day import DaySource, SyntheticDay
 from sim.market.synthetic.index_day import vix_day
-from sim.market.synthetic.listing import BANDS, ROOTS, Listed, catalogue, front_expiration, future_end, product
-from sim.market.synthetic.loaded import Loaded, item_of, settlements
+from sim.market.synthetic.listing import BANDS, ROOTS, Catalogue, catalogue, front_expiration, future_end, product
+from sim.market.synthetic.loaded import Loaded, settlements
 from sim.market.synthetic.others import Others
 from sim.market.synthetic.others import products as other_products
 from sim.market.synthetic.parameters import DEFAULT_SEED, HISTORY_SESSIONS, MODEL_VERSION, NAMED, Parameters
@@ -49,7 +49,7 @@ class SyntheticMarket:
     """
 
     __slots__ = (
-        "_cache_root", "_days", "_end", "_listed", "_loaded", "_name", "_others", "_products", "_seed", "_start",
+        "_cache_root", "_days", "_end", "_loaded", "_name", "_others", "_products", "_seed", "_start",
         "fingerprint", "parameters",
     )  # fmt: skip
 
@@ -73,7 +73,6 @@ class SyntheticMarket:
         self._cache_root = cache_root
         self._loaded: Loaded | None = None
         self._others: Others | None = None
-        self._listed: tuple[Listed, ...] = ()
         self._products: tuple[Product, ...] = ()
         self._days: OrderedDict[tuple[str, date], MarketDay] = OrderedDict()
         self.fingerprint = self._hash()
@@ -166,7 +165,7 @@ class SyntheticMarket:
                 timeline=timeline,
                 parameters=self.parameters,
                 seed=self._seed,
-                listed=self._listed,
+                listed=loaded.listed,
                 settlements=self._settlements,
                 bands=BANDS,
                 quoting=QUOTING,
@@ -205,7 +204,7 @@ class SyntheticMarket:
     def _settlements(self, series: Series, session: date) -> tuple[Floats, Floats]:
         loaded = self._load()
         closes = loaded.state.bars[:, BARS.index("i_close")]
-        return settlements(loaded, item_of(self._listed, series), session, closes, self.parameters.carry)
+        return settlements(loaded, loaded.listed.item(series), session, closes, self.parameters.carry)
 
     def _beside(self) -> Others:
         if self._others is None:
@@ -234,8 +233,10 @@ class SyntheticMarket:
             first = a - HISTORY_SESSIONS
             state = self._state(timeline, b - a)
             closes = [timeline.session(d).rth_close_ns for d in timeline.dates[first:b]]
-            self._listed = catalogue(timeline.calendar, self._start, self._end)
-            self._loaded = Loaded(self._name, state, timeline, first, timeline.dates[a:b], np.array(closes, np.int64))
+            listed = Catalogue.of(catalogue(timeline.calendar, self._start, self._end))
+            self._loaded = Loaded(
+                self._name, state, timeline, first, timeline.dates[a:b], np.array(closes, np.int64), listed
+            )
         return self._loaded
 
     def _state(self, timeline: Timeline, sessions: int) -> building.Built:

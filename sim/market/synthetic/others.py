@@ -24,6 +24,7 @@ from sim.market.synthetic.day import DaySource, SyntheticDay
 from sim.market.synthetic.factors import FACTOR_BARS, Drawn
 from sim.market.synthetic.listing import (
     MES_ROOTS,
+    Catalogue,
     Listed,
     catalogue,
     front_expiration,
@@ -31,7 +32,7 @@ from sim.market.synthetic.listing import (
     micro,
     product,
 )
-from sim.market.synthetic.loaded import Loaded, item_of, settlements
+from sim.market.synthetic.loaded import Loaded, settlements
 from sim.market.synthetic.noise import key, normals
 from sim.market.synthetic.parameters import Parameters
 from sim.market.synthetic.surface import MONTH, Term, scaled, term_of_volatility
@@ -76,7 +77,7 @@ class Others:
         self._folder, self._fingerprint = folder, fingerprint
         self._levels = LEVELS.get(loaded.name, USUAL_LEVELS)
         self._drawn: dict[str, Drawn] = {}
-        self._listed: dict[str, tuple[Listed, ...]] = {}
+        self._listed: dict[str, Catalogue] = {}
         self._paths: list[Floats] = []
 
     def day(self, symbol: str, session: date) -> SyntheticDay:
@@ -168,12 +169,12 @@ class Others:
             found = self._drawn[factor] = self._load(factor)
         return found
 
-    def listed(self, symbol: str) -> tuple[Listed, ...]:
+    def listed(self, symbol: str) -> Catalogue:
         """Everything an underlying lists in the window."""
         found = self._listed.get(symbol)
         if found is None:
             calendar, dates = self._loaded.timeline.calendar, self._loaded.dates
-            found = self._listed[symbol] = _catalogue(calendar, symbol, dates[0], dates[-1])
+            found = self._listed[symbol] = Catalogue.of(_catalogue(calendar, symbol, dates[0], dates[-1]))
         return found
 
     def _load(self, factor: str) -> Drawn:
@@ -241,7 +242,7 @@ class Others:
         closes = self._bar_prices(asset, slice(0, len(loaded.state.bars)))[0][:, 3]
         p = self._parameters
         carry = p.carry if asset.factor == INDEX else FACTORS[asset.factor].carry(p.rate)
-        return settlements(loaded, item_of(self.listed(symbol), series), session, closes, carry)
+        return settlements(loaded, self.listed(symbol).item(series), session, closes, carry)
 
     def _bar_prices(self, asset: Asset, rows: slice) -> tuple[Floats, Floats]:
         """Spot of an asset at open, high, low and close of the sessions of ``rows``, float64 [rows, 4], and iv30."""
