@@ -26,11 +26,12 @@ from sim.rules.group_stress import GroupStress
 from sim.rules.market import Credit, EntryWindow, Freshness, MarketOpen, Volume
 from sim.rules.phases import NeverTrade, PhaseGate, Phases
 from sim.rules.positions import Positions, places
+from sim.rules.preparation import Preparation
 from sim.rules.regime import Regime, VixPermission
 from sim.rules.units import Units
 from sim.rules.vixjump import VixJump
 
-SETTINGS: Final = ("units", "duties", "advice")
+SETTINGS: Final = ("units", "duties", "advice", "preparation")
 """Parts of ``rules`` that are no rule: what several of them go by."""
 OVERLAYS: Final = ("emergency", "track_record")
 """Rules that are off unless they are asked for: a run without them leaves nothing out."""
@@ -39,14 +40,18 @@ DUTIES: Final = ("black_swan", "drawdown", "margin_call", "close_all_except_puts
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The gate, its regime, the names of the rules that are left out, what an account must do unasked, and what it is
-    warned of (None without correlation groups)."""
+    """The gate, its regime, and the names of the rules that are left out.
+
+    Then what an account must do unasked, what it is warned of (None without correlation groups), and the parts of a
+    Friday morning.
+    """
 
     gate: Gate
     regime: Regime
     left_out: tuple[str, ...]
     duties: Duties
     advice: Advice | None
+    preparation: Preparation
 
 
 def rules(config: Mapping[str, Any]) -> Rules:
@@ -54,6 +59,7 @@ def rules(config: Mapping[str, Any]) -> Rules:
     r = config["rules"]
     regime = Regime.of(config["regime"])
     try:
+        preparation = Preparation.of(r["preparation"])
         units = Units.of(r["units"])
         known: Sequence[tuple[str, Any]] = (
             ("freshness", lambda _: Freshness()),
@@ -97,7 +103,9 @@ def rules(config: Mapping[str, Any]) -> Rules:
     sizers: list[Sizer] = [regime, *(each for each in smaller if isinstance(each, Ladder | VixJump))]
     groups = next((rule for rule in made if isinstance(rule, Correlation)), None)
     advice = None if groups is None else Advice.of(r["advice"], groups)
-    return Rules(Gate(tuple(made), Sizers(tuple(sizers))), regime, tuple(left_out), duties(r, made), advice)
+    return Rules(
+        Gate(tuple(made), Sizers(tuple(sizers))), regime, tuple(left_out), duties(r, made), advice, preparation
+    )
 
 
 def duties(r: Mapping[str, Any], made: Sequence[Rule]) -> Duties:
