@@ -18,6 +18,7 @@ from sim.calendar import ny
 from sim.model.errors import UsageError
 from sim.model.order import Approved, OrderRequest, Pass, Refused
 from sim.rules.gate import BpAfter, Gate
+from sim.rules.measured import measured
 from sim.view import View
 
 
@@ -37,7 +38,12 @@ class Listener:
                 continue
             refusal = rule.check(wish, view, bp_after)
             said = "ok" if refusal is None else f"{refusal.reason}" + (f" ({refusal.detail})" if refusal.detail else "")
-            rules.append({"rule": rule.code, "passed": refusal is None, "said": said, "asks": rule.describe()})
+            rules.append(
+                {
+                    "rule": rule.code, "passed": refusal is None, "said": said, "asks": rule.describe(),
+                    "saw": measured(rule, wish, view, bp_after),
+                }
+            )  # fmt: skip
         if isinstance(wish, OrderRequest):
             wanted = f"{wish.structure} {wish.quantity} x {wish.describe()}".strip()
         else:
@@ -105,12 +111,13 @@ def _print(
         console.out(f"nothing was wanted{when}: the strategy was not due, or the market had no session")
     for w in wishes:
         verdict = "approved" if w["approved"] else "REFUSED"
-        console.out(f"\n{w['at']:%a %Y-%m-%d %H:%M} {verdict}: {w['wanted']}: {w['why']}")
+        console.out(f"\n{w['at']:%a %Y-%m-%d %H:%M} {verdict}: {w['strategy']}: {w['wanted']}: {w['why']}")
         console.out(f"  {w['market']}")
         for r in w["rules"]:
-            console.out(
-                f"  {'ok ' if r['passed'] else 'NO '} {r['rule']:<14} {r['asks'] if r['passed'] else r['said']}"
-            )
+            if r["passed"]:
+                console.out(f"  ok  {r['rule']:<16} {r['saw'] or r['asks']}")
+            else:
+                console.out(f"  NO  {r['rule']:<16} {r['said']}" + (f" [{r['saw']}]" if r["saw"] else ""))
     closed = [j for j in journal if j["kind"] == "refuse" and "Market closed" in j["text"]]
     for j in closed:
         console.out(f"\n{j['at']:%a %Y-%m-%d %H:%M} REFUSED: {j['text']}")
