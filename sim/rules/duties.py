@@ -240,8 +240,8 @@ class OnGroupOver:
         out: list[list[Held]] = []
         for each in sorted(byage, key=lambda h: h.trade.structure in self.units.parts):
             mine = claims[each.trade.id]
-            joins = mine.strategy in self.units.together or mine.structure in self.units.parts
-            home = next((u for u in out if joins and _same(claims[u[0].trade.id], mine)), None)
+            place = self.units.place(mine) if self.units.shares(mine) else None
+            home = next((u for u in out if self.units.place(claims[u[0].trade.id]) == place), None)
             if home is None:
                 out.append([each])
             else:
@@ -254,10 +254,6 @@ class OnGroupOver:
 
 def _claim(trade: Trade) -> Claim:
     return Claim(trade.strategy, trade.underlying, trade.expirations, trade.structure)
-
-
-def _same(one: Claim, two: Claim) -> bool:
-    return one.strategy == two.strategy and one.underlying == two.underlying
 
 
 @dataclass(frozen=True, slots=True)

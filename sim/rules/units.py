@@ -18,29 +18,37 @@ from sim.model.order import OrderRequest, Pass
 class Units:
     """``together``: strategies all of whose trades on one underlying are one position.
 
-    ``parts``: structures that belong to a position of the same strategy and underlying, if there is one.
+    ``parts``: structures that belong to a position of a strategy on the same underlying, if there is one: HEDGE_CALL to
+    lt112, whoever sells it.
     """
 
     together: frozenset[str]
-    parts: frozenset[str]
+    parts: Mapping[str, str]
 
     @staticmethod
     def of(config: Mapping[str, Any]) -> Units:
-        return Units(frozenset(map(str, config["together"])), frozenset(map(str, config["parts"])))
+        parts = {str(structure): str(strategy) for structure, strategy in config["parts"].items()}
+        return Units(frozenset(map(str, config["together"])), parts)
+
+    def place(self, claim: Claim | OrderRequest | Pass) -> tuple[str, str]:
+        """The strategy and the underlying of the position that the claim belongs to, or would."""
+        return (self.parts.get(claim.structure, claim.strategy), claim.underlying)
+
+    def shares(self, claim: Claim | OrderRequest | Pass) -> bool:
+        """Whether the claim takes no place of its own where its place is taken already."""
+        return claim.strategy in self.together or claim.structure in self.parts
 
     def count(self, claims: Iterable[Claim]) -> tuple[Claim, ...]:
         """One claim a position, the oldest of each."""
         out: list[Claim] = []
         seen: set[tuple[str, str]] = set()
         for claim in sorted(claims, key=lambda c: c.structure in self.parts):
-            place = (claim.strategy, claim.underlying)
-            if place not in seen or not (claim.strategy in self.together or claim.structure in self.parts):
+            place = self.place(claim)
+            if place not in seen or not self.shares(claim):
                 out.append(claim)
             seen.add(place)
         return tuple(out)
 
     def joins(self, request: OrderRequest | Pass, claims: Sequence[Claim]) -> bool:
         """Whether the request adds to a position that is there and so takes no place of its own."""
-        if request.strategy not in self.together and request.structure not in self.parts:
-            return False
-        return any(c.strategy == request.strategy and c.underlying == request.underlying for c in claims)
+        return self.shares(request) and self.place(request) in {self.place(claim) for claim in claims}

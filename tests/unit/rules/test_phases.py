@@ -222,9 +222,11 @@ class TestUnits:
         assert UNITS.count([hedge, claim("lt112 ES"), claim("lt112 ES")]) == (claim("lt112 ES"), claim("lt112 ES"))
         assert UNITS.count([hedge]) == (hedge,)
         assert not UNITS.joins(wish("lt112", "ES", "HEDGE_CALL"), [claim("zero_dte ES")])
+        assert UNITS.joins(wish("hedge_calls", "ES", "HEDGE_CALL"), [claim("lt112 ES")]), "whoever sells it"
+        assert not UNITS.joins(wish("hedge_calls", "MES", "HEDGE_CALL"), [claim("lt112 ES")])
 
     def test_nothing_is_together_unless_said(self) -> None:
-        alone = Units.of({"together": [], "parts": []})
+        alone = Units.of({"together": [], "parts": {}})
         assert len(alone.count([claim("ipmcc QQQ")] * 3)) == 3
 
 
