@@ -109,7 +109,7 @@ def test_the_summary_says_synthetic_and_where_the_run_is(here: Path, capsys: pyt
         (["backtest", "account.nlv=lots"], "account.nlv"),
         (["backtest", "account.nlv=-5"], "above 0"),
         (["backtest", "account.currency=EUR"], "GBP or USD"),
-        (["backtest", "strategy.underlying=SPX"], "no options on 'SPX'"),
+        (["backtest", "strategy.underlying=VIX"], "no options on 'VIX'"),
         (["backtest", "strategy.entry.at=25:61"], "25:61"),
         (["backtest", "strategy._target_=nowhere.Thing"], "cannot be imported"),
         (["backtest", "strategy=./nothing.yaml"], "no such file"),
