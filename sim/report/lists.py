@@ -5,6 +5,7 @@ Instants in New York time; a date is written again only where it differs from th
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
@@ -115,11 +116,36 @@ def refusals(data: PageData) -> str:
         "refusals",
         "Refusals by rule",
         table("Refusals by rule", RULE_HEADS, rows, kind="rules", stack=True),
+        _by_regime(data),
         f"<details><summary>Every refusal, {total:,} in all</summary>",
         table("Every refusal", REFUSAL_HEADS, each, kind="refusals", stack=True),
         "</details>",
         intro=f"{plural(total, 'entry', 'entries')} wanted and not sent. The first rule that refuses names the reason.",
     )
+
+
+def _by_regime(data: PageData) -> str:
+    """How often each rule refused in each VIX band, by the last VIX of the session before; empty without bands."""
+    if not data.bands:
+        return ""
+    days = [d.session for d in data.days]
+    labels = [band.label for band in data.bands]
+    counts: dict[str, dict[str, int]] = {}
+    for r in data.refusals:
+        if r.at is None:
+            continue
+        before = bisect_left(days, r.at.date()) - 1
+        vix = data.days[before].vix if before >= 0 else None
+        label = next((b.label for b in data.bands if vix is not None and b.low <= vix < b.high), NA)
+        row = counts.setdefault(r.rule, {})
+        row[label] = row.get(label, 0) + 1
+    shown = [*labels, NA] if any(NA in row for row in counts.values()) else labels
+    rows = [
+        [th(rule), *(num(count(row[name]) if name in row else "·") for name in shown)]
+        for rule, row in sorted(counts.items(), key=lambda kv: (-sum(kv[1].values()), kv[0]))
+    ]
+    heads = [*words("Rule"), *(Head(name) for name in shown)]
+    return "<h3>By VIX band at the close before</h3>" + table("Refusals by rule and regime", heads, rows, kind="side")
 
 
 def _day(rows: Sequence[RefusalRow], which: Callable[[list[datetime]], datetime]) -> str:

@@ -12,6 +12,7 @@ import pytest
 from conf.compose import compose
 from conf.run import Finished, execute
 from sim.report.folder import RunFolder
+from sim.report.lists import refusals
 from sim.report.metrics import metrics
 from sim.report.pagedata import PageData, ProfitRow
 from sim.report.plays import _correlation, together
@@ -81,3 +82,11 @@ def test_a_position_counts_from_its_entry_to_its_exit(data: PageData) -> None:
     assert trade.closed is not None
     assert f"1 position from {max(d for d in (x.session for x in data.days) if d <= trade.opened.date())}" in page
     assert date(2024, 7, 15) == data.days[0].session
+
+
+def test_refusals_by_regime_go_by_the_close_before(data: PageData) -> None:
+    page = refusals(data)
+    table = page[page.index("By VIX band at the close before") : page.index("<details>")]
+    counts = [int(n) for n in re.findall(r'<td class="n">(\d+)</td>', table)]
+    assert sum(counts) == len(data.refusals)
+    assert refusals(replace(data, facts={**data.facts, "bands": "[]"})).count("By VIX band") == 0
