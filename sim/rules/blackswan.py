@@ -74,7 +74,7 @@ class BlackSwan:
         return Refusal("Black swan", f"{worst:+.1%} against the close before") if worst else None
 
     def describe(self) -> str:
-        return f"no entries to the end of the day after a move of more than {self.move:.0%}"
+        return f"nothing is opened on the day of a move of more than {self.move:.0%}, nor on the day after"
 
     def _index(self, view: View) -> UnderlyingView | None:
         for name in self.watched:

@@ -67,4 +67,4 @@ class EntryDays:
         return Refusal(day.reason, f"{today:%A} {today}; in the weeks {which} for an account of this size")
 
     def describe(self) -> str:
-        return "; ".join(f"{name}: {day.reason.lower()}" for name, day in self.days.items())
+        return "; ".join(f"{name}: {day.reason}" for name, day in self.days.items())
