@@ -112,3 +112,22 @@ def test_an_order_in_the_halt_waits_for_the_open(real_home: Path, monkeypatch: p
     assert fills(run)[1][0] == "2020-01-06 17:00", "the last bar before the halt is known at its end"
     late = play(real_home, monkeypatch, "experiment=es_strangle", "strategy.exits={at: '17:00', date: 2020-01-06}")
     assert fills(late)[1][0] == "2020-01-06 17:00", "a close at the close goes out a minute before"
+
+
+@pytest.mark.parametrize("driver", ["jump", "every_minute"])
+def test_a_spread_in_the_trader_s_words_on_goog(real_home: Path, monkeypatch: pytest.MonkeyPatch, driver: str) -> None:
+    """The 20-delta put of the day against the one five points below, half the credit or 12:59. The rows: at 09:46 the
+    745 put stood at 0.45 by 0.90 and the 740 at 0.05 by 0.20, so that the spread brought 0.25."""
+    run = play(
+        real_home, monkeypatch, "experiment=goog_strangle", "strategy=custom", f"adapter.driver={driver}",
+        "strategy.underlying=GOOG", "strategy.entry.at='09:46'", "strategy.exits.dte=null",
+        "strategy.legs=[{side: sell, right: put, delta: 20}, {side: buy, right: put, from: 1, points: -5}]",
+        "strategy.expiration={dte: 0, within: 0}",
+    )  # fmt: skip
+    opened, closed = fills(run)
+    assert opened == (
+        "2015-12-24 09:47", "0.25", [(-1, "745P", Decimal("0.45")), (1, "740P", Decimal("0.20"))]
+    )  # fmt: skip
+    assert closed[0] == "2015-12-24 11:03"
+    assert closed[1] == "-0.25"
+    assert run.result.closed[0].exit_reason == "profit_target"
