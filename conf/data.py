@@ -130,6 +130,7 @@ def _built_in() -> list[dict[str, Any]]:
     from omegaconf import DictConfig, OmegaConf
 
     from sim.calendar import Venue, load_calendar
+    from sim.market.synthetic.market import UNDERLYINGS
 
     out = []
     for file in sorted((HERE / "market").glob("*.yaml")):
@@ -138,7 +139,7 @@ def _built_in() -> list[dict[str, Any]]:
         days = load_calendar().sessions(Venue.GLOBEX_EQUITY, first, last)
         out.append(
             {
-                "name": file.stem, "kind": "synthetic", "underlyings": ["ES", "SPX", "VIX"], "first": str(days[0]),
+                "name": file.stem, "kind": "synthetic", "underlyings": list(UNDERLYINGS), "first": str(days[0]),
                 "last": str(days[-1]), "sessions": len(days), "rows": None,
             }
         )  # fmt: skip
@@ -146,16 +147,18 @@ def _built_in() -> list[dict[str, Any]]:
 
 
 def _check(args: Sequence[str]) -> int:
-    options = Options.of(args, flags=("json",))
+    options = Options.of(args, flags=("json",), values=("underlying",))
     if len(options.overrides) != 1:
-        raise UsageError("write: tomking data check NAME; `tomking data list` has the names")
+        raise UsageError("write: tomking data check NAME [--underlying ES]; `tomking data list` has the names")
     name = options.overrides[0]
     from sim.market.quality import check_import, check_market
     from sim.market.store import StoreMarket
 
     config = compose([f"market={name}", "strategy=fixed_legs"])
     market = build.market(config, home())
-    days = check_market(market)
+    # A synthetic market makes its other underlyings only when somebody asks for them.
+    only = options.value("underlying") or ("ES" if market.synthetic else None)
+    days = check_market(market, only=only)
     doubt = check_import(market.manifest.sources) if isinstance(market, StoreMarket) else None
     unfit = sum(not d.fit for d in days)
     fit = bool(days) and not unfit and doubt is None
@@ -164,8 +167,9 @@ def _check(args: Sequence[str]) -> int:
     else:
         for d in days:
             console.out(d.line())
+        of = "" if only is None else f" of {only}"
         console.out(
-            f"{name}: {len(days)} days, " + (f"{unfit} NOT fit to trade on" if unfit else "all fit to trade on")
+            f"{name}: {len(days)} days{of}, " + (f"{unfit} NOT fit to trade on" if unfit else "all fit to trade on")
         )
     if doubt is not None and not options.flag("json"):
         raise CheckFailed(f"market {name} is NOT fit to trade on: {doubt}; see its mapping and its source")
@@ -178,7 +182,8 @@ def _synth(args: Sequence[str]) -> int:
     options = Options.of(args, flags=("json",), values=("export", "underlying", "start", "end"))
     config = compose([*options.overrides, "strategy=fixed_legs"])
     if config["market"]["kind"] != "synthetic":
-        raise UsageError(f"market {config['market']['name']} is no synthetic market: choose es_2024 or es_sample")
+        built_in = ", ".join(sorted(p.stem for p in (HERE / "market").glob("*.yaml")))
+        raise UsageError(f"market {config['market']['name']} is no synthetic market: choose one of {built_in}")
     from sim.market.synthetic import SyntheticMarket
 
     market = build.market(config, home())

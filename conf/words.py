@@ -45,7 +45,7 @@ commands
 
 groups (choose with group=name, change with group.key=value)
   strategy  zero_dte, fixed_legs, bench_condor, ./my.yaml
-  market    es_2024, es_sample, or any imported market
+  market    es_2024, es_2020_2024, es_sample, or any imported market
   regime    vix, none                rules    default, none
   fill      default, mid, natural, at_decision
   fees      tastytrade, none         margin   default, none

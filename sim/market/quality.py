@@ -16,6 +16,7 @@ from typing import Any, Final
 from sim.calendar import Venue, load_calendar
 from sim.market.fitness import Limits, Verdict, check_day
 from sim.market.manifest import Source
+from sim.model.errors import DataError
 from sim.ports import Market
 
 DEFAULT: Final = Limits()
@@ -71,12 +72,15 @@ def _pct(value: float | None) -> str:
     return "     - " if value is None else f"{value:5.2f} %"
 
 
-def check_market(market: Market, limits: Limits = DEFAULT) -> list[DayCheck]:
-    """Every session of every underlying with options, by date, and the sessions that are missing inside a run."""
+def check_market(market: Market, limits: Limits = DEFAULT, *, only: str | None = None) -> list[DayCheck]:
+    """Every session of every underlying with options (or of ``only`` that one), by date, and the sessions that are
+    missing inside a run. DataError where the market has no options on it."""
     found: dict[date, list[Verdict]] = {}
     quoted = {p.underlying: Venue(p.venue) for p in market.products()}
+    if only is not None and only not in quoted:
+        raise DataError(f"market {market.name!r} has no options on {only!r}: it has {', '.join(sorted(quoted))}")
     for underlying in market.underlyings():
-        if underlying not in quoted:
+        if underlying not in quoted or only not in (None, underlying):
             continue
         sessions = market.sessions(underlying)
         for session in sessions:

@@ -22,7 +22,8 @@ from sim.model.fill import SettledLeg, Settlement
 from sim.model.instrument import OptionContract, Series, Style
 from sim.model.market import BLANK
 
-CENT: Final = Decimal("0.0001")
+POINT: Final = Decimal("0.00001")
+"""Settlement prices are kept to this: a tick of 6E is 0.00005."""
 Held = Mapping[OptionContract, int]
 
 
@@ -54,7 +55,7 @@ class Settler:
                 f"no settlement price for {root} {day}: the market has neither its underlying at that moment nor a "
                 f"two-sided call and put of one strike; import the underlying or close the trade before expiration"
             )
-        return self._pay(series, held, book.ts(k), Decimal(repr(price)).quantize(CENT), early=False)
+        return self._pay(series, held, book.ts(k), Decimal(repr(price)).quantize(POINT), early=False)
 
     def assigned_early(self, shorts: Held, book: DayBook, now: int) -> list[Settlement]:
         """American shorts (contracts by number) that a holder would exercise at today's close: in the money, and with
@@ -71,7 +72,7 @@ class Settler:
             spot = own.day.forward(contract.series, last)
             if live is None or int(live.ask[last]) < 0 or np.isnan(spot):
                 continue
-            price = Decimal(repr(spot)).quantize(CENT)
+            price = Decimal(repr(spot)).quantize(POINT)
             intrinsic = _intrinsic(contract, price)
             extrinsic = int(live.ask[last]) * contract.product.increment - intrinsic
             if intrinsic > 0 and extrinsic <= self.early_extrinsic:
