@@ -43,7 +43,7 @@ RULES: Final[Mapping[str, Row]] = {
     "phase": Row(
         "3.0, 4.1, 4.2 V17, CORE",
         "test_phases.py::TestBounds, test_phases.py::TestUnlocks, test_phases.py::TestTickers",
-        "`phase.mode=earned` (PBP), `phase.hysteresis=0.05`",
+        "`rules=earned` (PBP), `phase.hysteresis=0.05`",
     ),
     "vix_regime": Row(
         "1.1 SEED, PDF p11-12; edges V17",
@@ -62,7 +62,7 @@ RULES: Final[Mapping[str, Row]] = {
     "track_record": Row("5.1 PDF p2-3, CDN", "test_sizing.py::TestTrackRecord", "off; `track_record.enabled=true`"),
     "correlation": Row(
         "2.1, 2.2, 2.4 SEED, PDF p12, p36",
-        "test_rules.py::TestCorrelation, test_phases.py::TestUnits",
+        "test_rules.py::TestCorrelation, test_groups.py::TestHighVix, test_phases.py::TestUnits",
         "`correlation.tighter_above_vix=30`",
     ),
     "same_expiration": Row("6.5 PDF", "test_days_and_vix.py::TestSameExpiration", "`same_expiration.block=[...]`"),

@@ -38,7 +38,8 @@ class TestLosses:
         assert broken(95_000, ends) == "Breaker: day loss 5%"
 
     def test_of_a_week(self) -> None:
-        ends = [("2024-07-26", 100_000.0), ("2024-07-29", 92_000.0), ("2024-08-01", 91_000.0)]
+        """Since Friday's close, whatever it was seven days ago."""
+        ends = [("2024-07-25", 90_000.0), ("2024-07-26", 100_000.0), ("2024-07-29", 92_000.0), ("2024-08-01", 91_000.0)]
         assert broken(90_001, ends) is None
         assert broken(90_000, ends) == "Breaker: week loss 10%"
 

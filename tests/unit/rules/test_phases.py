@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from conf.compose import compose
 from sim.model.errors import ConfigError
 from sim.rules.capital import BpCap
 from sim.rules.phases import NeverTrade, PhaseGate, Phases
@@ -101,6 +102,10 @@ class TestEarned:
     def test_phase_four_is_kept_to_seventy_thousand(self) -> None:
         assert self.reached(70_000, 90, 20, by="lt112", ends=[80_000] * 3) == 4
         assert self.reached(69_999, 90, 20, by="lt112", ends=[80_000] * 3) == 3
+
+
+def test_earned_phases_can_be_chosen_by_name() -> None:
+    assert Phases.of(compose(["market=es_sample", "rules=earned"])["rules"]["phase"]) == TestEarned.EARNED
 
 
 class TestUnlocks:
