@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -31,6 +32,8 @@ from sim.rules.regime import Regime, VixPermission
 from sim.rules.units import Units
 from sim.rules.vixjump import VixJump
 
+Make = Callable[[Mapping[str, Any]], Rule]
+"""A rule from its part of the configuration."""
 SETTINGS: Final = ("units", "duties", "advice", "preparation")
 """Parts of ``rules`` that are no rule: what several of them go by."""
 OVERLAYS: Final = ("emergency", "track_record")
@@ -58,54 +61,62 @@ def rules(config: Mapping[str, Any]) -> Rules:
     """The gate in the rulebook's order, without the rules that are not enabled."""
     r = config["rules"]
     regime = Regime.of(config["regime"])
-    try:
-        preparation = Preparation.of(r["preparation"])
-        units = Units.of(r["units"])
-        known: Sequence[tuple[str, Any]] = (
-            ("freshness", lambda _: Freshness()),
-            ("market_open", _market_open),
-            ("entry_window", EntryWindow.of),
-            ("entry_days", lambda c: EntryDays.of(c, units)),
-            ("volume", lambda c: Volume({str(k): number(f"rules.volume.least.{k}", v) for k, v in c["least"].items()})),
-            ("never_trade", lambda c: NeverTrade.of(c, Phases.of(r["phase"]))),
-            ("phase", lambda c: PhaseGate.of(c, Phases.of(c), places(r["positions"]))),
-            ("vix_regime", lambda _: VixPermission(regime)),
-            ("vix_jump", VixJump.of),
-            ("drawdown", lambda c: DrawdownStop(Ladder.of(c))),
-            ("emergency", Emergency.of),
-            ("black_swan", BlackSwan.of),
-            ("breakers", lambda c: Breakers.of(c, regime)),
-            ("track_record", TrackRecord.of),
-            ("correlation", lambda c: Correlation.of(c, units)),
-            ("same_expiration", lambda c: SameExpiration.of(c, Correlation.of(r["correlation"], units))),
-            ("positions", lambda c: Positions.of(c, Phases.of(r["phase"]), units)),
-            ("buying_power", lambda c: BpCap.of(c, regime, Phases.of(r["phase"]) if r["phase"]["enabled"] else None)),
-            ("risk_per_trade", RiskPerTrade.of),
-            ("group_stress", lambda c: GroupStress.of(c, Correlation.of(r["correlation"], units))),
-            ("credit", lambda c: Credit(number("rules.credit.max_width", c["max_width"]))),
-        )
-        names = [name for name, _ in known]
-        extra = sorted(set(r) - {*names, *SETTINGS})
-        if extra:
-            raise ConfigError(f"there is no rule {extra[0]!r}{similar(extra[0], names)}: rules are {', '.join(names)}")
-        made: list[Rule] = []
-        left_out = []
-        for name, make in known:
+    with _fitting("rules.units, rules.preparation"):
+        units, preparation = Units.of(r["units"]), Preparation.of(r["preparation"])
+    known: Mapping[str, Make] = {
+        "freshness": lambda _: Freshness(),
+        "market_open": _market_open,
+        "entry_window": EntryWindow.of,
+        "entry_days": lambda c: EntryDays.of(c, units),
+        "volume": lambda c: Volume({str(k): number(f"rules.volume.least.{k}", v) for k, v in c["least"].items()}),
+        "never_trade": lambda c: NeverTrade.of(c, Phases.of(r["phase"])),
+        "phase": lambda c: PhaseGate.of(c, Phases.of(c), places(r["positions"])),
+        "vix_regime": lambda _: VixPermission(regime),
+        "vix_jump": lambda c: VixJump.of({**c, "halt": _flag("rules.vix_jump.halt", c["halt"])}),
+        "drawdown": lambda c: DrawdownStop(Ladder.of(c)),
+        "emergency": Emergency.of,
+        "black_swan": BlackSwan.of,
+        "breakers": lambda c: Breakers.of(c, regime),
+        "track_record": TrackRecord.of,
+        "correlation": lambda c: Correlation.of(c, units),
+        "same_expiration": lambda c: SameExpiration.of(c, Correlation.of(r["correlation"], units)),
+        "positions": lambda c: Positions.of(c, Phases.of(r["phase"]), units),
+        "buying_power": lambda c: _buying_power(c, regime, Phases.of(r["phase"]) if r["phase"]["enabled"] else None),
+        "risk_per_trade": RiskPerTrade.of,
+        "group_stress": lambda c: GroupStress.of(c, Correlation.of(r["correlation"], units)),
+        "credit": lambda c: Credit(number("rules.credit.max_width", c["max_width"])),
+    }
+    extra = sorted(set(r) - {*known, *SETTINGS})
+    if extra:
+        raise ConfigError(f"there is no rule {extra[0]!r}{similar(extra[0], known)}: rules are {', '.join(known)}")
+    made: list[Rule] = []
+    left_out = []
+    for name, make in known.items():
+        with _fitting(f"rules.{name}"):
             if _flag(f"rules.{name}.enabled", r[name]["enabled"]):
                 made.append(make(r[name]))
             elif name not in OVERLAYS:
                 left_out.append(name)
-    except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation) as error:
-        raise ConfigError(
-            f"rules: {' '.join(str(error).split())} does not fit; look at conf/rules/default.yaml"
-        ) from None
     smaller = [rule.ladder if isinstance(rule, DrawdownStop) else rule for rule in made]
     sizers: list[Sizer] = [regime, *(each for each in smaller if isinstance(each, Ladder | VixJump))]
     groups = next((rule for rule in made if isinstance(rule, Correlation)), None)
-    advice = None if groups is None else Advice.of(r["advice"], groups)
-    return Rules(
-        Gate(tuple(made), Sizers(tuple(sizers))), regime, tuple(left_out), duties(r, made), advice, preparation
-    )
+    with _fitting("rules.advice"):
+        advice = None if groups is None else Advice.of(r["advice"], groups)
+    with _fitting("rules.duties"):
+        unasked = duties(r, made)
+    return Rules(Gate(tuple(made), Sizers(tuple(sizers))), regime, tuple(left_out), unasked, advice, preparation)
+
+
+@contextmanager
+def _fitting(where: str) -> Iterator[None]:
+    """A value that does not fit is named with the part of the configuration that it stands in, in one line."""
+    try:
+        yield
+    except ConfigError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation) as error:
+        what = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
+        raise ConfigError(f"{where} does not fit: {what}; look at conf/rules/default.yaml") from None
 
 
 def duties(r: Mapping[str, Any], made: Sequence[Rule]) -> Duties:
@@ -132,6 +143,11 @@ def duties(r: Mapping[str, Any], made: Sequence[Rule]) -> Duties:
     if isinstance(groups, Correlation) and wanted["group_over"]:
         found.append(OnGroupOver(groups, groups.units))
     return Duties(tuple(found), tuple(sorted(parse_time(at) for at in node["times"])))
+
+
+def _buying_power(config: Mapping[str, Any], regime: Regime, phases: Phases | None) -> BpCap:
+    key = "apply_reserve_multiplier"
+    return BpCap.of({**config, key: _flag(f"rules.buying_power.{key}", config[key])}, regime, phases)
 
 
 def _market_open(config: Mapping[str, Any]) -> MarketOpen:
