@@ -10,6 +10,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 
@@ -197,8 +198,7 @@ def check(
             continue
         before = session.journal
         session.journal = Journal()
-        # Yesterday's book and the market are data: the copies share them.
-        shared = {id(x): x for x in (market, session.engine.desk.book)}
+        shared = {id(x): x for x in _settled(session, market)}
         held = copy.deepcopy((session, broker, tuple(strategies)), shared)
         book = DayBook(market, day, underlyings)
         one_day(session, broker, book, strategies, jump=jump)
@@ -214,6 +214,15 @@ def check(
                 return Checked(compared, f"{day}: {difference}")
         session.journal.prepend(before)
     return Checked(compared, None)
+
+
+def _settled(session: Session, market: Market) -> list[Any]:
+    """What no decision changes any more, so that the copies may share it: data, rules, and records of the past."""
+    engine = session.engine
+    return [
+        market, engine.desk.book, engine.gate, engine.duties, *engine.desk.ledger.closed, *session.fills,
+        *session.settlements, *session.refusals, *session.equity,
+    ]  # fmt: skip
 
 
 def _decided(entries: Sequence[Entry], until: int | None) -> list[Entry]:
