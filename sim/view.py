@@ -237,6 +237,10 @@ class View:
         """VIX as known now, as the market of ``symbol`` shows it; NaN where it has none."""
         return self.of(symbol).vix
 
+    def has(self, symbol: str) -> bool:
+        """Whether this market day has an underlying of that name."""
+        return symbol in self._made or self._make(symbol) is not None
+
     def of(self, symbol: str) -> UnderlyingView:
         """One underlying; DataError where this market day has none of that name."""
         found = self._made.get(symbol)

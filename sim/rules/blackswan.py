@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from sim.model.errors import ConfigError, DataError
+from sim.model.errors import ConfigError
 from sim.model.market import Floats
 from sim.model.order import OrderRequest, Pass
 from sim.rules.gate import BpAfter, Refusal
@@ -77,12 +77,7 @@ class BlackSwan:
         return f"nothing is opened on the day of a move of more than {self.move:.0%}, nor on the day after"
 
     def _index(self, view: View) -> UnderlyingView | None:
-        for name in self.watched:
-            try:
-                return view.of(name)
-            except DataError:
-                continue
-        return None
+        return next((view.of(name) for name in self.watched if view.has(name)), None)
 
 
 def _extremes(lasts: Floats) -> tuple[float, ...]:

@@ -50,10 +50,11 @@ class _Walk:
     since: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Ladder:
     """Shares of the peak at which the steps begin, each included; ``size`` the factor of YELLOW.
 
+    Equal to itself only: where an account stands on it is asked several times at one moment, and worked out once.
     ``rests``: calendar days that ORANGE and RED last at most (None: until the drawdown is smaller again).
     """
 
@@ -85,13 +86,7 @@ class Ladder:
 
     def stand(self, account: Account, session: date) -> Stand:
         """Where the account stands now, in the session of that date."""
-        now = account.nlv
-        past = account.past
-        walk = _step(self, _Walk(now, now, now) if past is None else _walked(self, past), session, now)
-        fall, whole = _drop(now, walk.peak), _drop(now, walk.top)
-        if walk.label:
-            return Stand(walk.label, whole if walk.label == TERMINAL else fall, walk.peak, walk.since)
-        return Stand(self.label(max(fall, min(whole, self.yellow))), whole, walk.top, None)
+        return _stand(self, account.past, account.nlv, session)
 
     def factor(self, request: OrderRequest | Pass, view: View) -> float:
         """The size factor of new orders."""
@@ -103,6 +98,15 @@ class Ladder:
 
 def _drop(now: Decimal, peak: Decimal) -> Decimal:
     return 1 - now / peak if peak > 0 else Decimal(1)
+
+
+@lru_cache(maxsize=4)
+def _stand(ladder: Ladder, past: Past | None, now: Decimal, session: date) -> Stand:
+    walk = _step(ladder, _Walk(now, now, now) if past is None else _walked(ladder, past), session, now)
+    fall, whole = _drop(now, walk.peak), _drop(now, walk.top)
+    if walk.label:
+        return Stand(walk.label, whole if walk.label == TERMINAL else fall, walk.peak, walk.since)
+    return Stand(ladder.label(max(fall, min(whole, ladder.yellow))), whole, walk.top, None)
 
 
 @lru_cache(maxsize=4)

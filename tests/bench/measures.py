@@ -141,6 +141,14 @@ def drivers(base: Ready) -> list[Bar]:
                 samples={"sessions_per_s": rates[key], "loop_per_s": rates["loop"]},
             )
         )  # fmt: skip
+    duties = rates["jump_duties"]
+    bars.append(
+        Bar(
+            "jump_duties", "the same with the account's duties", median(duties) / 1_500, None,
+            spread(duties, "sessions/s", 0), "looks at every open trade at five times of the day",
+            samples={"sessions_per_s": duties},
+        )
+    )  # fmt: skip
     return bars
 
 

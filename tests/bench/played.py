@@ -35,8 +35,21 @@ GATE: Final = (
     "rules.risk_per_trade.at_stop=100",
     "rules.risk_per_trade.max_loss=100",
     "rules.credit.max_width=1000",
+    "rules.drawdown.yellow=0.96",
+    "rules.drawdown.orange=0.97",
+    "rules.drawdown.red=0.98",
+    "rules.drawdown.terminal=0.99",
+    "rules.breakers.losses=1000",
+    "rules.breakers.day=100",
+    "rules.breakers.week=100",
+    "rules.breakers.month=100",
+    "rules.breakers.day_rate=1",
+    "rules.positions.total=[100,100,100,100]",
+    "rules.duties.enabled=false",
 )
 """Words that turn fees and every rule of the gate on, each with limits that refuse nothing on this workload."""
+DUTIES: Final = (*GATE[:-1], "rules.duties.enabled=true")
+"""The same with the account's duties, which look at every open trade several times a day."""
 
 _REASONS: Final = {"profit_target": "profit", "stop_loss": "stop", "time": "time"}
 
