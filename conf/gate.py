@@ -29,12 +29,13 @@ from sim.rules.phases import NeverTrade, PhaseGate, Phases
 from sim.rules.positions import Positions, places
 from sim.rules.preparation import Preparation
 from sim.rules.regime import Regime, VixPermission
+from sim.rules.sizing import HealthWeights
 from sim.rules.units import Units
 from sim.rules.vixjump import VixJump
 
 Make = Callable[[Mapping[str, Any]], Rule]
 """A rule from its part of the configuration."""
-SETTINGS: Final = ("units", "duties", "advice", "preparation")
+SETTINGS: Final = ("units", "duties", "advice", "preparation", "health")
 """Parts of ``rules`` that are no rule: what several of them go by."""
 OVERLAYS: Final = ("emergency", "track_record")
 """Rules that are off unless they are asked for: a run without them leaves nothing out."""
@@ -45,8 +46,8 @@ DUTIES: Final = ("black_swan", "drawdown", "margin_call", "close_all_except_puts
 class Rules:
     """The gate, its regime, and the names of the rules that are left out.
 
-    Then what an account must do unasked, what it is warned of (None without correlation groups), and the parts of a
-    Friday morning.
+    Then what an account must do unasked, what it is warned of (None without correlation groups), the parts of a Friday
+    morning, and what the health of a position loses by each trouble.
     """
 
     gate: Gate
@@ -55,14 +56,19 @@ class Rules:
     duties: Duties
     advice: Advice | None
     preparation: Preparation
+    health: HealthWeights
 
 
 def rules(config: Mapping[str, Any]) -> Rules:
     """The gate in the rulebook's order, without the rules that are not enabled."""
     r = config["rules"]
     regime = Regime.of(config["regime"])
-    with _fitting("rules.units, rules.preparation"):
-        units, preparation = Units.of(r["units"]), Preparation.of(r["preparation"])
+    with _fitting("rules.units, rules.preparation, rules.health"):
+        units, preparation, health = (
+            Units.of(r["units"]),
+            Preparation.of(r["preparation"]),
+            HealthWeights.of(r["health"]),
+        )
     known: Mapping[str, Make] = {
         "freshness": lambda _: Freshness(),
         "market_open": _market_open,
@@ -104,7 +110,9 @@ def rules(config: Mapping[str, Any]) -> Rules:
         advice = None if groups is None else Advice.of(r["advice"], groups)
     with _fitting("rules.duties"):
         unasked = duties(r, made)
-    return Rules(Gate(tuple(made), Sizers(tuple(sizers))), regime, tuple(left_out), unasked, advice, preparation)
+    return Rules(
+        Gate(tuple(made), Sizers(tuple(sizers))), regime, tuple(left_out), unasked, advice, preparation, health
+    )
 
 
 @contextmanager

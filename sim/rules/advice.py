@@ -84,7 +84,8 @@ class Advice:
         return Lesson(len(accepted), most, found, text)
 
     def _full(self, claim: Claim, accepted: Sequence[Claim], nlv: Decimal) -> bool:
-        own = self.correlation.group(claim.underlying, claim.strategy)
+        strategy, symbol = self.correlation.units.place(claim)
+        own = self.correlation.group(symbol, strategy)
         if own is None:
             return True
         near, held = self.correlation.together(own), self.correlation.held(accepted)

@@ -102,13 +102,15 @@ class Correlation:
         """Positions by group, each counted once; those in no group are left out."""
         out: dict[str, list[Claim]] = {}
         for claim in self.units.count(claims):
-            group = self.group(claim.underlying, claim.strategy)
+            strategy, symbol = self.units.place(claim)
+            group = self.group(symbol, strategy)
             if group is not None:
                 out.setdefault(group, []).append(claim)
         return out
 
     def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
-        own = self.group(request.underlying, request.strategy)
+        strategy, symbol = self.units.place(request)
+        own = self.group(symbol, strategy)
         if own is None:
             return Refusal(
                 "Unknown correlation group", f"{request.underlying} is in no group of rules.correlation.groups"

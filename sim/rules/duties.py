@@ -208,8 +208,8 @@ class OnGroupOver:
     def due(self, held: Sequence[Held], view: View) -> list[Due]:
         places: dict[str, list[list[Held]]] = {}
         for unit in self._positions(held):
-            first = unit[0].trade
-            group = self.correlation.group(first.underlying, first.strategy)
+            strategy, symbol = self.units.place(_claim(unit[0].trade))
+            group = self.correlation.group(symbol, strategy)
             if group is not None:
                 places.setdefault(group, []).append(unit)
         out: list[Due] = []

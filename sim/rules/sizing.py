@@ -5,11 +5,13 @@ Pure arithmetic, every number given by the caller. Nothing is ever rounded up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from math import inf
+from typing import Any
 
+from sim.model.errors import ConfigError
 from sim.model.past import Result
 
 
@@ -81,6 +83,13 @@ class HealthWeights:
     buying_power: float
     late_below: int
     """Days to expiration below which a position is late."""
+
+    @staticmethod
+    def of(config: Mapping[str, Any]) -> HealthWeights:
+        points = [float(config[name]) for name in ("late", "at_stop", "group", "buying_power")]
+        if min(points) < 0 or sum(points) > 100:
+            raise ConfigError(f"rules.health is {dict(config)}: wanted points from 0 on, a hundred together at most")
+        return HealthWeights(points[0], points[1], points[2], points[3], int(config["late_below"]))
 
 
 def health(

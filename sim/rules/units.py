@@ -50,5 +50,9 @@ class Units:
         return tuple(out)
 
     def joins(self, request: OrderRequest | Pass, claims: Sequence[Claim]) -> bool:
-        """Whether the request adds to a position that is there and so takes no place of its own."""
-        return self.shares(request) and self.place(request) in {self.place(claim) for claim in claims}
+        """Whether the request adds to a position that is there and so takes no place of its own.
+
+        A part whose position is gone is nothing to add to: what comes then is judged as new.
+        """
+        whole = {self.place(claim) for claim in claims if claim.structure not in self.parts}
+        return self.shares(request) and self.place(request) in whole

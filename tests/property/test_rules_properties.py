@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from conf.gate import rules
@@ -47,7 +47,12 @@ def spread(strategy: str, symbol: str, structure: str, quantity: int) -> OrderRe
     return request(legs=legs("-5425P +5395P", product), strategy=strategy, structure=structure, quantity=quantity)
 
 
+LONE = [("my_own", "ES", "X", 1), ("my_own", "ES", "IPMCC_WEEKLY", 1), ("ipmcc", "ES", "X", 1)]
+"""A weekly call without its covered call, and then one: once it took a place that nobody had looked at."""
+
+
 @settings(max_examples=150, deadline=None)
+@example([*LONE, *[("my_own", "GC", "X", 1), ("ipmcc", "GC", "X", 1)] * 4], 60_000, 9.0, Decimal(0))
 @given(wishes, sizes, levels, st.sampled_from([Decimal(0), EACH]))
 def test_no_sequence_passes_a_limit(
     asked: list[tuple[str, str, str, int]], nlv: int, vix: float, each: Decimal

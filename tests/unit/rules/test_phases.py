@@ -183,7 +183,8 @@ class TestPositions:
 
     @pytest.mark.parametrize(
         ("strategy", "limits"),
-        [("zero_dte", (1, 2, 3, 4)), ("strangle", (1, 3, 4, 5)), ("ipmcc", (1, 2, 3, 4)), ("lt112", (0, 4, 1, 3)),
+        [("zero_dte", (1, 2, 3, 4)), ("strangle", (1, 3, 4, 5)), ("enhanced_strangle", (0, 3, 4, 5)),
+         ("ipmcc", (1, 2, 3, 4)), ("lt112", (0, 4, 1, 3)),
          ("ratio", (0, 2, 4, 5)), ("leap_puts", (0, 2, 3, 10)), ("butterfly", (0, 0, 2, 4)),
          ("diagonal", (0, 0, 2, 4)), ("box", (0, 0, 1, 2))],
     )  # fmt: skip
@@ -227,6 +228,7 @@ class TestUnits:
         assert UNITS.count([hedge, claim("lt112 ES"), claim("lt112 ES")]) == (claim("lt112 ES"), claim("lt112 ES"))
         assert UNITS.count([hedge]) == (hedge,)
         assert not UNITS.joins(wish("lt112", "ES", "HEDGE_CALL"), [claim("zero_dte ES")])
+        assert not UNITS.joins(wish("ipmcc", "QQQ", "X"), [claim("ipmcc QQQ IPMCC_WEEKLY")]), "its LEAP is gone"
         assert UNITS.joins(wish("hedge_calls", "ES", "HEDGE_CALL"), [claim("lt112 ES")]), "whoever sells it"
         assert not UNITS.joins(wish("hedge_calls", "MES", "HEDGE_CALL"), [claim("lt112 ES")])
 

@@ -7,11 +7,12 @@ from math import inf
 
 import pytest
 
+from sim.model.errors import ConfigError
 from sim.rules.breakers import TrackRecord
 from sim.rules.sizing import HealthWeights, Record, contracts, expectancy, health, kelly, risk_fraction
 from tests.asked import DEFAULT, account, free, past, request, said, view, wish
 
-WEIGHTS = HealthWeights(20, 30, 25, 25, 21)
+WEIGHTS = HealthWeights.of(DEFAULT["health"])
 
 
 class TestKelly:
@@ -66,6 +67,10 @@ class TestHealth:
 
     def test_every_trouble_at_once_leaves_nothing(self) -> None:
         assert health(WEIGHTS, dte=20, at_stop=True, group_used=2, group_limit=2, bp_used=100, bp_max=100) == 0
+
+    def test_more_than_a_hundred_points_are_none(self) -> None:
+        with pytest.raises(ConfigError, match="a hundred together"):
+            HealthWeights.of({**DEFAULT["health"], "late": 21})
 
     def test_parts_and_edges(self) -> None:
         assert health(WEIGHTS, dte=45, at_stop=False, group_used=1, group_limit=2, bp_used=50, bp_max=100) == 75
