@@ -6,7 +6,7 @@ It changes at a session's end and when a trade closes, never in between, so that
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
@@ -36,12 +36,15 @@ class Result:
 class Past:
     """``start`` net liquidation at the beginning, ``ends`` and ``results`` oldest first.
 
-    Equal to itself only, so that what a rule works out from a whole past can be kept beside it.
+    Equal to itself only, so that what a rule works out from a whole past can be kept beside it. ``kept`` goes with the
+    account from one past to the next: a rule that walks over the ends leaves there how far it has come (by itself: the
+    number of ends, and its state), because an account's past only grows.
     """
 
     start: Decimal
     ends: tuple[DayEnd, ...] = ()
     results: tuple[Result, ...] = ()
+    kept: dict[object, tuple[int, object]] = field(default_factory=dict, repr=False)
 
     @property
     def last(self) -> Decimal:

@@ -109,16 +109,19 @@ def _stand(ladder: Ladder, past: Past | None, now: Decimal, session: date) -> St
     return Stand(ladder.label(max(fall, min(whole, ladder.yellow))), whole, walk.top, None)
 
 
-@lru_cache(maxsize=4)
 def _walked(ladder: Ladder, past: Past) -> _Walk:
-    """The walk over all session ends. Most of them change nothing, and those are passed by."""
-    walk = _Walk(past.start, past.start, past.start)
+    """The walk over all session ends, from where the last one stopped. Most ends change nothing and are passed by."""
+    done, found = past.kept.get(ladder, (0, None))
+    walk = found if isinstance(found, _Walk) else _Walk(past.start, past.start, past.start)
+    if done == len(past.ends):
+        return walk
     line = _line(ladder, walk)
-    for end in past.ends:
+    for end in past.ends[done:]:
         if walk.label == CALM and line < end.nlv <= walk.peak:
             continue
         walk = _step(ladder, walk, end.session, end.nlv)
         line = _line(ladder, walk)
+    past.kept[ladder] = len(past.ends), walk
     return walk
 
 
