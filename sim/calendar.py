@@ -340,6 +340,11 @@ def ny(instant_ns: int) -> datetime:
     return datetime.fromtimestamp(seconds, NEW_YORK).replace(microsecond=rest // 1000)
 
 
+def date_ny(instant_ns: int) -> date:
+    """New York's date at the instant."""
+    return date.fromordinal(_local(instant_ns)[0])
+
+
 def at_ny(day: date, clock: time) -> int:
     """The UTC nanosecond of a New York date and naive time of day.
 

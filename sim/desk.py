@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from math import isnan
 
 import numpy as np
 
 from sim.buying_power import BuyingPower
-from sim.calendar import ny
+from sim.calendar import date_ny
 from sim.daybook import DayBook
 from sim.daymarks import DayMarks
 from sim.ledger import Ledger, OpenTrade
@@ -88,7 +88,8 @@ class Desk:
         self.watches.clear()
         self._changed()
         end = DayEnd(self.day.session, self.nlv(self.day.minutes - 1))
-        self._past = replace(self._past, ends=(*self._past.ends, end))
+        past = self._past
+        self._past = Past(past.start, (*past.ends, end), past.results, past.kept)
 
     def place(self, order: Order) -> None:
         """A new order works from now on."""
@@ -299,8 +300,9 @@ class Desk:
         """The past with the trades that have closed since it was last asked for."""
         known, closed = self._past.results, self.ledger.closed
         if len(known) < len(closed):
-            fresh = [Result(c.trade.strategy, ny(c.closed_ns).date(), c.net) for c in closed[len(known) :]]
-            self._past = replace(self._past, results=(*known, *fresh))
+            fresh = [Result(c.trade.strategy, date_ny(c.closed_ns), c.net) for c in closed[len(known) :]]
+            past = self._past
+            self._past = Past(past.start, past.ends, (*known, *fresh), past.kept)
         return self._past
 
 

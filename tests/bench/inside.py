@@ -39,7 +39,7 @@ def play(chain: str, bars: str, step: int, rounds: int, gate: bool) -> dict[str,
     kinds = [("jump", "jump", ()), ("every_minute", "every_minute", ())]
     if gate:
         kinds += [(f"{name}_gate", driver, played.GATE) for name, driver, _ in kinds]  # type: ignore[misc]
-        kinds.append(("jump_duties", "jump", played.DUTIES))  # type: ignore[arg-type]
+        kinds.append(("jump_every", "jump", played.EVERY))  # type: ignore[arg-type]
     words = f"strategy.step={step}"
     runs = {name: played.play(root, words, *more, driver=driver) for name, driver, more in kinds}
     plain = runs["jump"]

@@ -35,6 +35,17 @@ GATE: Final = (
     "rules.risk_per_trade.at_stop=100",
     "rules.risk_per_trade.max_loss=100",
     "rules.credit.max_width=1000",
+    *(
+        f"rules.{rule}.enabled=false"
+        for rule in (
+            "duties", "entry_days", "never_trade", "phase", "vix_jump", "drawdown", "black_swan", "breakers",
+            "same_expiration", "positions", "group_stress",
+        )
+    ),
+)  # fmt: skip
+"""Words that turn fees and the gate of a same-day spread on, with limits that refuse nothing on this workload."""
+EVERY: Final = (
+    *(word for word in GATE if not word.endswith(".enabled=false")),
     "rules.drawdown.yellow=0.96",
     "rules.drawdown.orange=0.97",
     "rules.drawdown.red=0.98",
@@ -45,11 +56,9 @@ GATE: Final = (
     "rules.breakers.month=100",
     "rules.breakers.day_rate=1",
     "rules.positions.total=[100,100,100,100]",
-    "rules.duties.enabled=false",
 )
-"""Words that turn fees and every rule of the gate on, each with limits that refuse nothing on this workload."""
-DUTIES: Final = (*GATE[:-1], "rules.duties.enabled=true")
-"""The same with the account's duties, which look at every open trade several times a day."""
+"""The same with every rule of the framework, and the account's duties, which look at every open trade five times a
+day."""
 
 _REASONS: Final = {"profit_target": "profit", "stop_loss": "stop", "time": "time"}
 
