@@ -44,9 +44,11 @@ commands
   doctor                           versions, calendar, store, credentials present or not
 
 groups (choose with group=name, change with group.key=value)
-  strategy  zero_dte, fixed_legs, bench_condor, ./my.yaml
+  strategy  zero_dte, lt112, strangle, ipmcc, leap_puts, ratio, butterfly, diagonal, box, enhanced_strangle,
+            hedge_calls, batman, opportunity, framework, fixed_legs, bench_condor, custom, ./my.yaml
   market    es_2024, es_2020_2024, es_sample, or any imported market
-  regime    vix, none                rules    default, none
+  regime    vix, mrp, rr, core, gated, none
+  rules     default, earned, none
   fill      default, mid, natural, at_decision
   fees      tastytrade, none         margin   default, none
   account   default                  report   html, none

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from conf.words import HELP
 from sim.strategies import exits, filters, legs
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +31,12 @@ def test_what_it_says_of_the_framework(name: str) -> None:
         assert said == "not in it"
     else:
         assert said.startswith("yes" if runs else "off")
+
+
+def test_help_names_every_choice() -> None:
+    for group in ("strategy", "market", "regime", "rules", "fill", "fees", "margin", "report"):
+        for file in (ROOT / "conf" / group).glob("*.yaml"):
+            assert re.search(rf"\b{file.stem}\b", HELP), f"{group}={file.stem}"
 
 
 @pytest.mark.parametrize("word", sorted({*legs.WAYS, *exits._KEYS, *filters.KEYS} - {"final", "date"}))
