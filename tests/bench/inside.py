@@ -110,9 +110,18 @@ def archive() -> dict[str, Any]:
     return {"rows": counted[0], "columns": dict(found), "files": sum(f.stat().st_size for f in files)}
 
 
-def gate() -> dict[str, Any]:
-    """The words that turn the whole gate and the fees on."""
-    return {"words": list(played.GATE)}
+def gate(folder: str) -> dict[str, Any]:
+    """The words that turn gate and fees on, as a file of one's own: the bench must not time how many words it types."""
+    from omegaconf import OmegaConf
+
+    groups = [word.split("=") for word in played.GATE if "." not in word.split("=")[0]]
+    values = [word.lstrip("+") for word in played.GATE if "." in word.split("=")[0]]
+    node = OmegaConf.create({"defaults": [{f"override /{group}": choice} for group, choice in groups]})
+    path = Path(folder) / "experiment" / "bench_gate.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = OmegaConf.to_yaml(OmegaConf.merge(node, OmegaConf.from_dotlist(values)))
+    path.write_text("# @package _global_\n" + text, encoding="utf-8")
+    return {"words": ["--config-dir", folder, "experiment=bench_gate"]}
 
 
 def price(rounds: int) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def bench(days: int, long_days: int, *, quick: bool) -> int:
     )
     many = measures.ready(long, FOLDER, 1, gate=False)
     few = measures.ready(base, FOLDER, rounds.inside, gate=True)
-    gate = inside("gate")["words"]
+    gate = inside("gate", folder=str(FOLDER / "config"))["words"]
     groups: dict[str, Callable[[], list[Bar]]] = {
         **{key: partial(measures.whole, few, key, words, rounds) for key, words in measures.kinds(gate).items()},
         "drivers": lambda: measures.drivers(few),
