@@ -80,7 +80,7 @@ def test_every_quote_is_kept(cases: dict[int, Case]) -> None:
 def test_the_whole_gate_and_fees_change_no_fill(cases: dict[int, Case], monkeypatch: pytest.MonkeyPatch) -> None:
     case = cases[2]
     monkeypatch.setenv("TOMKING_HOME", str(case.home))
-    jump, every = (played.play(case.home, *played.GATE, driver=driver) for driver in DRIVERS)
+    jump, every = (played.play(case.home, *played.EVERY, driver=driver) for driver in DRIVERS)
     assert jump.result.facts["rules_left_out"] == ""
     assert played.same_fills(jump, every)
     assert played.trades(jump) == case.answer.trades, "no rule refuses and no fee moves a price"
