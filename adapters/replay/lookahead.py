@@ -220,8 +220,8 @@ def _settled(session: Session, market: Market) -> list[Any]:
     """What no decision changes any more, so that the copies may share it: data, rules, and records of the past."""
     engine = session.engine
     return [
-        market, engine.desk.book, engine.gate, engine.duties, *engine.desk.ledger.closed, *session.fills,
-        *session.settlements, *session.refusals, *session.equity,
+        market, load_calendar(), engine.desk.book, engine.gate, engine.duties, *engine.desk.ledger.closed,
+        *session.fills, *session.settlements, *session.refusals, *session.equity,
     ]  # fmt: skip
 
 
