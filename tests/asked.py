@@ -86,7 +86,7 @@ def past(*ends: tuple[str, float], start: float = 75_000, results: Sequence[tupl
 def bar(close: float, vix: float = 15.0, *, day: str = "2024-08-01", low: float = nan, high: float = nan) -> DailyBar:
     """A session before; without extremes it stood still."""
     known = [close if isnan(value) else value for value in (high, low)]
-    number = (date.fromisoformat(day) - date(1970, 1, 1)).days
+    number = date.fromisoformat(day).toordinal()
     return DailyBar(number, close, known[0], known[1], close, 0.0, vix, 0.15)
 
 

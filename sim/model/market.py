@@ -130,7 +130,8 @@ class Chain:
 class DailyBar:
     """One day of history of the underlying before or at a session: points, contracts or shares, VIX and 30-day IV.
 
-    ``vix`` is the day's close; ``iv30`` an annual volatility as a fraction. NaN where the source has none.
+    ``day`` is the session's ``date.toordinal()``; ``vix`` the day's close; ``iv30`` an annual volatility as a fraction.
+    NaN where the source has none.
     """
 
     day: int

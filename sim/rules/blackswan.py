@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from math import isnan
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -15,8 +14,6 @@ from sim.model.market import Floats
 from sim.model.order import OrderRequest, Pass
 from sim.rules.gate import BpAfter, Refusal
 from sim.view import UnderlyingView, View
-
-EPOCH: Final = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,7 @@ class BlackSwan:
         if index is None or not bars:
             return 0.0
         reached = [(float(last), bars[-1].close) for last in _extremes(index.lasts())]
-        if len(bars) > 1 and bars[-1].day == view.session.toordinal() - EPOCH - 1:
+        if len(bars) > 1 and bars[-1].day == view.session.toordinal() - 1:
             reached += [(extreme, bars[-2].close) for extreme in (bars[-1].low, bars[-1].high)]
         return max((price / close - 1 for price, close in reached if self._beyond(price, close)), key=abs, default=0.0)
 
