@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -20,6 +20,7 @@ from sim.desk import Desk, Marking
 from sim.engine import Engine, Settings
 from sim.journal import Journal
 from sim.ledger import Ledger
+from sim.market.comovement import Comovement, weekly
 from sim.model.errors import ConfigError
 from sim.ports import Market, Strategy
 from sim.report.folder import digest
@@ -114,6 +115,8 @@ def assemble(config: Mapping[str, Any], root: Path, trace: Tracing | None = None
         "bp_cap": str(config["rules"]["buying_power"]["hard_cap"]),
         "bands": json.dumps([[b.low, None if isinf(b.high) else b.high, b.label, b.cap] for b in rules.regime.bands]),
         "groups": json.dumps(_groups(config["rules"]["correlation"])),
+        "alike": str(config["rules"]["correlation"]["measured"]["alike"]),
+        "equivalents": json.dumps(list(config["rules"]["correlation"].get("equivalents") or [])),
         "phases": json.dumps(list(config["rules"]["phase"].get("bounds") or [])),
         "driver": driver,
         "plays": json.dumps([[s.name, s.describe()] for s in strategies] if len(strategies) > 1 else []),
@@ -151,11 +154,18 @@ def execute(config: Mapping[str, Any], root: Path, progress: Progress | None = N
     result = RunResult(
         ledger.closed, list(ledger.open.values()), list(session.orders.values()), session.fills, session.settlements,
         session.refusals, session.equity, session.journal, parts.nlv, ledger.currency, done.sessions, done.rows,
-        {**parts.facts, **reach},
+        {**parts.facts, **reach}, comovements(config, parts, [p.session for p in session.equity]),
     )  # fmt: skip
     return Finished(
         result, parts.run_id, parts.config_hash, parts.market.fingerprint, loaded - began, stopwatch() - loaded
     )
+
+
+def comovements(config: Mapping[str, Any], parts: Parts, sessions: Sequence[date]) -> list[Comovement]:
+    """How the run's underlyings moved together, week by week; nothing where there is one of them."""
+    names = sorted({u for s in parts.strategies for u in s.underlyings})
+    window = config["rules"]["correlation"]["measured"]["returns"]
+    return weekly(parts.market, names, sessions, int(build.number("rules.correlation.measured.returns", window)))
 
 
 def span(config: Mapping[str, Any], market: Market, underlying: str) -> tuple[date, date]:

@@ -22,7 +22,7 @@ POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"  # a browser enf
 PLACED: Final = frozenset(
     {"strategy", "name", "market", "source", "synthetic", "fill", "fill_name", "fees", "margin", "regime", "rules"}
     | {"rules_left_out", "vix", "bp_cap", "bands", "start", "end", "driver", "sessions_without_data"}
-    | {"groups", "phases", "plays"}
+    | {"groups", "phases", "plays", "alike", "equivalents"}
 )
 """Facts that have a place of their own in the header; any other is listed beneath them."""
 

@@ -92,6 +92,16 @@ class ProfitRow:
     profit: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class PairRow:
+    """A row of ``correlations.parquet``: a pair of underlyings at a week's last session; None: too few returns."""
+
+    session: date
+    one: str
+    other: str
+    rho: float | None
+
+
 REFUSAL_COLUMNS: Final = ("at", "strategy", "rule", "reason", "detail", "wanted")
 TEXTS: Final = frozenset(
     {"trade_id", "strategy", "structure", "underlying", "legs", "exit_reason", "regime", "rule", "reason", "detail"}
@@ -133,6 +143,7 @@ class PageData:
     days: tuple[Day, ...]
     refusals: tuple[RefusalRow, ...]
     profits: tuple[ProfitRow, ...]
+    pairs: tuple[PairRow, ...]
     alerts: tuple[tuple[datetime | None, str], ...]
 
     @staticmethod
@@ -156,7 +167,8 @@ class PageData:
             tuple(t for t in trades if t.closed is None),
             tuple(Day(row[0], *map(number, row[1:])) for row in _rows(folder, "equity", DAY_COLUMNS)),
             tuple(RefusalRow(*row) for row in _rows(folder, "refusals", REFUSAL_COLUMNS)),
-            tuple(ProfitRow(*row) for row in _profits(folder)),
+            tuple(ProfitRow(*row) for row in _since(folder, "profits", ("session", "strategy", "profit"))),
+            tuple(PairRow(*row) for row in _since(folder, "correlations", ("session", "one", "other", "correlation"))),
             tuple((at, text) for at, text in alerts),
         )
 
@@ -199,11 +211,9 @@ class PageData:
         return [b - a for a, b in pairwise(known)] if len(known) == len(values) else []
 
 
-def _profits(folder: Path) -> list[tuple[Any, ...]]:
-    """Empty for a run of before there was such a table."""
-    if not (folder / "profits.parquet").exists():
-        return []
-    return _rows(folder, "profits", ("session", "strategy", "profit"))
+def _since(folder: Path, table: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    """A table that came later; empty for a run of before there was one."""
+    return _rows(folder, table, columns) if (folder / f"{table}.parquet").exists() else []
 
 
 def _rows(folder: Path, table: str, columns: Sequence[str], kind: str | None = None) -> list[tuple[Any, ...]]:

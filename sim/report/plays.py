@@ -12,7 +12,7 @@ from datetime import date
 from itertools import pairwise
 from typing import Final
 
-from sim.report import charts
+from sim.report import charts, pairs
 from sim.report.charts import Chart, Scale
 from sim.report.figures import SESSIONS, axis, date_ticks
 from sim.report.markup import Head, num, section, table, td, th, words
@@ -43,7 +43,7 @@ def together(data: PageData) -> str:
         return ""
     names = list(dict.fromkeys(p.strategy for p in data.profits))
     daily = _daily(data, names)
-    parts = [_earned(data, names, daily), _correlations(names, daily)]
+    parts = [_earned(data, names, daily), _correlations(names, daily), pairs.moved(data)]
     sentences = [(str(a), str(b)) for a, b in json.loads(data.fact("plays") or "[]")]
     if sentences:
         rows = [[th(name), td(text)] for name, text in sentences]

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from sim.journal import Journal
 from sim.ledger import ClosedTrade, OpenTrade
+from sim.market.comovement import Comovement
 from sim.model.event import Refuse
 from sim.model.fill import Fill, Settlement
 from sim.session import EquityPoint, OrderRecord
@@ -33,3 +34,4 @@ class RunResult:
     sessions: int
     rows: int
     facts: Mapping[str, str] = field(default_factory=dict)
+    comovements: Sequence[Comovement] = ()

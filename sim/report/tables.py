@@ -15,7 +15,7 @@ from sim.report.result import RunResult
 if TYPE_CHECKING:
     import polars as pl
 
-NAMES: Final = ("orders", "fills", "trades", "equity", "profits", "refusals", "journal")
+NAMES: Final = ("orders", "fills", "trades", "equity", "profits", "correlations", "refusals", "journal")
 
 
 def _frame(columns: dict[str, tuple[str, Sequence[Any]]]) -> pl.DataFrame:
@@ -154,6 +154,19 @@ def profits(run: RunResult) -> pl.DataFrame:
     })  # fmt: skip
 
 
+def correlations(run: RunResult) -> pl.DataFrame:
+    """One row a week and pair of underlyings: the correlation of their daily returns up to that session, null where
+    there were too few, and how many returns went into it. Empty for a run with one underlying."""
+    rows = run.comovements
+    return _frame({
+        "session": ("d", [r.session for r in rows]),
+        "one": ("s", [r.one for r in rows]),
+        "other": ("s", [r.other for r in rows]),
+        "correlation": ("f", [r.rho if r.rho == r.rho else None for r in rows]),
+        "returns": ("i", [r.returns for r in rows]),
+    })  # fmt: skip
+
+
 def refusals(run: RunResult) -> pl.DataFrame:
     """One row a wish that was refused: the rule's code, its literal reason, the numbers, and what was wanted."""
     r = run.refusals
@@ -187,6 +200,7 @@ def all_tables(run: RunResult) -> dict[str, pl.DataFrame]:
         "trades": trades,
         "equity": equity,
         "profits": profits,
+        "correlations": correlations,
         "refusals": refusals,
         "journal": journal,
     }

@@ -14,7 +14,8 @@ from conf.run import Finished, execute
 from sim.report.folder import RunFolder
 from sim.report.lists import refusals
 from sim.report.metrics import metrics
-from sim.report.pagedata import PageData, ProfitRow
+from sim.report.pagedata import PageData, PairRow, ProfitRow
+from sim.report.pairs import moved
 from sim.report.plays import _correlation, together
 
 WORDS = (
@@ -90,3 +91,33 @@ def test_refusals_by_regime_go_by_the_close_before(data: PageData) -> None:
     counts = [int(n) for n in re.findall(r'<td class="n">(\d+)</td>', table)]
     assert sum(counts) == len(data.refusals) > 0
     assert refusals(replace(data, facts={**data.facts, "bands": "[]"})).count("By VIX band") == 0
+
+
+class TestMeasuredCorrelation:
+    def rows(self, *pairs: tuple[str, str, float | None]) -> tuple[PairRow, ...]:
+        return tuple(PairRow(date(2024, 6, 7), *pair) for pair in pairs)
+
+    def test_one_underlying_shows_nothing(self, data: PageData) -> None:
+        assert data.pairs == ()
+        assert moved(data) == ""
+
+    def test_unlike_groups_that_move_alike_are_named(self, data: PageData) -> None:
+        page = moved(replace(data, pairs=self.rows(("ES", "GC", -0.85), ("ES", "CL", 0.70), ("ES", "ZB", None))))
+        assert "-0.85" in page
+        assert "n/a" in page
+        assert re.findall(r">(\w+, \w+)</th>", page) == ["ES, GC"]
+        assert "1 of 1 week" in page
+
+    def test_what_the_rules_count_as_one_is_no_surprise(self, data: PageData) -> None:
+        page = moved(replace(data, pairs=self.rows(("ES", "MES", 1.0), ("ES", "SPY", 0.97))))
+        assert "No pair of unlike groups" in page
+
+    def test_a_run_of_two_underlyings_measures_them(self, shared_home: Path, tmp_path: Path) -> None:
+        words = [*WORDS[:2], "strategy.run=[zero_dte,butterfly]", "report=none"]
+        done = execute(compose(words), shared_home)
+        folder = RunFolder(tmp_path / "one")
+        folder.tables(done.result)
+        folder.json("metrics.json", metrics(done.result))
+        pairs = PageData.of(folder.close()).pairs
+        assert {(p.one, p.other) for p in pairs} == {("ES", "SPX")}
+        assert min(p.rho or 0.0 for p in pairs) > 0.95
