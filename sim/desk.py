@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from math import isnan
@@ -90,6 +90,12 @@ class Desk:
         end = DayEnd(self.day.session, self.nlv(self.day.minutes - 1))
         past = self._past
         self._past = Past(past.start, (*past.ends, end), past.results, past.kept)
+
+    def watched(self) -> Iterable[tuple[str, Watch]]:
+        """Every trade's id and its watch, oldest trade first."""
+        if len(self.watches) < 2:
+            return self.watches.items()
+        return [(trade_id, self.watches[trade_id]) for trade_id in self.ledger.open if trade_id in self.watches]
 
     def place(self, order: Order) -> None:
         """A new order works from now on."""
@@ -300,7 +306,9 @@ class Desk:
         """The past with the trades that have closed since it was last asked for."""
         known, closed = self._past.results, self.ledger.closed
         if len(known) < len(closed):
-            fresh = [Result(c.trade.strategy, date_ny(c.closed_ns), c.net) for c in closed[len(known) :]]
+            # Trades that closed in one instant come by name, in whatever order their fills were told.
+            late = sorted(closed[len(known) :], key=lambda c: (c.closed_ns, c.trade.id))
+            fresh = [Result(c.trade.strategy, date_ny(c.closed_ns), c.net) for c in late]
             past = self._past
             self._past = Past(past.start, past.ends, (*known, *fresh), past.kept)
         return self._past

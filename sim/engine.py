@@ -127,7 +127,7 @@ class Engine:
     def _moment(self, now: Moment) -> list[Decision]:
         decisions: list[Decision] = self._impatient(now) if self.desk.deadlines else []
         replaced = {d.order.request.trade_id for d in decisions if isinstance(d, Submit)}
-        for trade_id, watch in self.desk.watches.items():
+        for trade_id, watch in self.desk.watched():
             if trade_id in replaced:
                 continue
             order, closing = self.desk.being_closed(trade_id)

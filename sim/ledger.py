@@ -123,6 +123,15 @@ class Ledger:
         self._settled_net = ZERO
         self._checked = 0
 
+    def _begin(self, book: OpenTrade) -> None:
+        """Oldest first; trades of one instant by their names, in whatever order their fills were told."""
+        trade, last = book.trade, next(reversed(self.open.values()), None)
+        self.open[trade.id] = book
+        if last is not None and (last.trade.opened_ns, last.trade.id) > (trade.opened_ns, trade.id):
+            ordered = sorted(self.open.items(), key=lambda item: (item[1].trade.opened_ns, item[0]))
+            self.open.clear()
+            self.open.update(ordered)
+
     def apply_fill(self, fill: Fill, order: Order, session: date, trade_id: str, regime: str) -> OpenTrade:
         """Books every leg of the fill; opens a trade or reduces the one that ``trade_id`` names."""
         request = order.request
@@ -134,7 +143,7 @@ class Ledger:
             )  # fmt: skip
             book = OpenTrade(trade, regime, {h.contract: h.quantity for h in legs}, fill.k, 2 * fill.net)
             book.mae_ns = book.mfe_ns = fill.ts
-            self.open[trade_id] = book
+            self._begin(book)
         else:
             found = self.open.get(trade_id)
             if found is None:
