@@ -13,6 +13,7 @@ from conf.words import similar
 from sim.calendar import parse_time
 from sim.model.errors import ConfigError
 from sim.rules.advice import Advice
+from sim.rules.alike import CorrelationSpike
 from sim.rules.blackswan import BlackSwan
 from sim.rules.breakers import Breakers, TrackRecord
 from sim.rules.capital import BpCap, RiskPerTrade
@@ -23,7 +24,9 @@ from sim.rules.emergency import Emergency
 from sim.rules.entry_days import EntryDays
 from sim.rules.expiration import SameExpiration
 from sim.rules.gate import Gate, Rule, Sizer, Sizers
+from sim.rules.greeks import GreeksLimit
 from sim.rules.group_stress import GroupStress
+from sim.rules.intraday import Intraday
 from sim.rules.market import Credit, EntryWindow, Freshness, MarketOpen, Volume
 from sim.rules.phases import NeverTrade, PhaseGate, Phases
 from sim.rules.positions import Positions, places
@@ -37,7 +40,7 @@ Make = Callable[[Mapping[str, Any]], Rule]
 """A rule from its part of the configuration."""
 SETTINGS: Final = ("units", "duties", "advice", "preparation", "health")
 """Parts of ``rules`` that are no rule: what several of them go by."""
-OVERLAYS: Final = ("emergency", "track_record")
+OVERLAYS: Final = ("emergency", "track_record", "intraday", "correlation_spike", "greeks")
 """Rules that are off unless they are asked for: a run without them leaves nothing out."""
 DUTIES: Final = ("black_swan", "drawdown", "margin_call", "close_all_except_puts", "group_over")
 
@@ -83,6 +86,8 @@ def rules(config: Mapping[str, Any]) -> Rules:
         "emergency": Emergency.of,
         "black_swan": BlackSwan.of,
         "breakers": lambda c: Breakers.of(c, regime),
+        "intraday": lambda c: Intraday.of(c, Phases.of(r["phase"])),
+        "correlation_spike": lambda c: CorrelationSpike.of(c, Correlation.of(r["correlation"], units)),
         "track_record": TrackRecord.of,
         "correlation": lambda c: Correlation.of(c, units),
         "same_expiration": lambda c: SameExpiration.of(c, Correlation.of(r["correlation"], units)),
@@ -90,6 +95,7 @@ def rules(config: Mapping[str, Any]) -> Rules:
         "buying_power": lambda c: _buying_power(c, regime, Phases.of(r["phase"]) if r["phase"]["enabled"] else None),
         "risk_per_trade": RiskPerTrade.of,
         "group_stress": lambda c: GroupStress.of(c, Correlation.of(r["correlation"], units)),
+        "greeks": lambda c: GreeksLimit.of(c, Correlation.of(r["correlation"], units), Phases.of(r["phase"])),
         "credit": lambda c: Credit(number("rules.credit.max_width", c["max_width"])),
     }
     extra = sorted(set(r) - {*known, *SETTINGS})

@@ -6,6 +6,7 @@ float64, account currency: this feeds reports and drawdowns, never a ledger entr
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -36,17 +37,7 @@ class DayMarks:
         """A trade's worth over columns [since, until), as its legs stood then; keeps its extremes and its last mark."""
         if until <= since:
             return
-        trade = open_trade.trade
-        fx = float(self.fx)
-        path, trusted = watch.worth(trade.quantity, since, until)
-        if fx != 1.0:
-            path = path / fx
-        if trusted is not None:
-            first = (
-                -float(open_trade.mark2) * float(trade.legs[0].contract.product.tick_value) * trade.quantity / 2 / fx
-            )
-            last = np.maximum.accumulate(np.where(trusted, np.arange(len(path)), -1))
-            path = np.where(last >= 0, path[last], first)
+        path = self._worth(open_trade, watch, since, until)
         open_trade.mark2 = watch.last_mark(until - 1, open_trade.mark2)
         self.pieces.append((since, path))
         gross = float(open_trade.gross)
@@ -57,15 +48,40 @@ class DayMarks:
         if best > open_trade.mfe:
             open_trade.mfe, open_trade.mfe_ns = Decimal(repr(best)), self.open_ns + (since + high) * MINUTE_NS
 
-    def extremes(self) -> tuple[float, float]:
-        """Lowest and highest account value of the day by minute, cash and trades together."""
-        if not self.flows and not self.pieces:
-            return self.cash, self.cash
-        size = max([self.minutes, *(k + 1 for k, _ in self.flows), *(a + len(p) for a, p in self.pieces)])
+    def _worth(self, open_trade: OpenTrade, watch: Watch, since: int, until: int) -> Floats:
+        """At the last trusted mark of each minute, before the first at the one that was known."""
+        trade = open_trade.trade
+        fx = float(self.fx)
+        path, trusted = watch.worth(trade.quantity, since, until)
+        if fx != 1.0:
+            path = path / fx
+        if trusted is None:
+            return path
+        first = -float(open_trade.mark2) * float(trade.legs[0].contract.product.tick_value) * trade.quantity / 2 / fx
+        last = np.maximum.accumulate(np.where(trusted, np.arange(len(path)), -1))
+        return np.where(last >= 0, path[last], first)
+
+    def path(self, k: int, watched: Iterable[tuple[OpenTrade, Watch]]) -> Floats:
+        """Account value by minute from the day's start to column ``k``, with the trades that are open now."""
+        pieces = [
+            (watch.since, self._worth(book, watch, watch.since, k + 1)) for book, watch in watched if watch.since <= k
+        ]
+        return self._sum(k + 1, [*self.pieces, *pieces])[: k + 1]
+
+    def _sum(self, least: int, pieces: Sequence[tuple[int, Floats]]) -> Floats:
+        """Cash and the pieces together, over ``least`` columns at least."""
+        size = max([least, *(k + 1 for k, _ in self.flows), *(a + len(p) for a, p in pieces)])
         path = np.zeros(size)
         for k, amount in self.flows:
             path[k] += amount
         path = self.cash + path.cumsum()
-        for since, worth in self.pieces:
+        for since, worth in pieces:
             path[since : since + len(worth)] += worth
+        return path
+
+    def extremes(self) -> tuple[float, float]:
+        """Lowest and highest account value of the day by minute, cash and trades together."""
+        if not self.flows and not self.pieces:
+            return self.cash, self.cash
+        path = self._sum(self.minutes, self.pieces)
         return float(path[path.argmin()]), float(path[path.argmax()])

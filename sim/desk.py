@@ -299,8 +299,9 @@ class Desk:
             used = None
         stress = StressedBook(self._with_working(), self.day, k, rate.fx)
         return Account(
-            self.ledger.currency, self.nlv(k), used, rate.fx, rate.dated, tuple(claims), self._behind(), stress
-        )
+            self.ledger.currency, self.nlv(k), used, rate.fx, rate.dated, tuple(claims), self._behind(), stress,
+            lambda: self.marks.path(k, [(self.ledger.open[t], watch) for t, watch in self.watches.items()]),
+        )  # fmt: skip
 
     def _behind(self) -> Past:
         """The past with the trades that have closed since it was last asked for."""

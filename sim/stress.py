@@ -22,6 +22,7 @@ from sim.model.errors import DataError
 from sim.model.instrument import STRIKE_SCALE, OptionContract, Series
 from sim.model.market import Floats
 from sim.model.order import OrderRequest
+from sim.model.past import Exposure
 from sim.pricing import black76
 from sim.view import YEAR_NS
 
@@ -58,13 +59,16 @@ class StressedBook:
         amounts = shocked(lines, move, vol, self._smiles_of(lines))
         return sum(_by_underlying(lines, amounts, self.fx).values(), Decimal(0))
 
-    def deltas(self) -> Mapping[str, Decimal]:
-        lines = self._lines(self.held)
-        return _by_underlying(lines, delta_notional(lines), self.fx)
+    def exposures(self) -> Mapping[str, Exposure]:
+        return self._exposures(self.held)
 
-    def delta_of(self, request: OrderRequest) -> Decimal:
-        lines = self._lines(_contracts(request))
-        return sum(_by_underlying(lines, delta_notional(lines), self.fx).values(), Decimal(0))
+    def exposure_of(self, request: OrderRequest) -> Exposure:
+        return sum(self._exposures(_contracts(request)).values(), Exposure())
+
+    def _exposures(self, held: Mapping[OptionContract, int]) -> dict[str, Exposure]:
+        lines = self._lines(held)
+        each = [_by_underlying(lines, amounts, self.fx) for amounts in greeks(lines)]
+        return {name: Exposure(*(found[name] for found in each)) for name in each[0]}
 
     def _lines(self, held: Mapping[OptionContract, int]) -> list[MarginLine]:
         pairs = [(contract, quantity) for contract, quantity in held.items() if quantity]
@@ -115,13 +119,19 @@ def shocked(lines: Sequence[MarginLine], move: float, vol: float, smiles: Mappin
     return np.asarray((black76.price(forward, strike, years, iv, calls) - then) * units, float)
 
 
-def delta_notional(lines: Sequence[MarginLine]) -> Floats:
-    """Delta times forward times multiplier of each line in product currency, long positive."""
+def greeks(lines: Sequence[MarginLine]) -> tuple[Floats, Floats, Floats, Floats]:
+    """Delta, gamma, vega and theta of each line in product currency, in the units of ``Exposure``."""
     if not lines:
-        return np.zeros(0)
+        return np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0)
     forward, strike, years, iv, calls, units = _columns(lines)
-    delta = black76.greeks(forward, strike, years, iv, calls).delta
-    return np.asarray(delta * forward * units, float)
+    found = black76.greeks(forward, strike, years, iv, calls)
+    per_point = 0.01
+    return (
+        np.asarray(found.delta * forward * units, float),
+        np.asarray(found.gamma * forward * forward * per_point * units, float),
+        np.asarray(found.vega * per_point * units, float),
+        np.asarray(found.theta * units, float),
+    )
 
 
 def _columns(lines: Sequence[MarginLine]) -> tuple[Floats, Floats, Floats, Floats, np.ndarray, Floats]:

@@ -9,6 +9,8 @@ from decimal import Decimal
 from math import isnan, nan
 from typing import Any
 
+import numpy as np
+
 from conf.compose import compose
 from sim.calendar import Venue, load_calendar
 from sim.model.book import Account, Claim, Trade
@@ -69,9 +71,11 @@ def account(
     currency: str = "GBP",
     past: Past | None = None,
     stress: Stress | None = None,
+    today: Sequence[float] | None = None,
 ) -> Account:
     held = tuple(claim(c) if isinstance(c, str) else c for c in claims)
-    return Account(currency, Decimal(str(nlv)), Decimal(used), Decimal(fx), FRIDAY, held, past, stress)
+    path = None if today is None else lambda: np.array(today, float)
+    return Account(currency, Decimal(str(nlv)), Decimal(used), Decimal(fx), FRIDAY, held, past, stress, path)
 
 
 def past(*ends: tuple[str, float], start: float = 75_000, results: Sequence[tuple[str, str, float]] = ()) -> Past:

@@ -60,6 +60,17 @@ RULES: Final[Mapping[str, Row]] = {
     "black_swan": Row("8.1 PDF p12", "test_duties.py::TestBlackSwan"),
     "breakers": Row("5.5 CBT, PY", "test_breakers.py::TestLosses, test_breakers.py::TestBuyingPower", "each null: off"),
     "track_record": Row("5.1 PDF p2-3, CDN", "test_sizing.py::TestTrackRecord", "off; `track_record.enabled=true`"),
+    "intraday": Row("5.5 CBT, MRP, PY", "test_overlays.py::TestIntraday", "off; `intraday.enabled=true`"),
+    "correlation_spike": Row(
+        "5.5 CBT, MRP; returns of 2.5",
+        "test_overlays.py::TestCorrelationSpike",
+        "off; `correlation_spike.enabled=true`",
+    ),
+    "greeks": Row(
+        "5.3 REC, 5.4 SPYC, MRP",
+        "test_overlays.py::TestGreeks",
+        "off; `greeks.enabled=true`, `greeks.spy_shares=[300,500,750,1000]`",
+    ),
     "correlation": Row(
         "2.1, 2.2, 2.4 SEED, PDF p12, p36",
         "test_rules.py::TestCorrelation, test_groups.py::TestHighVix, test_phases.py::TestUnits",
@@ -149,10 +160,10 @@ What is closed unasked, before any strategy is asked; the first duty that names 
 LEFT: Final = """
 ## What no rule does
 
-- The fall of 3 % within five minutes, the intraday drawdown and the correlation spike of the breakers (5.5): they need
-  every minute, or a measured correlation; a run that jumps from wake to wake sees neither.
-- Limits on Greeks (5.3) and S&P delta caps (5.4): six sets that contradict one another in sign; the cap of three
-  positions and the group stress stand in their place.
+- The levels of 80 % and 150 % of a breaker (5.5): size is halved by the drawdown ladder and by a jump of VIX, and the
+  duties close; a breaker only refuses, until the time or the loss that it names is over.
+- The six sets of limits on Greeks (5.3) literally: they contradict one another in sign. `greeks` has them symmetric, as
+  shares of the account, and in shares of SPY for the S&P (5.4).
 - Stock lists of 3.13 without symbols (Chinese ADRs, biotech, penny stocks, SPACs): write the symbols into
   `rules.never_trade.symbols`.
 - The calendars of events (3.15) and seasons (3.14): advisory in every source.

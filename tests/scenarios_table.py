@@ -70,7 +70,8 @@ SCENARIOS: Final = _all("""
 7.5 phase paths | earned, demoted | `test_phases.py::TestEarned`
 7.5 Greeks, metrics, five years | targets | not asserted (10, rows 51, 69, 75)
 7.6 Kelly | above 0, at most 10 % | `test_scenarios.py::TestTst::test_kelly_stays_within_a_tenth`
-7.6 sizes by phase, Greeks, delta caps | overlay | not kept (10, rows 49 and 51)
+7.6 Greeks, delta caps | overlay, either sign | `test_overlays.py::TestGreeks::test_shares_of_spy_by_phase` (10, row 51)
+7.6 sizes by phase | overlay | not kept (10, row 49)
 7.6 22, 21, 20 DTE | no, yes, yes | `test_defence.py::TestDays::test_closes_when_so_many_days_are_left`
 7.6 sixth correlated | blocked from the fourth on | `test_scenarios.py::TestTst::test_correlated_entries_stop_at_the_third`
 7.6 atomic condor, crash restart, 4 % in 5 minutes | flat, restored, halted | none yet: live

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -10,6 +10,7 @@ from decimal import Decimal
 from sim.model.defence import OfPart
 from sim.model.exits import Condition, Exit
 from sim.model.instrument import OptionContract
+from sim.model.market import Floats
 from sim.model.past import Past, Stress
 from sim.model.quick import quick
 
@@ -84,7 +85,8 @@ class Account:
     Money in account currency. ``fx`` is product currency per unit of account currency (1.27: dollars per pound), with
     the date of the rate. ``bp_used`` is buying power used by everything open or working, None where a position has no
     quote to work it out from. ``past`` is what lies behind the account (None: nothing is known of it), ``stress`` what
-    a shock would cost (None: it cannot be asked).
+    a shock would cost (None: it cannot be asked), ``today`` net liquidation by minute of this session so far, float64,
+    the present last (None: it was not watched).
     """
 
     currency: str
@@ -95,6 +97,7 @@ class Account:
     claims: tuple[Claim, ...] = ()
     past: Past | None = None
     stress: Stress | None = None
+    today: Callable[[], Floats] | None = None
 
     def in_account(self, amount: Decimal) -> Decimal:
         """Product currency to account currency at the dated rate."""

@@ -52,6 +52,25 @@ class Past:
         return self.ends[-1].nlv if self.ends else self.start
 
 
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """Greeks as amounts of account currency, long positive.
+
+    ``delta``: delta times price times multiplier, so that a move of 1 % earns a hundredth of it. ``gamma``: what that
+    delta gains from a move of 1 %. ``vega``: what one volatility point up earns. ``theta``: what a calendar day earns.
+    """
+
+    delta: Decimal = Decimal(0)
+    gamma: Decimal = Decimal(0)
+    vega: Decimal = Decimal(0)
+    theta: Decimal = Decimal(0)
+
+    def __add__(self, other: Exposure) -> Exposure:
+        return Exposure(
+            self.delta + other.delta, self.gamma + other.gamma, self.vega + other.vega, self.theta + other.theta
+        )
+
+
 class Stress(Protocol):
     """What a shock of the underlyings would cost, all marked at one moment, in account currency.
 
@@ -67,10 +86,10 @@ class Stress(Protocol):
         """The loss of the request alone, as if it were filled now."""
         ...
 
-    def deltas(self) -> Mapping[str, Decimal]:
-        """Delta times price times multiplier of everything open and working, by underlying, long positive."""
+    def exposures(self) -> Mapping[str, Exposure]:
+        """The Greeks of everything open and working, by underlying."""
         ...
 
-    def delta_of(self, request: OrderRequest) -> Decimal:
+    def exposure_of(self, request: OrderRequest) -> Exposure:
         """The same of the request alone."""
         ...

@@ -108,6 +108,19 @@ class Correlation:
                 out.setdefault(group, []).append(claim)
         return out
 
+    def alongside(
+        self, request: OrderRequest, claims: Iterable[Claim], amounts: Mapping[str, Decimal]
+    ) -> tuple[str, Decimal]:
+        """What the underlyings of the order's group, and of those that move with it, come to together; with the
+        group's name. An underlying in no group stands alone."""
+        own = self.group(request.underlying, request.strategy)
+        if own is None:
+            return request.underlying, amounts.get(request.underlying, Decimal(0))
+        near = self.together(own)
+        named = {claim.underlying: self.group(claim.underlying, claim.strategy) for claim in claims}
+        members = [symbol for symbol in amounts if named.get(symbol, self.group(symbol)) in near]
+        return f"Group {own}", sum((amounts[symbol] for symbol in members), Decimal(0))
+
     def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
         strategy, symbol = self.units.place(request)
         own = self.group(symbol, strategy)

@@ -84,7 +84,7 @@ class GroupStress:
         own = stress.loss_of(request, move, shock.vol)
         if own <= 0:
             return None
-        name, total = self._sum(request, account, stress.losses(move, shock.vol))
+        name, total = self.correlation.alongside(request, account.claims, stress.losses(move, shock.vol))
         limit = account.nlv * shock.limit
         if total + own <= limit:
             return None
@@ -94,23 +94,13 @@ class GroupStress:
         )
 
     def _delta(self, request: OrderRequest, account: Account, stress: Stress) -> Refusal | None:
-        name, before = self._sum(request, account, stress.deltas())
-        after = before + stress.delta_of(request)
+        deltas = {name: exposure.delta for name, exposure in stress.exposures().items()}
+        name, before = self.correlation.alongside(request, account.claims, deltas)
+        after = before + stress.exposure_of(request).delta
         limit = account.nlv * self.delta_limit
         if abs(after) <= limit or abs(after) < abs(before):
             return None
         return Refusal(f"{name} delta above {self.delta_limit:.0%}", f"{after:,.0f} of {limit:,.0f} {account.currency}")
-
-    def _sum(self, request: OrderRequest, account: Account, by: Mapping[str, Decimal]) -> tuple[str, Decimal]:
-        """The group's name and what its underlyings come to together; an underlying in no group stands alone."""
-        group = self.correlation.group
-        own = group(request.underlying, request.strategy)
-        if own is None:
-            return request.underlying, by.get(request.underlying, Decimal(0))
-        near = self.correlation.together(own)
-        named = {claim.underlying: group(claim.underlying, claim.strategy) for claim in account.claims}
-        members = [symbol for symbol in by if named.get(symbol, group(symbol)) in near]
-        return f"Group {own}", sum((by[symbol] for symbol in members), Decimal(0))
 
     def describe(self) -> str:
         if self.mode == "none":

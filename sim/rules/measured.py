@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from math import isnan
 
+from sim.model.book import Account
 from sim.model.errors import DataError
 from sim.model.market import BLANK
 from sim.model.order import OrderRequest, Pass
@@ -14,6 +15,7 @@ from sim.rules.capital import BpCap, RiskPerTrade, worst_loss
 from sim.rules.correlation import Correlation
 from sim.rules.drawdown import DrawdownStop
 from sim.rules.gate import BpAfter, Rule
+from sim.rules.greeks import GreeksLimit
 from sim.rules.group_stress import GroupStress
 from sim.rules.market import Credit, EntryWindow, Freshness, MarketOpen, Volume
 from sim.rules.phases import PhaseGate
@@ -72,6 +74,8 @@ def _of(rule: Rule, wish: Wish, view: View, bp_after: BpAfter) -> str:
             return _risk(rule, wish, view)
         case GroupStress() if isinstance(wish, OrderRequest):
             return _stress(rule, wish, view)
+        case GreeksLimit() if isinstance(wish, OrderRequest):
+            return _greeks(wish, account)
         case Credit() if isinstance(wish, OrderRequest):
             return _credit(wish, view)
         case _:
@@ -128,6 +132,17 @@ def _stress(rule: GroupStress, wish: OrderRequest, view: View) -> str:
             own = account.stress.loss_of(wish, move, shock.vol)
             parts.append(f"{own:,.0f} more at {move:+.0%} (limit {account.nlv * shock.limit:,.0f})")
     return ", ".join(parts) + f" {account.currency}"
+
+
+def _greeks(wish: OrderRequest, account: Account) -> str:
+    if account.stress is None:
+        return ""
+    own = account.stress.exposure_of(wish)
+    every = sum(account.stress.exposures().values(), own)
+    return (
+        f"the order {own.delta / 100:,.0f} a per cent, {own.vega * 10:,.0f} for ten points; with everything held "
+        f"{every.delta / 100:,.0f}, {every.vega * 10:,.0f}, theta {every.theta:,.0f} a day {account.currency}"
+    )
 
 
 def _credit(wish: OrderRequest, view: View) -> str:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from conf.gate import rules
 from sim.model.book import Account, Claim
 from sim.model.order import Approved, Leg, OrderRequest, Refused
+from sim.model.past import Exposure
 from sim.rules.correlation import Correlation
 from sim.rules.gate import Gate
 from sim.rules.positions import Positions
@@ -97,11 +98,12 @@ class Linear:
     def loss_of(self, order: OrderRequest, move: float, vol: float) -> Decimal:
         return Decimal(str(self.own)) * order.quantity
 
-    def deltas(self) -> Mapping[str, Decimal]:
-        return self.losses(0.0, 0.0)
+    def exposures(self) -> Mapping[str, Exposure]:
+        return {name: Exposure(delta=value, vega=value) for name, value in self.losses(0.0, 0.0).items()}
 
-    def delta_of(self, order: OrderRequest) -> Decimal:
-        return self.loss_of(order, 0.0, 0.0)
+    def exposure_of(self, order: OrderRequest) -> Exposure:
+        value = self.loss_of(order, 0.0, 0.0)
+        return Exposure(delta=value, vega=value)
 
 
 def books() -> st.SearchStrategy[Account]:
@@ -127,9 +129,14 @@ QUOTES: dict[str, tuple[Any, Any]] = {
 }  # fmt: skip
 
 
+SHARES = {**DEFAULT["greeks"], "enabled": True, "spy_shares": [300, 500, 750, 1000]}
 BOTH = [
-    rules({**CONFIG, "rules": {**DEFAULT, "group_stress": {**DEFAULT["group_stress"], "mode": mode}}}).gate
-    for mode in ("stress", "delta_notional")
+    rules({**CONFIG, "rules": {**DEFAULT, **changes}}).gate
+    for changes in (
+        {"group_stress": {**DEFAULT["group_stress"], "mode": "stress"}},
+        {"group_stress": {**DEFAULT["group_stress"], "mode": "delta_notional"}},
+        {"greeks": SHARES, "correlation_spike": {**DEFAULT["correlation_spike"], "enabled": True}},
+    )
 ]
 
 

@@ -14,10 +14,11 @@ import pytest
 from sim.margin import MarginLine
 from sim.model.errors import ConfigError, DataError
 from sim.model.order import OrderRequest
+from sim.model.past import Exposure
 from sim.pricing import black76
 from sim.rules.correlation import Correlation
 from sim.rules.group_stress import GroupStress
-from sim.stress import Smile, StressedBook, delta_notional, shocked
+from sim.stress import Smile, StressedBook, greeks, shocked
 from tests.asked import DEFAULT, UNITS, account, free, request, said, view
 from tests.hand import ES_WEEK, HandDay, HandMarket, contract
 from tests.rig import Play, play
@@ -59,11 +60,11 @@ class TestShock:
         assert shocked(lt112(), 0.0, 0.0, {}) == pytest.approx(np.zeros(3))
         double = [replace(line, quantity=2 * line.quantity) for line in lt112()]
         assert shocked(double, -0.05, 0.5, {}) == pytest.approx(2 * shocked(lt112(), -0.05, 0.5, {}))
-        assert shocked([], -0.05, 0.5, {}).size == delta_notional([]).size == 0
+        assert shocked([], -0.05, 0.5, {}).size == greeks([])[0].size == 0
 
     def test_delta_notional_of_a_unit(self) -> None:
         """About 40,000 dollars: delta 0.15 times 5,590 times 50."""
-        assert delta_notional(lt112()).sum() == pytest.approx(41_000, rel=0.1)
+        assert greeks(lt112())[0].sum() == pytest.approx(41_000, rel=0.1)
 
 
 @dataclass(frozen=True)
@@ -75,18 +76,21 @@ class Fixed:
     broken: bool = False
 
     def losses(self, move: float, vol: float) -> Mapping[str, Decimal]:
-        return self.deltas()
+        return self._held()
 
     def loss_of(self, request: OrderRequest, move: float, vol: float) -> Decimal:
         if self.broken:
             raise DataError("no ask of 4920P at this minute")
         return Decimal(str(self.own * (1 if move == -0.05 else 2))) * request.quantity
 
-    def deltas(self) -> Mapping[str, Decimal]:
+    def _held(self) -> dict[str, Decimal]:
         return {name: Decimal(str(value)) for name, value in self.held.items()}
 
-    def delta_of(self, request: OrderRequest) -> Decimal:
-        return Decimal(str(self.own)) * request.quantity
+    def exposures(self) -> Mapping[str, Exposure]:
+        return {name: Exposure(delta=value) for name, value in self._held().items()}
+
+    def exposure_of(self, request: OrderRequest) -> Exposure:
+        return Exposure(delta=Decimal(str(self.own)) * request.quantity)
 
 
 def asks(stress: Fixed | None, spec: str = UNIT, rule: GroupStress = RULE, **changes: Any) -> str | None:
@@ -158,23 +162,34 @@ class TestOnADay:
                 made = contract(ES_WEEK, expiry, float(strike), right, "ESU4")
                 table[made] = ([mid - 1] * 900, [mid + 1] * 900)
         market = HandMarket([HandDay(ES_WEEK, session, table, [5_450.0] * 900)])
-        asked: list[tuple[Decimal, Mapping[str, Decimal], Decimal, Mapping[str, Decimal]]] = []
+        asked: list[tuple[Decimal, Mapping[str, Decimal], Exposure, Mapping[str, Exposure]]] = []
         put = request("-5300P", expiry, strategy="seller", limit=None)
 
         def wants(seen: Any) -> list[OrderRequest]:
             stress = seen.account.stress
             assert isinstance(stress, StressedBook)
             asked.append(
-                (stress.loss_of(put, -0.05, 0.5), stress.losses(-0.05, 0.5), stress.delta_of(put), stress.deltas())
+                (
+                    stress.loss_of(put, -0.05, 0.5),
+                    stress.losses(-0.05, 0.5),
+                    stress.exposure_of(put),
+                    stress.exposures(),
+                )
             )
             return [put]
 
         play(market, [Play("seller", ("ES",), wants, (time(0, 0), time(1, 0)))])
-        (one, before, delta, none), (again, after, _, deltas) = asked
+        (one, before, own, none), (again, after, _, held) = asked
         assert before == none == {}
         known = [black76.price(f, 5_300.0, years, v, False) for f, v in ((5_450.0, 0.15), (5_450.0 * 0.95, 0.225))]
         assert float(one) == pytest.approx(50 * float(known[1] - known[0]), rel=0.03), "a flat smile"
         assert float(after["ES"]) == pytest.approx(float(again), rel=1e-9)
         assert float(one) == pytest.approx(float(again), rel=0.01)
-        assert float(delta) == pytest.approx(float(deltas["ES"]), rel=0.01)
-        assert delta > 0
+        for name in ("delta", "gamma", "vega", "theta"):
+            assert float(getattr(own, name)) == pytest.approx(float(getattr(held["ES"], name)), rel=0.01)
+        greek = black76.greeks(5_450.0, 5_300.0, years, 0.15, False)
+        assert float(own.delta) == pytest.approx(-50 * 5_450 * float(greek.delta), rel=0.03)
+        assert float(own.gamma) == pytest.approx(-50 * 5_450 * 54.5 * float(greek.gamma), rel=0.03)
+        assert float(own.vega) == pytest.approx(-0.5 * float(greek.vega), rel=0.03)
+        assert float(own.theta) == pytest.approx(-50 * float(greek.theta), rel=0.03)
+        assert own.delta > 0 > own.vega
