@@ -90,7 +90,7 @@ def assemble(config: Mapping[str, Any], root: Path, trace: Tracing | None = None
     )
     gate = rules.gate if trace is None else trace(rules.gate)
     settings = Settings(run_id[:8], driver == "every_minute", vix_source)
-    engine = Engine(strategies, gate, Desk(ledger, bp, marking), settings, rules.duties)
+    engine = Engine(strategies, gate, Desk(ledger, bp, marking), settings, rules.duties, rules.advice)
     session = Session(engine, Journal(), SimulatedClock())
     early = config["adapter"].get("early_assignment")
     settler = Settler(fees, None if early is None else Decimal(str(early)))

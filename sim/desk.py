@@ -277,6 +277,13 @@ class Desk:
         """Something is held or working that was not: what was worked out from the book no longer holds."""
         self._bp_used = self._account = None
 
+    def claims(self) -> list[Claim]:
+        """What every open trade takes a place for."""
+        return [
+            Claim(b.trade.strategy, b.trade.underlying, b.trade.expirations, b.trade.structure)
+            for b in self.ledger.open.values()
+        ]
+
     def account(self, k: int) -> Account:
         """The account as rules see it in column ``k``: working openings count as if they were filled."""
         if self._account is None or self._account[0] != k:
@@ -285,10 +292,7 @@ class Desk:
 
     def _drawn(self, k: int) -> Account:
         rate = self.ledger.rate_of(self.day.session)
-        claims = [
-            Claim(b.trade.strategy, b.trade.underlying, b.trade.expirations, b.trade.structure)
-            for b in self.ledger.open.values()
-        ]
+        claims = self.claims()
         for order in self.orders.values():
             r = order.request
             if r.intent is Intent.OPEN:

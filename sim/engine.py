@@ -35,6 +35,7 @@ from sim.model.exits import Condition, Side, patience_of
 from sim.model.order import Action as A
 from sim.model.order import Approved, Intent, Leg, Order, OrderRequest, Refused, Status, TimeInForce
 from sim.ports import Strategy
+from sim.rules.advice import Advice
 from sim.rules.duties import Duties, Held
 from sim.rules.gate import Checks, closing
 from sim.view import View
@@ -59,7 +60,19 @@ class Settings:
 class Engine:
     """Strategies and gate around a desk."""
 
-    __slots__ = ("_counter", "_entries", "_stamp", "_stopped", "desk", "duties", "gate", "settings", "strategies")
+    __slots__ = (
+        "_counter",
+        "_entries",
+        "_stamp",
+        "_stopped",
+        "_warned",
+        "advice",
+        "desk",
+        "duties",
+        "gate",
+        "settings",
+        "strategies",
+    )
 
     def __init__(
         self,
@@ -68,16 +81,19 @@ class Engine:
         desk: Desk,
         settings: Settings,
         duties: Duties = NO_DUTIES,
+        advice: Advice | None = None,
     ) -> None:
         self.strategies = tuple(strategies)
         self.gate = gate
         self.duties = duties
+        self.advice = advice
         self.desk = desk
         self.settings = settings
         self._entries: dict[str, int] = {}
         self._counter = 0
         self._stamp = ""
         self._stopped = False
+        self._warned: tuple[str, ...] = ()
 
     def step(self, event: Event) -> list[Decision]:
         """What to do about one event. Decisions are in the order in which they must be carried out."""
@@ -103,9 +119,16 @@ class Engine:
                 self.desk.settled(event)
             case SessionClosed():
                 self.desk.close_day()
+                return self._warn(event.ts)
             case Command(_, word):
                 return self._command(event.ts, word)
         return []
+
+    def _warn(self, ts: int) -> list[Decision]:
+        """What is held over the night and worth a warning, said when it begins and not again while it lasts."""
+        before, held = self._warned, self.desk.claims()
+        self._warned = () if self.advice is None or not held else self.advice.warnings(held)
+        return [Alert(ts, f"warning: {text}") for text in self._warned if text not in before]
 
     def closed_day(self, day: date, ts: int, name: str) -> list[Decision]:
         """The wishes of a weekday on which the market is closed: refused, one row each."""

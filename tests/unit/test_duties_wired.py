@@ -20,12 +20,15 @@ from sim.journal import Journal
 from sim.ledger import Ledger, Rate
 from sim.model.exits import Exit, ProfitTarget
 from sim.model.order import Action, Intent, Leg, OrderRequest
+from sim.rules.advice import Advice
+from sim.rules.correlation import Correlation
 from sim.rules.duties import Due, Duties, Held, OnHighVix
 from sim.rules.gate import Gate
 from sim.session import Session
 from sim.venue.matching import Matcher
 from sim.venue.settlement import Settler
 from sim.view import View
+from tests.asked import UNITS
 from tests.hand import STOCK, HandDay, HandMarket, contract
 from tests.rig import FREE, MID, Play, no_fees
 
@@ -69,10 +72,18 @@ def seller(leg: str, *exits: Exit) -> Play:
     return Play(leg, ("ABC",), lambda view: [order] if view.session == DAYS[0] else [], (time(9, 31),))
 
 
-def played(made: HandMarket, plays: Sequence[Play], duties: Duties, *, jump: bool) -> Session:
+CONFIG = {
+    "groups": {"A1": ["ABC"]}, "limits": {"A1": 9}, "account_cap": [[0, 9]], "equivalents": [], "union_cap": 9,
+    "by_strategy": {}, "tighter_above_vix": None,
+}  # fmt: skip
+
+
+def played(
+    made: HandMarket, plays: Sequence[Play], duties: Duties, *, jump: bool, advice: Advice | None = None
+) -> Session:
     ledger = Ledger("USD", Decimal(100_000), lambda _: Rate(Decimal(1), None))
     desk = Desk(ledger, BuyingPower(None), Marking(None, not jump, lambda _: ""))
-    engine = Engine(plays, Gate((), FREE), desk, Settings("test", not jump, "market"), duties)
+    engine = Engine(plays, Gate((), FREE), desk, Settings("test", not jump, "market"), duties, advice)
     session = Session(engine, Journal(), SimulatedClock())
     broker = ReplayBroker(Matcher(MID, no_fees()), Settler(no_fees(), None))
     run(session, broker, made, plays, DAYS[0], DAYS[1], jump=jump)
@@ -167,3 +178,10 @@ def test_nothing_open_is_nothing_to_ask(jump: bool) -> None:
 
     played(market([50] * MINUTES), [seller("call")], Duties((Counts(),), (time(9, 30), time(9, 40))), jump=jump)
     assert asked == [1, 1, 1, 1], "09:40 of the first day; 09:30, 09:31 and 09:40 of the second"
+
+
+def test_what_is_held_over_the_night_is_warned_of_once(jump: bool) -> None:
+    advice = Advice(Correlation.of(CONFIG, UNITS), 2, 9, 9, frozenset())
+    session = played(market([50] * MINUTES), [seller("put"), seller("call")], Duties((), ()), jump=jump, advice=advice)
+    warned = [(e.ts, e.text) for e in session.journal.entries if e.kind == "alert"]
+    assert warned == [(session.equity[0].ts, "warning: CRITICAL: 2 positions lean on one correlation (A1)")]
