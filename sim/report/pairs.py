@@ -23,8 +23,9 @@ def moved(data: PageData) -> str:
             num("\u00b7" if one == other else _two(now.get(frozenset((one, other)))), loss=False) for other in names
         ]
         rows.append([th(one, _group(data).get(one, "")), *cells])
-    title = f"Correlation of daily returns, measured weekly; here up to {long_date(last)}"
-    return table(title, [*words("Underlying"), *(Head(n) for n in names)], rows, kind="side") + _unlike(data)
+    title = f"Correlation of the underlyings, measured weekly, as of {long_date(last)}"
+    found = table(title, [*words("Underlying"), *(Head(n) for n in names)], rows, kind="side")
+    return f"<h3>{esc(title)}</h3>{found}{_unlike(data)}"
 
 
 def _unlike(data: PageData) -> str:

@@ -93,7 +93,9 @@ def _correlations(names: Sequence[str], daily: Mapping[str, Sequence[float]]) ->
     for one in names:
         cells = [num(_correlation(daily[one], daily[other]) if one != other else "·", loss=False) for other in names]
         rows.append([th(one), *cells])
-    return table("Correlation of daily P/L", [*words("Correlation"), *(Head(n) for n in names)], rows, kind="side")
+    title = "Correlation of daily P/L"
+    found = table(title, [*words("Strategy"), *(Head(n) for n in names)], rows, kind="side")
+    return f"<h3>{title}</h3>{found}"
 
 
 def _correlation(a: Sequence[float], b: Sequence[float]) -> str:

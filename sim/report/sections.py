@@ -5,8 +5,8 @@ A group that has nothing in it says so in words.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import Final
 
@@ -23,6 +23,7 @@ from sim.report.words import (
     WEEKDAYS,
     count,
     esc,
+    long_date,
     money,
     number,
     percent,
@@ -230,9 +231,19 @@ def alerts(data: PageData) -> str:
     """What the run warned of, by its words; nothing where it did not."""
     if not data.alerts:
         return ""
-    counted = Counter(text for _, text in data.alerts)
-    rows = [[td(text), num(count(n))] for text, n in counted.most_common()]
-    return section("warnings", "Warnings", table("Warnings", [*words("Warning"), Head("Count")], rows))
+    times: dict[str, list[datetime | None]] = {}
+    for at, text in data.alerts:
+        times.setdefault(text, []).append(at)
+    rows = [
+        [td(text), num(count(len(at))), td(_day(at[0])), td(_day(at[-1]))]
+        for text, at in sorted(times.items(), key=lambda item: -len(item[1]))
+    ]
+    heads = [*words("Warning"), Head("Count"), *words("First", "Last")]
+    return section("warnings", "Warnings", table("Warnings", heads, rows))
+
+
+def _day(at: datetime | None) -> str:
+    return NA if at is None else long_date(at.date())
 
 
 def definitions(data: PageData) -> str:
