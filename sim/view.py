@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from math import isnan
 
 import numpy as np
 
@@ -31,8 +30,8 @@ YEAR_NS = 365 * 86_400 * 1_000_000_000
 class Surface:
     """A chain with what the prices imply. Arrays over the chain's contracts; NaN where a price does not tell.
 
-    ``forward`` in points from put-call parity, ``t`` in years of 365 days, ``iv`` annual as a fraction, ``delta`` of
-    the option on its forward (call 0..1, put -1..0).
+    ``forward`` in points from put-call parity, else the last price; ``t`` in years of 365 days, ``iv`` annual as a
+    fraction, ``delta`` of the option on its forward (call 0..1, put -1..0).
     """
 
     chain: Chain
@@ -172,7 +171,7 @@ class UnderlyingView:
 
 
 def _parity_forward(strike: Floats, mid: Floats, is_call: np.ndarray, spot: float) -> float:
-    """K + C - P at the strike where call and put mids are nearest to each other; DataError where no pair is quoted."""
+    """K + C - P at the strike where call and put mids are nearest to each other; ``spot`` where no pair is quoted."""
     strikes, where = np.unique(strike, return_inverse=True)
     call = np.full(len(strikes), np.nan)
     put = np.full(len(strikes), np.nan)
@@ -180,8 +179,6 @@ def _parity_forward(strike: Floats, mid: Floats, is_call: np.ndarray, spot: floa
     put[where[~is_call]] = mid[~is_call]
     gap = np.abs(call - put)
     if np.isnan(gap).all():
-        if isnan(spot):
-            raise DataError("no forward: the chain has no two-sided call and put of one strike, and no spot")
         return spot
     i = int(np.nanargmin(gap))
     return float(strikes[i] + call[i] - put[i])

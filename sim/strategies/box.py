@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, time
+from math import isnan
 from typing import Any
 
 from sim.model.errors import ConfigError, DataError
@@ -83,6 +84,8 @@ class Box:
             return (self._pass("strikes", series.reason, series.detail),)
         if series.product.style is not Style.EUROPEAN:
             return (self._pass("strikes", "American options", f"{series.product.root} can be assigned early"),)
+        if isnan(under.spot):
+            return (self._pass("strikes", "Price unknown", f"no price of {under.symbol}"),)
         low = round_half_up(under.spot - self._width / 2, self._step)
         high = low + self._width
         legs = (

@@ -17,6 +17,7 @@ from sim.model.instrument import Right
 from sim.model.order import Action, Intent, Leg, OrderRequest, Pass, TimeInForce
 from sim.strategies.entry import Entry
 from sim.strategies.exits import exits_of
+from sim.strategies.filters import vix_unknown
 from sim.strategies.pick import contract, net_mid2, round_half_up, unlisted
 from sim.view import View
 
@@ -107,7 +108,7 @@ class Butterfly:
         if mid2 is None:
             return self._pass("freshness", "No two-sided quote", " ".join(leg.contract.label for leg in legs))
         if isnan(vix):
-            return self._pass("vix_regime", "VIX unknown", f"{view.vix_source}")
+            return self._pass("sizing", *vix_unknown(view))
         if mid2 >= 0:
             return self._pass("credit", "No debit", f"mid {mid2 / 2:g} ticks: a butterfly for nothing is a bad quote")
         debit = account.in_account(Decimal(-mid2) / 2 * legs[0].contract.product.tick_value)

@@ -10,17 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
-from math import ceil, isnan
+from math import isnan
 from typing import Any
 
 from sim.model.errors import ConfigError
-from sim.model.instrument import OptionContract, Right
+from sim.model.instrument import Right
 from sim.model.order import MAX_LEGS, Intent, Leg, OrderRequest, Pass, TimeInForce
 from sim.strategies.entry import Entry
 from sim.strategies.exits import exits_of
-from sim.strategies.filters import filters_of
-from sim.strategies.legs import Board, LegPlan, Missing
-from sim.strategies.pick import net_mid2
+from sim.strategies.filters import filters_of, vix_unknown
+from sim.strategies.legs import Board, LegPlan, Missing, pick_all
+from sim.strategies.pick import net_mid2, whole_ticks
 from sim.view import UnderlyingView, View
 
 
@@ -50,6 +50,10 @@ class Units:
             table, None if stop is None else Decimal(str(stop)), None if per is None else float(per), most, by_vix
         )
 
+    @property
+    def by_vix(self) -> bool:
+        return self.vix_per is not None or bool(self.vix_rows)
+
     def units(self, nlv: Decimal, vix: float, stop_loss: Decimal | None) -> int:
         """Units for an account of ``nlv``; ``stop_loss`` of one unit in account currency, None where there is no stop.
         0 where the account is too small for one, or the VIX that scales them is unknown."""
@@ -57,7 +61,7 @@ class Units:
         if not rows or rows[-1] < 1:
             return 0
         units = rows[-1]
-        if (self.vix_per is not None or self.vix_rows) and isnan(vix):
+        if self.by_vix and isnan(vix):
             return 0
         if self.vix_rows:
             units *= next((n for least, n in reversed(self.vix_rows) if vix >= least), 0)
@@ -144,23 +148,12 @@ class Custom:
     def _pick(self, view: View, under: UnderlyingView) -> tuple[Leg, ...] | Missing:
         mine = [t for t in view.trades if t.strategy == self.name and t.underlying == self._underlying]
         taken = {d for t in mine for d in t.expirations} if self._apart else ()
-        board = Board(under, view.session, taken)
-        picked: list[OptionContract] = []
-        for plan in self._legs:
-            series = plan.series(board)
-            contract = series if isinstance(series, Missing) else plan.pick(board, series, picked)
-            if isinstance(contract, Missing):
-                return contract
-            picked.append(contract)
-        if len(set(picked)) < len(picked):
-            labels = ", ".join(c.label for c in picked)
-            return Missing("Strikes coincide", f"{labels}: the chain is too coarse for this structure")
-        return tuple(Leg(c, plan.quantity, plan.action) for plan, c in zip(self._legs, picked, strict=True))
+        return pick_all(self._legs, Board(under, view.session, taken))
 
     def _order(self, legs: tuple[Leg, ...], under: UnderlyingView, view: View) -> OrderRequest | Pass:
         product = legs[0].contract.product
         increment = float(product.increment)
-        floor = None if self._limit is None else ceil(self._limit / increment - 1e-9)
+        floor = None if self._limit is None else whole_ticks(self._limit, product)
         mid2 = net_mid2(legs, under)
         if mid2 is None:
             return self._pass("freshness", "No two-sided quote", " ".join(leg.contract.label for leg in legs))
@@ -170,10 +163,14 @@ class Custom:
         account = view.account
         stop = None if self._stop is None else int(abs(mid2) * float(self._stop)) // 2
         at_stop = None if stop is None else account.in_account(stop * product.tick_value)
-        units = self._units.units(account.nlv, view.vix(self._underlying), at_stop)
+        vix = view.vix(self._underlying)
+        if self._units.by_vix and isnan(vix):
+            return self._pass("sizing", *vix_unknown(view))
+        units = self._units.units(account.nlv, vix, at_stop)
         if units < 1:
             lost = "" if at_stop is None else f"one unit risks {at_stop:,.0f} at its stop, "
-            return self._pass("sizing", "Account too small for one unit", f"{lost}of {account.nlv:,.0f}")
+            seen = f", VIX {vix:.2f}" if self._units.by_vix else ""
+            return self._pass("sizing", "Account too small for one unit", f"{lost}of {account.nlv:,.0f}{seen}")
         return OrderRequest(
             self.name, legs, units, floor, Intent.OPEN, "entry", TimeInForce.DAY, self._exits,
             structure=self.structure, planned_loss_ticks=stop, patience=self._entry.wait,

@@ -21,6 +21,11 @@ class Filter(Protocol):
     def describe(self) -> str: ...
 
 
+def vix_unknown(view: View) -> tuple[str, str]:
+    """Reason and detail where a play needs the VIX and this market shows none."""
+    return "VIX unknown", f"market.vix={view.vix_source}; previous_close takes the close of the day before"
+
+
 @dataclass(frozen=True, slots=True)
 class VixBetween:
     """VIX from ``low`` to below ``high``."""
@@ -31,7 +36,7 @@ class VixBetween:
     def check(self, view: View, under: UnderlyingView) -> tuple[str, str] | None:
         vix = view.vix(under.symbol)
         if isnan(vix):
-            return "VIX unknown", f"{view.vix_source}"
+            return vix_unknown(view)
         if vix < self.low:
             return f"VIX below {self.low:g}", f"VIX {vix:.2f}"
         return (f"VIX at or above {self.high:g}", f"VIX {vix:.2f}") if vix >= self.high else None

@@ -58,6 +58,8 @@ class Ipmcc:
             raise ConfigError("strategy.weekly.target and strategy.leap.max_share: wanted shares above 0, up to 1")
         if int(weekly["ema_fast"]) >= int(weekly["ema_slow"]):
             raise ConfigError("strategy.weekly.ema_fast must be below ema_slow")
+        if int(weekly["history"]) < 1:
+            raise ConfigError(f"strategy.weekly.history is {weekly['history']}: wanted daily bars, at least 1")
         roll = CloseByDte(int(leap["roll_dte"]), parse_time(leap["roll_at"]))
         self._leap_exits: tuple[Exit, ...] = (StopLoss(float(leap["stop"])), roll, *self._walk)
 

@@ -7,7 +7,7 @@ Strikes are always listed ones, the nearest to what was asked for (half way: the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from math import isnan, sqrt
@@ -18,7 +18,7 @@ import numpy as np
 from sim.calendar import Venue, load_calendar
 from sim.model.errors import ConfigError, DataError
 from sim.model.instrument import STRIKE_SCALE, OptionContract, Right, Series, strike_e4
-from sim.model.order import Action
+from sim.model.order import Action, Leg
 from sim.view import Surface, UnderlyingView
 
 WAYS: Final = ("strike", "offset", "otm", "delta", "sigma", "from")
@@ -113,8 +113,8 @@ class LegPlan:
         return plan
 
     def series(self, board: Board) -> Series | Missing:
-        """The series meant today; of one date the one that trades to the close comes first."""
-        best: tuple[int, int, bool] | None = None
+        """The series meant today. Of one date one that lists the strike is first, then one that trades to the close."""
+        best: tuple[int, int, bool, bool] | None = None
         chosen: Series | None = None
         for s in board.under.series():
             if self.root not in ("", s.product.root) or s.expiration in board.taken:
@@ -123,7 +123,7 @@ class LegPlan:
             off = abs(days - self.dte) if self.expiration is None else (0 if s.expiration == self.expiration else None)
             if off is None or off > self.within:
                 continue
-            rank = (off, -days, s.product.exercise.morning)
+            rank = (off, -days, self._lacks(board, s), s.product.exercise.morning)
             if best is None or rank < best:
                 best, chosen = rank, s
         if chosen is not None:
@@ -149,6 +149,11 @@ class LegPlan:
                 return self._by_delta(board, series, value)
             case _:
                 return self._nearest(board, series, value)
+
+    def _lacks(self, board: Board, series: Series) -> bool:
+        if self.way != "strike":
+            return False
+        return not board.under.lists(OptionContract(series, strike_e4(self.value(board.session)), self.right))
 
     def value(self, session: date) -> float:
         """The number that holds in this week of the month; the last one also in the weeks after it."""
@@ -211,6 +216,21 @@ class LegPlan:
             "sigma": f"{right} {number} deviations out of the money",
         }[self.way]
         return f"{side} {self.quantity} {where} {when}"
+
+
+def pick_all(plans: Sequence[LegPlan], board: Board) -> tuple[Leg, ...] | Missing:
+    """Every leg of a structure, or why the first that is missing cannot be had. No contract twice."""
+    picked: list[OptionContract] = []
+    for plan in plans:
+        series = plan.series(board)
+        contract = series if isinstance(series, Missing) else plan.pick(board, series, picked)
+        if isinstance(contract, Missing):
+            return contract
+        picked.append(contract)
+    if len(set(picked)) < len(picked):
+        labels = ", ".join(c.label for c in picked)
+        return Missing("Strikes coincide", f"{labels}: the chain is too coarse for this structure")
+    return tuple(Leg(c, plan.quantity, plan.action) for plan, c in zip(plans, picked, strict=True))
 
 
 _WANTED: Final = {

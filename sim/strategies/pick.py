@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import floor, isnan
+from math import ceil, floor, isnan
 
 import numpy as np
 
-from sim.model.instrument import OptionContract, Right, Series, strike_e4
+from sim.model.instrument import OptionContract, Product, Right, Series, strike_e4
 from sim.model.market import BLANK, DailyBar
 from sim.model.order import Action, Leg
 from sim.view import Surface, UnderlyingView
@@ -20,6 +20,11 @@ from sim.view import Surface, UnderlyingView
 def round_half_up(value: float, step: float) -> float:
     """``value`` at the nearest multiple of ``step``; halves go up (5452.5 to 5455 by 5), never to the even one."""
     return step * floor(value / step + 0.5)
+
+
+def whole_ticks(points: float, product: Product) -> int:
+    """``points`` in the product's smallest increments, rounded up: a limit that is no worse than what was asked."""
+    return ceil(points / float(product.increment) - 1e-9)
 
 
 def contract(series: Series, strike: float, right: Right) -> OptionContract:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
-from math import ceil, isnan
+from math import isnan
 from typing import Any, Final
 
 from sim.calendar import Venue, load_calendar, parse_time
@@ -19,7 +19,7 @@ from sim.model.instrument import Right, Series
 from sim.model.order import Intent, Leg, OrderRequest, Pass, TimeInForce
 from sim.strategies.entry import Entry
 from sim.strategies.exits import exits_of
-from sim.strategies.pick import average_true_range, guarded, net_mid2, round_half_up, unlisted, vertical
+from sim.strategies.pick import average_true_range, guarded, net_mid2, round_half_up, unlisted, vertical, whole_ticks
 from sim.view import UnderlyingView, View
 
 MODES: Final = ("fixed", "atr")
@@ -152,7 +152,7 @@ class ZeroDte:
     ) -> OrderRequest | Pass:
         product = legs[0].contract.product
         sides = len(legs) // 2
-        floor = _ticks(self._min_credit * sides, float(product.increment))
+        floor = whole_ticks(self._min_credit * sides, product)
         mid2 = net_mid2(legs, under)
         if mid2 is None:
             return self._pass(
@@ -235,7 +235,3 @@ def direction(move_pct: float, threshold: float) -> str:
     if move_pct > threshold:
         return "CALL_SPREAD"
     return "PUT_SPREAD" if move_pct < -threshold else "IRON_CONDOR"
-
-
-def _ticks(points: float, increment: float) -> int:
-    return ceil(points / increment - 1e-9)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, time
 from decimal import Decimal
 from math import nan
@@ -16,14 +16,16 @@ from conf.compose import compose
 from conf.main import main
 from conf.run import execute
 from sim.model.errors import ConfigError
+from sim.model.instrument import Exercise, OptionContract
 from sim.model.market import DailyBar
 from sim.strategies.box import box_rate, box_size
 from sim.strategies.custom import Custom, Units
 from sim.strategies.entry import Entry
 from sim.strategies.filters import filters_of
+from sim.strategies.fixed_legs import FixedLegs
 from sim.strategies.ipmcc import ema
 from sim.strategies.legs import LegPlan
-from tests.hand import STOCK, HandDay, HandMarket, contract
+from tests.hand import STOCK, HandDay, HandMarket, Sides, contract
 from tests.rig import MID, play
 
 DAY = date(2024, 8, 1)
@@ -69,6 +71,10 @@ def picked(legs: Sequence[Mapping[str, Any]], **changes: Any) -> list[str]:
     return found or [f"{r.refused.rule}: {r.refused.reason}" for r in session.refusals]
 
 
+def fixed(legs: Sequence[Mapping[str, Any]]) -> FixedLegs:
+    return FixedLegs("fixed_legs", "ABC", {"at": "09:32", "weekday": "any"}, legs, {})
+
+
 class TestStrikes:
     @pytest.mark.parametrize(
         ("way", "label"),
@@ -109,6 +115,27 @@ class TestStrikes:
     )
     def test_what_is_not_there_is_said(self, leg: dict[str, Any], why: str) -> None:
         assert picked([SELL_PUT | leg]) == [why]
+
+    def test_before_the_first_quote_nothing_is_known(self) -> None:
+        """At the bell a source of bars has shown neither a price nor a quote: a refusal, not the end of the run."""
+        late: dict[OptionContract, Sides] = {
+            c: ((None,) * 5 + tuple(bid[5:]), (None,) * 5 + tuple(ask[5:]))
+            for c, (bid, ask) in market().days[0].table.items()
+        }
+        quiet = HandMarket([HandDay(STOCK, DAY, late, [nan] * 5 + [100.0] * 5)])
+        for leg, why in (({"delta": 20}, "Delta unknown"), ({"sigma": 1}, "Price unknown"), ({"otm": 5}, "Price")):
+            (refused,) = play(quiet, [custom([SELL_PUT | leg])], fill=MID).refusals
+            assert refused.refused.reason.startswith(why)
+
+    def test_of_one_date_the_series_that_lists_the_strike(self) -> None:
+        """On a third Friday two roots share a date; the one that trades to the close is first where both list it."""
+        monthly = replace(STOCK, root="ABCM", exercise=Exercise.AM_CASH)
+        both, only = contract(monthly, MONTH, 95, "P"), contract(monthly, MONTH, 97, "P")
+        table = {**market().days[0].table, both: ([1] * 10, [2] * 10), only: ([1] * 10, [2] * 10)}
+        for strike, root in ((95, "ABC"), (97, "ABCM")):
+            for made in (custom([SELL_PUT | {"strike": strike}]), fixed([SELL_PUT | {"strike": strike, "dte": 36}])):
+                session = play(HandMarket([HandDay(STOCK, DAY, table, [100.0] * 10)]), [made], fill=MID)
+                assert [leg.contract.product.root for f in session.fills for leg in f.legs] == [root]
 
     def test_two_legs_on_one_contract_are_no_structure(self) -> None:
         assert picked([SELL_PUT | {"otm": 5}, {"side": "buy", "right": "put", "otm": 4}]) == [
@@ -178,7 +205,9 @@ class TestFilters:
         assert self.refused({"vix": [15, None]}) == [], "from 15, included"
         assert self.refused({"vix": [13, 15]}) == ["filter: VIX at or above 15 (VIX 15.00)"]
         assert self.refused({"vix": [16, None]}) == ["filter: VIX below 16 (VIX 15.00)"]
-        assert self.refused({"vix": [0, None]}, vix=nan) == ["filter: VIX unknown (market)"]
+        assert self.refused({"vix": [0, None]}, vix=nan) == [
+            "filter: VIX unknown (market.vix=market; previous_close takes the close of the day before)"
+        ]
 
     def test_iv_rank(self) -> None:
         assert self.refused({"iv_rank": {"above": 30, "days": 20}}, 20) == [], "the last is the highest: 100"
@@ -238,6 +267,18 @@ class TestUnits:
     def test_by_hand(self, words: dict[str, Any], nlv: int, vix: float, stop: int | None, units: int) -> None:
         loss = None if stop is None else Decimal(stop)
         assert Units.of(words).units(Decimal(nlv), vix, loss) == units
+
+
+def test_a_size_by_vix_says_what_is_missing() -> None:
+    """Not that the account is too small."""
+    size = {"table": [[0, 1]], "vix_per": 20, "vix_most": 2}
+    for rows, vix, said in (
+        (size, nan, "VIX unknown"),
+        ({"table": [[0, 1]], "vix_rows": [[20, 1]]}, 15.0, "VIX 15.00"),
+    ):
+        session = play(market(vix_level=vix), [custom([SELL_PUT | {"otm": 5}], sizing=rows)], fill=MID)
+        (refused,) = session.refusals
+        assert said in f"{refused.refused.reason}: {refused.refused.detail}"
 
 
 def test_the_nth_weekday() -> None:
