@@ -120,15 +120,17 @@ class Ipmcc:
             return self._pass(LEAP, "freshness", "No two-sided quote", contract.label)
         product, account = contract.product, view.account
         debit = account.in_account(Decimal(-mid2) / 2 * product.tick_value)
-        share = account.nlv * Decimal(str(self._leap["max_share"]))
-        if debit > share:
-            detail = f"{debit:,.0f} of {share:,.0f} {account.currency}"
+        budget = account.nlv * Decimal(str(self._leap["max_share"]))
+        if debit > budget:
+            detail = f"{debit:,.0f} of {budget:,.0f} {account.currency}"
             return self._pass(LEAP, "sizing", f"Debit above {self._leap['max_share']:.0%} of the account", detail)
         extrinsic = -mid2 / 2 * float(product.increment) - max(
             under.forward(contract.series) - float(contract.strike), 0
         )
-        if not extrinsic <= float(self._leap["max_extrinsic_pct"]) / 100 * float(contract.strike):
-            return self._pass(LEAP, "credit", "Too much time value", f"{extrinsic:.2f} in {contract.label}")
+        share, most = 100.0 * extrinsic / float(contract.strike), float(self._leap["max_extrinsic_pct"])
+        if not share <= most:
+            detail = f"{extrinsic:.2f} in {contract.label}, {share:.1f} % of the strike, limit {most:g} %"
+            return self._pass(LEAP, "credit", "Too much time value", detail)
         return OrderRequest(
             self.name, (leg,), 1, None, Intent.OPEN, "leap", TimeInForce.DAY, self._leap_exits, structure=LEAP,
             patience=self._leap_entry.wait,

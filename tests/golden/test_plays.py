@@ -247,6 +247,16 @@ class TestIpmcc:
         assert reasons(done)["extrinsic_target"] >= 35
 
 
+@pytest.mark.parametrize(("most", "leaps"), [(5, 0), (8, 1)])
+def test_ipmcc_finds_the_embedded_year_too_dear(shared_home: Path, most: float, leaps: int) -> None:
+    """The time value of an 80-delta SPY call a year out is 6.2 to 9.4 % of its strike there, above the rulebook's 5."""
+    words = ["market=es_2024", "strategy=ipmcc", "rules=none", "regime=none", "report=none", "end=2024-01-05"]
+    done = execute(compose([*words, f"strategy.leap.max_extrinsic_pct={most}"]), shared_home)
+    assert [t.structure for t in trades(done)].count("IPMCC_LEAP") == leaps
+    if not leaps:
+        assert {r.refused.reason for r in done.result.refusals} >= {"Too much time value"}
+
+
 def test_box_is_skipped_where_borrowing_is_dear(run: Runner) -> None:
     done = run("strategy=box", "strategy.dte=300", "strategy.width=50", "strategy.round=10")
     assert trades(done) == []

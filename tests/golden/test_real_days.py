@@ -10,22 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.vendors.lean import import_lean
-from conf.compose import compose
-from conf.run import Finished, execute
+from conf.run import Finished
 from sim.calendar import ny
-
-
-@pytest.fixture(scope="module")
-def real_home(lean_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("real-home")
-    import_lean(lean_root, root=home, to="real")
-    return home
-
-
-def play(home: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> Finished:
-    monkeypatch.setenv("TOMKING_HOME", str(home))
-    return execute(compose(["market=real", "report=none", *words]), home)
+from tests.real import play
 
 
 def fills(run: Finished) -> list[tuple[str, str, list[tuple[int, str, Decimal]]]]:
