@@ -55,6 +55,9 @@ _ONE_DAY: Final = timedelta(days=1)
 class Venue(Enum):
     """Where a product trades, as far as its hours go."""
 
+    # A member is itself only: no need to hash its name each time.
+    __hash__ = object.__hash__
+
     CBOE_INDEX = "CBOE_INDEX"
     US_EQUITY = "US_EQUITY"
     MODEL_INDEX = "MODEL_INDEX"
@@ -337,7 +340,8 @@ def ny(instant_ns: int) -> datetime:
     """The instant on New York's clock, aware, cut to the microsecond."""
     seconds, rest = divmod(instant_ns, _SECOND_NS)
     # Of whole seconds, so that no float has to hold the fraction.
-    return datetime.fromtimestamp(seconds, NEW_YORK).replace(microsecond=rest // 1000)
+    whole = datetime.fromtimestamp(seconds, NEW_YORK)
+    return whole.replace(microsecond=rest // 1000) if rest else whole
 
 
 def date_ny(instant_ns: int) -> date:

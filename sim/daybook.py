@@ -64,9 +64,13 @@ class DayBook:
     def last_column(self, contracts: Iterable[OptionContract]) -> int:
         """The last column in which all of them trade: one that ends today stops at its last trading instant."""
         last = self.minutes - 1
-        for series in {contract.series for contract in contracts}:
-            if series.expiration <= self.session:
-                last = min(last, self._end_of(series))
+        asked = None
+        for contract in contracts:
+            # One look a series: legs of one expiration stand beside one another.
+            if contract.series is not asked:
+                asked = contract.series
+                if asked.expiration <= self.session:
+                    last = min(last, self._end_of(asked))
         return last
 
     def _end_of(self, series: Series) -> int:
@@ -89,21 +93,29 @@ class DayBook:
 
     def path(self, contract: OptionContract) -> QuotePath | None:
         """The contract's quotes over the day as they came; None where it is not listed."""
-        if contract not in self._paths:
-            self._paths[contract] = self.days[contract.underlying].day.quotes(contract)
-        return self._paths[contract]
+        try:
+            return self._paths[contract]
+        except KeyError:
+            found = self._paths[contract] = self.days[contract.underlying].day.quotes(contract)
+            return found
 
     def live(self, contract: OptionContract) -> LiveQuotes | None:
         """Tradable quotes of the contract over its underlying's own columns; None where it is not listed today."""
-        if contract not in self._live:
+        try:
+            return self._live[contract]
+        except KeyError:
             self.prepare((contract,))
-        return self._live[contract]
+            return self._live[contract]
 
     def lives(self, contracts: Sequence[OptionContract]) -> list[LiveQuotes] | None:
         """The same for several contracts at once; None where one of them is not listed."""
-        self.prepare(contracts)
-        found = [self._live[contract] for contract in contracts]
-        return None if None in found else [leg for leg in found if leg is not None]
+        try:
+            found = [self._live[contract] for contract in contracts]
+        except KeyError:
+            self.prepare(contracts)
+            found = [self._live[contract] for contract in contracts]
+        legs = [leg for leg in found if leg is not None]
+        return legs if len(legs) == len(found) else None
 
     def prepare(self, contracts: Sequence[OptionContract]) -> None:
         """Cleans the quotes of contracts that have not been asked for yet, those of one series in one sweep."""

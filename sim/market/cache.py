@@ -28,6 +28,7 @@ from sim.calendar import Session
 from sim.model.errors import DataError
 from sim.model.instrument import Series
 from sim.model.market import BLANK, MINUTE_NS, NEVER, Bools, Floats, Ints
+from sim.model.quick import quick
 
 CACHE_LAYOUT: Final = 1
 HEADER: Final = struct.Struct("<8sIIqIIII32s")
@@ -253,6 +254,7 @@ def _name(text: str) -> bytes:
     return raw
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Where the parts of a file lie, in bytes from its start, and what its header says."""

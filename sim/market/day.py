@@ -7,6 +7,7 @@ holes, or a chain in a minute where a side did not speak, is carried forward sid
 from __future__ import annotations
 
 import mmap
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -20,10 +21,12 @@ from sim.market.products import main_symbol
 from sim.model.errors import DataError
 from sim.model.instrument import Kind, OptionContract, Series
 from sim.model.market import BLANK, MINUTE_NS, NEVER, Board, Chain, Floats, Ints, QuotePath, UnderlyingPath
+from sim.model.quick import quick
 
 _Grid = NDArray[np.uint16 | np.uint32]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class _Listed:
     """A series of the day: its contracts are rows ``first`` to ``first + count`` of the grid."""
@@ -84,7 +87,7 @@ class StoreDay:
         self._intern, self._vix_of = intern, vix_of
         self._grid: _Grid | None = None
         self._listed: dict[tuple[str, date], _Listed] | None = None
-        self._keys: Ints | None = None
+        self._keys: dict[int, list[int]] = {}
         self._path: UnderlyingPath | None = None
         self._symbols: dict[str, _Symbol] | None = None
         self._vix: Floats | None = None
@@ -134,8 +137,9 @@ class StoreDay:
         listed = self._table().get(contract.series.key)
         if listed is None:
             return None
-        key, keys = contract.row_key, self._contract_keys()[listed.first : listed.first + listed.count]
-        i = int(keys.searchsorted(key))
+        keys = self._contract_keys(listed)
+        key = contract.row_key
+        i = bisect_left(keys, key)
         if i == listed.count or keys[i] != key:
             return None
         row = listed.first + i
@@ -144,11 +148,14 @@ class StoreDay:
         if not solid:
             return _carried(both, int(np.iinfo(both.dtype).max))
         prices = both.astype(np.int64)
+        if start == ask_start and end == ask_end:
+            _extend(prices, start, end)
+            ages = self._ages(start, end)
+            return QuotePath(prices[0], prices[1], ages, ages, (start, end))
         bid, ask = prices[0], prices[1]
         _extend(bid, start, end)
         _extend(ask, ask_start, ask_end)
-        both_sides = (start, end) if start == ask_start and end == ask_end else None
-        return QuotePath(bid, ask, self._ages(start, end), self._ages(ask_start, ask_end), both_sides)
+        return QuotePath(bid, ask, self._ages(start, end), self._ages(ask_start, ask_end))
 
     def chain(self, series: Series, k: int) -> Chain:
         listed = self._find(series)
@@ -222,11 +229,14 @@ class StoreDay:
                 self._symbols[name] = _Symbol(name, opening, open_at, i)
         return self._symbols
 
-    def _contract_keys(self) -> Ints:
-        if self._keys is None:
+    def _contract_keys(self, listed: _Listed) -> list[int]:
+        """``row_key`` of the contracts of one series, ascending."""
+        found = self._keys.get(listed.number)
+        if found is None:
             strike, put = self._strikes()
-            self._keys = (strike << 1) | put
-        return self._keys
+            rows = slice(listed.first, listed.first + listed.count)
+            found = self._keys[listed.number] = ((strike[rows] << 1) | put[rows]).tolist()
+        return found
 
     def _strikes(self) -> tuple[Ints, NDArray[np.bool_]]:
         n = self._layout.contracts
@@ -272,10 +282,11 @@ class StoreDay:
 
 
 def _extend(prices: Ints, start: int, end: int) -> None:
-    """Blank before the first quote, the last quote after it."""
-    if end < len(prices):
-        prices[end:] = prices[end - 1]
-    prices[:start] = BLANK
+    """Blank before the first quote, the last quote after it; along the last axis, for a side or for both."""
+    if end < prices.shape[-1]:
+        prices[..., end:] = prices[..., end - 1 : end]
+    if start:
+        prices[..., :start] = BLANK
 
 
 def _carried(both: _Grid, blank: int) -> QuotePath:

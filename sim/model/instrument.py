@@ -21,6 +21,9 @@ MONTH_CODES = "FGHJKMNQUVXZ"
 class Kind(Enum):
     """What an option is written on, which decides margin, fees and settlement."""
 
+    # A member is itself only: no need to hash its name each time.
+    __hash__ = object.__hash__
+
     EQUITY = "equity"
     INDEX = "index"
     FUTURE = "future"
@@ -97,16 +100,14 @@ class Product:
     exercise: Exercise
     venue: str
     currency: str = "USD"
+    increment: Decimal = field(init=False, repr=False, compare=False)
+    """The smallest price increment, in points: what one integer tick is worth."""
+    tick_value: Decimal = field(init=False, repr=False, compare=False)
+    """Currency of one integer tick of one contract."""
 
-    @property
-    def increment(self) -> Decimal:
-        """The smallest price increment, in points: what one integer tick is worth."""
-        return self.ticks.smallest
-
-    @property
-    def tick_value(self) -> Decimal:
-        """Currency of one integer tick of one contract."""
-        return self.ticks.smallest * self.multiplier
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "increment", self.ticks.smallest)
+        object.__setattr__(self, "tick_value", self.ticks.smallest * self.multiplier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,26 +138,21 @@ class OptionContract:
     series: Series
     strike_e4: int
     right: Right
+    product: Product = field(init=False, repr=False, compare=False)
+    expiration: date = field(init=False, repr=False, compare=False)
+    underlying: str = field(init=False, repr=False, compare=False)
     _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        # Contracts are keys everywhere: their hash is worked out once.
-        object.__setattr__(self, "_hash", hash((self.strike_e4, self.right is Right.PUT, self.series.expiration)))
+        # Contracts are keys and are asked for what they are everywhere: it is looked up, and hashed, once.
+        series = self.series
+        object.__setattr__(self, "product", series.product)
+        object.__setattr__(self, "expiration", series.expiration)
+        object.__setattr__(self, "underlying", series.product.underlying)
+        object.__setattr__(self, "_hash", hash((self.strike_e4, self.right is Right.PUT, series.expiration)))
 
     def __hash__(self) -> int:
         return self._hash
-
-    @property
-    def product(self) -> Product:
-        return self.series.product
-
-    @property
-    def expiration(self) -> date:
-        return self.series.expiration
-
-    @property
-    def underlying(self) -> str:
-        return self.series.product.underlying
 
     @property
     def strike(self) -> Decimal:

@@ -52,6 +52,11 @@ class Intent(Enum):
 
 
 class Status(Enum):
+    """Where an order stands."""
+
+    # A member is itself only: no need to hash its name each time.
+    __hash__ = object.__hash__
+
     NEW = "new"
     LIVE = "live"
     FILLED = "filled"
@@ -118,32 +123,34 @@ class OrderRequest:
     """Takes the natural price whatever the fill model: the last exit of the day."""
     patience: int | None = None
     """Minutes after which an order that has not filled is cancelled; None: as long as ``tif`` says."""
+    underlying: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.legs) <= MAX_LEGS:
             raise OrderError(f"order of {len(self.legs)} legs: wanted 1 to {MAX_LEGS}; split it or drop legs")
+        object.__setattr__(self, "underlying", self.legs[0].contract.underlying)
         if self.quantity < 1:
             raise OrderError(f"order quantity {self.quantity}: wanted whole contracts above 0")
-        first = self.legs[0].contract
+        product = self.legs[0].contract.product
         opening = self.intent is Intent.OPEN
-        seen = set()
+        seen = {leg.contract for leg in self.legs}
+        if len(seen) < len(self.legs):
+            named = [leg.contract for leg in self.legs]
+            twice = next(contract for contract in named if named.count(contract) > 1)
+            raise OrderError(f"order names {twice.label} twice: put it in one leg with a ratio")
         for leg in self.legs:
             contract = leg.contract
             if leg.ratio < 1:
                 raise OrderError(f"leg {contract.label} with ratio {leg.ratio}: wanted a whole number above 0")
-            if contract in seen:
-                raise OrderError(f"order names {contract.label} twice: put it in one leg with a ratio")
-            seen.add(contract)
-            if contract.product is not first.product and contract.underlying != first.underlying:
-                raise OrderError("order mixes underlyings: one order trades one underlying")
-            if contract.product is not first.product and contract.product.tick_value != first.product.tick_value:
-                raise OrderError("order mixes products of different tick value: one order trades one kind of contract")
+            if contract.product is not product:
+                if contract.underlying != product.underlying:
+                    raise OrderError("order mixes underlyings: one order trades one underlying")
+                if contract.product.tick_value != product.tick_value:
+                    raise OrderError(
+                        "order mixes products of different tick value: one order trades one kind of contract"
+                    )
             if leg.action.opening != opening:
                 raise OrderError(f"order to {self.intent.value} has a leg that does not: {self.describe()}")
-
-    @property
-    def underlying(self) -> str:
-        return self.legs[0].contract.underlying
 
     @property
     def expirations(self) -> tuple[date, ...]:

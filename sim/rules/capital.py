@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -132,8 +133,9 @@ class RiskPerTrade:
 def net_now(request: OrderRequest, view: View) -> int | None:
     """The natural net of one unit now in ticks, credit positive; None where a leg lacks the side it needs."""
     total = 0
+    under = view.of(request.underlying)
     for leg in request.legs:
-        quote = view.of(request.underlying).quote(leg.contract)
+        quote = under.quote(leg.contract)
         side = BLANK if quote is None else quote.ask if leg.signed > 0 else quote.bid
         if side == BLANK:
             return None
@@ -146,11 +148,21 @@ def worst_loss(legs: Iterable[Leg]) -> Decimal | None:
 
     None as well for legs of several expirations.
     """
-    legs = tuple(legs)
-    if len({leg.contract.expiration for leg in legs}) > 1:
-        return None
-    held = [Held(leg.contract.right is Right.PUT, leg.contract.strike_e4, leg.signed) for leg in legs]
-    for put in (True, False):
-        if sum([each.quantity for each in held if each.is_put is put]) < 0:
+    held: list[Held] = []
+    ends: date | None = None
+    puts = calls = 0
+    for leg in legs:
+        contract = leg.contract
+        if ends is None:
+            ends = contract.expiration
+        elif contract.expiration != ends:
             return None
+        put = contract.right is Right.PUT
+        if put:
+            puts += leg.signed
+        else:
+            calls += leg.signed
+        held.append(Held(put, contract.strike_e4, leg.signed))
+    if puts < 0 or calls < 0:
+        return None
     return Decimal(worst(held).whole) / STRIKE_SCALE

@@ -6,7 +6,7 @@ Positions are counted by ``sim.rules.units``. An underlying in no group is block
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from math import nan
@@ -98,7 +98,7 @@ class Correlation:
             most = min(most, max(most - 1, 1))
         return most
 
-    def held(self, claims: Iterable[Claim]) -> dict[str, list[Claim]]:
+    def held(self, claims: Collection[Claim]) -> dict[str, list[Claim]]:
         """Positions by group, each counted once; those in no group are left out."""
         out: dict[str, list[Claim]] = {}
         for claim in self.units.count(claims):

@@ -28,12 +28,15 @@ class Freshness:
         assert isinstance(request, OrderRequest), "a rule of legs is asked with legs"
         under = view.of(request.underlying)
         limits = under.limits
+        series, age = None, 0
         for leg in request.legs:
             contract = leg.contract
             quote = under.quote(contract)
             if quote is None:
                 return Refusal("No quote", f"{contract.label} {contract.expiration} is not listed")
-            age = under.chain_minutes(contract.series)
+            if contract.series is not series:
+                series = contract.series
+                age = under.chain_minutes(series)
             if age > limits.chain:
                 return Refusal(
                     "Stale chain",
@@ -170,11 +173,12 @@ class Credit:
                 return Refusal("No two-sided quote", f"{leg.contract.label} has no bid")
             mid2 -= leg.signed * (bid + quote.ask)
             width += leg.ratio * (quote.ask - max(quote.bid, 0))
-        increment = float(request.legs[0].contract.product.increment)
         if request.limit is not None and mid2 < 2 * request.limit:
+            increment = float(request.legs[0].contract.product.increment)
             wanted, have = request.limit * increment, mid2 * increment / 2
             return Refusal("Credit below minimum", f"mid {have:.2f}, wanted {wanted:.2f}")
         if 2 * width > self.max_width * abs(mid2):
+            increment = float(request.legs[0].contract.product.increment)
             return Refusal("Spread too wide", f"width {width * increment:.2f} on a mid of {mid2 * increment / 2:.2f}")
         return None
 

@@ -6,7 +6,7 @@ position that is there (the next weekly call of a covered call, the hedge call o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,8 +38,10 @@ class Units:
         """Whether the claim takes no place of its own where its place is taken already."""
         return claim.strategy in self.together or claim.structure in self.parts
 
-    def count(self, claims: Iterable[Claim]) -> tuple[Claim, ...]:
+    def count(self, claims: Collection[Claim]) -> tuple[Claim, ...]:
         """One claim a position, the oldest of each."""
+        if not claims:
+            return ()
         out: list[Claim] = []
         seen: set[tuple[str, str]] = set()
         for claim in sorted(claims, key=lambda c: c.structure in self.parts):
@@ -54,5 +56,7 @@ class Units:
 
         A part whose position is gone is nothing to add to: what comes then is judged as new.
         """
+        if not claims or not self.shares(request):
+            return False
         whole = {self.place(claim) for claim in claims if claim.structure not in self.parts}
-        return self.shares(request) and self.place(request) in whole
+        return self.place(request) in whole
