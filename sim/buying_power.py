@@ -15,7 +15,7 @@ from sim.calendar import Venue, load_calendar
 from sim.daybook import DayBook
 from sim.margin import MarginLine, MarginModel
 from sim.model.errors import DataError
-from sim.model.instrument import STRIKE_SCALE, Kind, OptionContract, Series
+from sim.model.instrument import STRIKE_SCALE, Kind, OptionContract
 from sim.pricing.implied import implied_vol
 from sim.view import YEAR_NS
 
@@ -41,13 +41,14 @@ class BuyingPower:
         if self._last is not None and self._last[0] is book and self._last[1] == k and self._last[2] == held:
             return self._last[3]
         by_group: dict[str, list[tuple[OptionContract, int]]] = {}
-        names: dict[str, str] = {}
+        by_name: dict[str, list[tuple[OptionContract, int]]] = {}
         for contract, quantity in held.items():
             if quantity:
-                underlying = contract.underlying
-                if underlying not in names:
-                    names[underlying] = self.margin.group(underlying, contract.product.kind)
-                by_group.setdefault(names[underlying], []).append((contract, quantity))
+                name = contract.underlying
+                if name not in by_name:
+                    group = self.margin.group(name, contract.product.kind)
+                    by_name[name] = by_group.setdefault(group, [])
+                by_name[name].append((contract, quantity))
         total = Decimal(0)
         for group, pairs in by_group.items():
             kind = pairs[0][0].product.kind
@@ -67,15 +68,16 @@ def marked(pairs: Sequence[tuple[OptionContract, int]], book: DayBook, k: int) -
     market is unknown."""
     book.prepare([contract for contract, _ in pairs])
     lines = []
-    forwards: dict[Series, float] = {}
+    # One look a series: contracts of one order stand beside one another.
+    series, i, forward = None, 0, NAN
     for contract, quantity in pairs:
-        own = book.of(contract.underlying)
-        i = min(k - own.offset, own.day.minutes - 1)
-        if i < 0:
-            raise DataError(f"{contract.underlying} is not open yet: margin of {contract.symbol} cannot be computed")
-        forward = forwards.get(contract.series)
-        if forward is None:
-            forward = forwards[contract.series] = own.day.forward(contract.series, i)
+        if contract.series is not series:
+            series, own = contract.series, book.of(contract.underlying)
+            i = min(k - own.offset, own.day.minutes - 1)
+            if i < 0:
+                name = contract.underlying
+                raise DataError(f"{name} is not open yet: margin of {contract.symbol} cannot be computed")
+            forward = own.day.forward(series, i)
         lines.append(MarginLine(contract, quantity, _mark(contract, quantity, book, i), forward, NAN, NAN))
     return lines
 

@@ -13,11 +13,13 @@ from datetime import date, time
 from sim.calendar import Session, Venue, load_calendar
 from sim.model.instrument import OptionContract, Series
 from sim.model.market import MINUTE_NS, QuotePath
+from sim.model.quick import quick
 from sim.ports import Market, MarketDay
 from sim.quotes import LIMITS, LiveQuotes, SpreadQuotes, live_of, spread
 from sim.view import UnderlyingView
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class DayOf:
     """One underlying of the day: its data, its hours, and minutes between the grid's column 0 and its own."""
@@ -38,12 +40,12 @@ class DayBook:
         calendar = load_calendar()
         venues = {p.underlying: Venue(p.venue) for p in market.products()}
         found = {u: market.day(u, session) for u in underlyings}
-        self.open_ns = min(d.open_ns for d in found.values())
+        self.open_ns = min([d.open_ns for d in found.values()])
         self.days: dict[str, DayOf] = {}
         for name, day in found.items():
             offset = (day.open_ns - self.open_ns) // MINUTE_NS
             self.days[name] = DayOf(day, calendar.session(venues[name], session), offset)
-        self.minutes = max(d.day.minutes + d.offset for d in self.days.values())
+        self.minutes = max([d.day.minutes + d.offset for d in self.days.values()])
         self._hours = min((d.hours for d in self.days.values()), key=lambda h: h.open_ns)
         self._ends: dict[Series, int] = {}
         self._paths: dict[OptionContract, QuotePath | None] = {}

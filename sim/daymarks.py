@@ -71,10 +71,13 @@ class DayMarks:
     def _sum(self, least: int, pieces: Sequence[tuple[int, Floats]]) -> Floats:
         """Cash and the pieces together, over ``least`` columns at least."""
         size = max([least, *(k + 1 for k, _ in self.flows), *(a + len(p) for a, p in pieces)])
-        path = np.zeros(size)
+        moved: dict[int, float] = {}
         for k, amount in self.flows:
-            path[k] += amount
-        path = self.cash + path.cumsum()
+            moved[k] = moved.get(k, 0.0) + amount
+        path = np.zeros(size)
+        for k in sorted(moved):
+            path[k:] += moved[k]
+        path += self.cash
         for since, worth in pieces:
             path[since : since + len(worth)] += worth
         return path

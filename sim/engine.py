@@ -102,7 +102,7 @@ class Engine:
                 return self._moment(event)
             case SessionOpened():
                 self._entries = {s.name: 0 for s in self.strategies}
-                self._stamp = f"{event.session:%y%m%d}"
+                self._stamp = event.session.isoformat()[2:].replace("-", "")
                 self.desk.open_day()
             case OrderAccepted():
                 self.desk.to(event.order_id, Status.LIVE)

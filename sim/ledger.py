@@ -153,8 +153,9 @@ class Ledger:
             book.pay(-2 * fill.net)
             book.last_reason = request.reason
             for leg in fill.legs:
-                left = book.left[leg.contract] + leg.quantity
-                if left * book.left[leg.contract] < 0 or abs(left) > abs(book.left[leg.contract]):
+                held = book.left[leg.contract]
+                left = held + leg.quantity
+                if left * held < 0 or abs(left) > abs(held):
                     raise LedgerError(
                         f"fill of order {order.id} closes more {leg.contract.label} than trade {trade_id} holds"
                     )
@@ -166,22 +167,26 @@ class Ledger:
 
     def _flow(self, fill: Fill, book: OpenTrade, session: date) -> None:
         fx = self.rate_of(session).fx
-        gross = fees = slip = ZERO
+        # Whole ticks: all legs of an order have one tick value.
+        value = fill.legs[0].contract.product.tick_value
+        paid = slip2 = 0
+        fees = ZERO
         for leg in fill.legs:
-            value = leg.contract.product.tick_value
-            gross -= leg.quantity * leg.price * value
+            paid += leg.quantity * leg.price
             fees += leg.fee
             if leg.mid2 is not None:
-                slip += leg.quantity * (2 * leg.price - leg.mid2) * value / 2
-            book.assumed_zero += leg.assumed_zero
-        self._move(book, gross / fx, fees / fx)
-        book.slippage += slip / fx
+                slip2 += leg.quantity * (2 * leg.price - leg.mid2)
+            if leg.assumed_zero:
+                book.assumed_zero += 1
+        self._move(book, -paid * value / fx, fees / fx)
+        book.slippage += slip2 * value / 2 / fx
 
     def _move(self, book: OpenTrade, gross: Decimal, fees: Decimal) -> None:
+        net = gross - fees
         book.gross += gross
         book.fees += fees
-        self.cash += gross - fees
-        self._moved += gross - fees
+        self.cash += net
+        self._moved += net
 
     def apply_settlement(self, settlement: Settlement, session: date) -> None:
         """Pays out every leg of the series at its one price."""

@@ -31,6 +31,7 @@ from sim.model.event import (
 )
 from sim.model.fill import Fill, Settlement
 from sim.model.order import Order, Refused, Status
+from sim.model.quick import quick
 
 
 @dataclass(slots=True)
@@ -42,6 +43,7 @@ class OrderRecord:
     done_ns: int | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class EquityPoint:
     """One session's end. Money in account currency; ``low`` and ``high`` are the session's extremes by minute.

@@ -9,7 +9,7 @@ market is unknown raises ``DataError``: a loss is never guessed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
 
@@ -39,16 +39,15 @@ class Smile:
         return float(np.interp(x, self.x, self.iv))
 
 
-@dataclass(frozen=True, slots=True)
 class StressedBook:
     """``sim.model.past.Stress`` over a day's book in column ``k``. ``held``: signed contracts, everything open and
     working; ``fx``: product currency per unit of account currency."""
 
-    held: Mapping[OptionContract, int]
-    book: DayBook
-    k: int
-    fx: Decimal
-    _smiles: dict[Series, Smile | None] = field(default_factory=dict, repr=False, compare=False)
+    __slots__ = ("_smiles", "book", "fx", "held", "k")
+
+    def __init__(self, held: Mapping[OptionContract, int], book: DayBook, k: int, fx: Decimal) -> None:
+        self.held, self.book, self.k, self.fx = held, book, k, fx
+        self._smiles: dict[Series, Smile | None] = {}
 
     def losses(self, move: float, vol: float) -> Mapping[str, Decimal]:
         lines = self._lines(self.held)

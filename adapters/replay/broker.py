@@ -140,8 +140,9 @@ class ReplayBroker:
 
     def _move(self, leg: LegFill) -> None:
         """Longs and shorts are kept apart: two strategies may hold the two sides of one contract."""
+        size = abs(leg.quantity)
         side = self._longs if (leg.quantity > 0) == leg.opening else self._shorts
-        left = side.get(leg.contract, 0) + abs(leg.quantity) * (1 if leg.opening else -1)
+        left = side.get(leg.contract, 0) + (size if leg.opening else -size)
         if left:
             side[leg.contract] = left
         else:

@@ -83,11 +83,14 @@ def is_put(contract: OptionContract) -> bool:
 
 def option_value(lines: Sequence[Line]) -> float:
     """Signed market value of the options, in product currency."""
-    return math.fsum(
-        line.quantity * line.mark * float(line.contract.product.multiplier)
-        for line in lines
-        if isinstance(line, MarginLine)
-    )
+    product, size, values = None, 0.0, []
+    for line in lines:
+        if isinstance(line, MarginLine):
+            if line.contract.product is not product:
+                product = line.contract.product
+                size = float(product.multiplier)
+            values.append(line.quantity * line.mark * size)
+    return math.fsum(values)
 
 
 def money(value: float) -> Decimal:

@@ -53,8 +53,9 @@ class MarginModel:
         method = self._rules.methods[kind]
         if method == "none":
             return ZERO
+        scanned = method == "span"
         for line in lines:
-            check(line, volatility=method == "span")
+            check(line, volatility=scanned)
         options = [line for line in lines if isinstance(line, MarginLine)]
         if wrong := [line.contract for line in options if line.contract.product.kind is not kind]:
             raise DataError(

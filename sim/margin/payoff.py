@@ -37,5 +37,10 @@ def worst(legs: Sequence[Held]) -> Worst:
                     put -= quantity * (strike - price)
             elif price > strike:
                 call -= quantity * (price - strike)
-        puts, calls, whole = max(puts, put), max(calls, call), max(whole, put + call)
+        if put > puts:
+            puts = put
+        if call > calls:
+            calls = call
+        if put + call > whole:
+            whole = put + call
     return Worst(whole, puts, calls)

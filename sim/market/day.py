@@ -38,6 +38,7 @@ class _Listed:
     fresh: bool
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class _Symbol:
     name: str
@@ -106,8 +107,8 @@ class StoreDay:
                 blank = np.full(self.minutes, nan)
                 self._path = UnderlyingPath(blank, blank, blank, blank, nan, -1)
             else:
-                last, bid, ask, volume, _ = self.columns(found.name)
-                self._path = UnderlyingPath(last, bid, ask, volume, found.open, found.open_at)
+                columns = self.columns(found.name)
+                self._path = UnderlyingPath(columns[0], columns[1], columns[2], columns[3], found.open, found.open_at)
         return self._path
 
     @property

@@ -67,6 +67,7 @@ class Trade:
         return tuple(out)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A position or a working opening order, as the limits count it: one strategy unit on one underlying."""

@@ -11,6 +11,7 @@ from sim.model.order import Approved, Order, Refused
 from sim.model.quick import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class SessionOpened:
     """A trade date begins. ``ts`` UTC ns."""
@@ -29,6 +30,7 @@ class Moment:
     wake: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class SessionClosed:
     ts: int

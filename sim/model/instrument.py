@@ -110,6 +110,7 @@ class Product:
         object.__setattr__(self, "tick_value", self.ticks.smallest * self.multiplier)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Series:
     """One root at one expiration: a column of the option board.

@@ -79,6 +79,7 @@ class QuotePath:
     solid: tuple[int, int] | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class UnderlyingPath:
     """The underlying over one session, float64 points by minute, NaN where nothing was known yet.

@@ -11,10 +11,13 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
+from sim.model.quick import quick
+
 if TYPE_CHECKING:
     from sim.model.order import OrderRequest
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class DayEnd:
     """Net liquidation in account currency at the end of a session (a trade date)."""
@@ -23,6 +26,7 @@ class DayEnd:
     nlv: Decimal
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Result:
     """A closed trade: the New York date on which it closed, and its profit after costs in account currency."""
@@ -32,6 +36,7 @@ class Result:
     net: Decimal
 
 
+@quick
 @dataclass(frozen=True, slots=True, eq=False)
 class Past:
     """``start`` net liquidation at the beginning, ``ends`` and ``results`` oldest first.

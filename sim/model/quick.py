@@ -16,12 +16,13 @@ C = TypeVar("C")
 def quick(cls: type[C]) -> type[C]:
     """Gives a dataclass with ``frozen=True, slots=True`` an ``__init__`` that writes its slots directly.
 
-    Fields with ``default_factory`` or ``kw_only`` are refused with TypeError: nothing in the inner loop has one.
+    A field with ``kw_only``, or made by a factory and not given, is refused with TypeError: nothing in the inner loop
+    has one.
     """
     names: dict[str, Any] = {}
     parameters, lines = ["self"], []
     for each in fields(cls):  # type: ignore[arg-type]
-        if each.default_factory is not MISSING or each.kw_only:
+        if each.kw_only or (not each.init and each.default_factory is not MISSING):
             raise TypeError(f"{cls.__name__}.{each.name}: quick knows plain fields only")
         if not each.init:
             continue
@@ -30,6 +31,10 @@ def quick(cls: type[C]) -> type[C]:
         if each.default is not MISSING:
             names[f"_default_{each.name}"] = each.default
             parameters[-1] += f"=_default_{each.name}"
+        if each.default_factory is not MISSING:
+            names |= {f"_make_{each.name}": each.default_factory, "_absent": MISSING}
+            parameters[-1] += "=_absent"
+            lines.append(f" if {each.name} is _absent: {each.name} = _make_{each.name}()")
         lines.append(f" _write_{each.name}(self, {each.name})")
     if hasattr(cls, "__post_init__"):
         lines.append(" self.__post_init__()")

@@ -62,7 +62,7 @@ class Sizers:
     parts: tuple[Sizer, ...]
 
     def factor(self, request: OrderRequest, view: View) -> float:
-        return prod(part.factor(request, view) for part in self.parts)
+        return prod([part.factor(request, view) for part in self.parts])
 
 
 def resized(quantity: int, factor: float) -> int:

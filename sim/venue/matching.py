@@ -107,13 +107,13 @@ class Matcher:
         request = order.request
         prices, net = leg_prices([leg.signed for leg in request.legs], match.sides, match.net)
         opening = request.intent is Intent.OPEN
+        quantity = request.quantity
         legs = []
         for leg, (bid, ask), price, zero in zip(request.legs, match.sides, prices, match.assumed_zero, strict=True):
             mid2 = bid + ask if bid >= 0 and ask >= 0 else None
-            contracts = leg.ratio * request.quantity
-            fee = self._fee(leg.contract.product, contracts, opening)
-            legs.append(LegFill(leg.contract, leg.signed * request.quantity, price, mid2, fee, opening, zero))
-        return Fill(order.id, book.ts(match.k), match.k, net, request.quantity, tuple(legs))
+            fee = self._fee(leg.contract.product, leg.ratio * quantity, opening)
+            legs.append(LegFill(leg.contract, leg.signed * quantity, price, mid2, fee, opening, zero))
+        return Fill(order.id, book.ts(match.k), match.k, net, quantity, tuple(legs))
 
     def _fee(self, product: Product, contracts: int, opening: bool) -> Decimal:
         key = (product.root, contracts, opening)

@@ -57,10 +57,29 @@ def test_a_wrong_argument_is_named() -> None:
         Quick()  # type: ignore[call-arg]
 
 
-def test_what_it_does_not_know_it_refuses() -> None:
+def test_a_factory_makes_a_new_one_each_time() -> None:
+    @quick
     @dataclass(frozen=True, slots=True)
     class Made:
-        a: list[int] = field(default_factory=list)
+        a: int
+        b: list[int] = field(default_factory=list)
 
-    with pytest.raises(TypeError, match=r"Made.a: quick knows plain fields only"):
-        quick(Made)
+    one, two = Made(1), Made(1)
+    assert one.b == two.b == []
+    assert one.b is not two.b
+    given = [3]
+    assert Made(1, given).b is given
+
+
+def test_what_it_does_not_know_it_refuses() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Named:
+        a: int = field(kw_only=True)
+
+    @dataclass(frozen=True, slots=True)
+    class Made:
+        a: list[int] = field(init=False, default_factory=list)
+
+    for each in (Named, Made):
+        with pytest.raises(TypeError, match=rf"{each.__name__}.a: quick knows plain fields only"):
+            quick(each)
