@@ -31,6 +31,7 @@ from sim.calendar import Session
 from sim.market.cache import Bars, DayData, digest, pack, symbol_columns
 from sim.market.intake import arrange, merge_bars, rows_of
 from sim.market.manifest import (
+    GENERATIONS,
     MANIFEST,
     DayBar,
     Manifest,
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
 
     import duckdb
 
-GENERATIONS: Final = ".gen"
 _AHEAD: Final = 2
 """Sessions that may wait for the writing thread."""
 

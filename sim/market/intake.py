@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from sim.calendar import Calendar, Session, Venue
 from sim.market.cache import Bars, DayData, Small, column_at, columns_of
 from sim.market.manifest import Source
-from sim.market.products import venue_of
 from sim.model.instrument import Series
 from sim.model.market import BLANK, Bools, Floats, Ints
 
@@ -190,11 +189,6 @@ def density(intake: Intake) -> float:
 def source_of(name: str, kind: str, sha256: str, size: int, tally: Tally) -> Source:
     """A file as the manifest keeps it."""
     return Source(name, kind, sha256, size, tally.rows_in, tally.dropped, tally.noted)
-
-
-def venue_for(underlying: str, series: Sequence[Series]) -> Venue:
-    """Where an underlying trades: as its options say, else as its symbol does."""
-    return Venue(series[0].product.venue) if series else venue_of(underlying)
 
 
 def arrange(

@@ -24,6 +24,8 @@ from sim.model.market import Nature
 
 SCHEMA_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
+GENERATIONS: Final = ".gen"
+"""The folder beside the markets that holds what they were and are."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 

@@ -7,7 +7,7 @@ root that is neither here nor an equity option is ``None``, never a product with
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -198,6 +198,11 @@ def venue_of(symbol: str) -> Venue:
         return Venue.CBOE_INDEX
     month = future_month(symbol)
     return future(month.root).venue if month else Venue.US_EQUITY
+
+
+def venue_for(underlying: str, products: Sequence[Product]) -> Venue:
+    """The same of an underlying with these options: as they say, else as its symbol does."""
+    return Venue(products[0].venue) if products else venue_of(underlying)
 
 
 def ticks_text(ticks: TickTable) -> str:

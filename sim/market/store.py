@@ -21,13 +21,11 @@ from typing import Final, Literal
 import numpy as np
 
 from sim.calendar import Session, Venue, load_calendar
-from sim.market.archive import GENERATIONS
 from sim.market.cache import Layout, columns_of, digest, expiration_of, pack, read_layout
 from sim.market.day import StoreDay
-from sim.market.intake import venue_for
-from sim.market.manifest import MANIFEST, Manifest, Partition, check_name, read_manifest
+from sim.market.manifest import GENERATIONS, MANIFEST, Manifest, Partition, check_name, read_manifest
+from sim.market.products import venue_for
 from sim.market.reference import vix_before, vix_daily
-from sim.market.tables import cache_path, read_day
 from sim.model.errors import DataError
 from sim.model.instrument import Kind, Product, Series
 from sim.model.market import MINUTE_NS, DailyBar, Floats, Nature
@@ -92,8 +90,7 @@ class StoreMarket:
             for u, parts in self._manifest.partitions.items()
         }
         self._venues: Mapping[str, Venue] = {
-            u: venue_for(u, [Series(p, date.min) for p in self._manifest.products if p.underlying == u])
-            for u in self._parts
+            u: venue_for(u, [p for p in self._manifest.products if p.underlying == u]) for u in self._parts
         }
         self._sessions = {
             u: tuple(p.session for p in parts if p.rows) for u, parts in self._manifest.partitions.items()
@@ -193,6 +190,8 @@ class StoreMarket:
         return StoreDay(underlying, session, buffer, layout, self._series, self._vix_of, rows)
 
     def _rebuilt(self, underlying: str, session: date, content: bytes, hours: Session) -> bytes:
+        from sim.market.tables import cache_path, read_day
+
         path = cache_path(self._folder, underlying, session)
         day = read_day(self._folder, underlying, session, self._stored)
         if digest(day) != content:

@@ -6,7 +6,7 @@ Positions are counted by ``sim.rules.units``. An underlying in no group is block
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from math import nan

@@ -22,8 +22,9 @@ from sim.model.exits import Exit, ProfitTarget
 from sim.model.order import Action, Intent, Leg, OrderRequest
 from sim.rules.advice import Advice
 from sim.rules.correlation import Correlation
-from sim.rules.duties import Due, Duties, Held, OnHighVix
+from sim.rules.duties import Due, Duties, Held
 from sim.rules.gate import Gate
+from sim.rules.unasked import OnHighVix
 from sim.session import Session
 from sim.venue.matching import Matcher
 from sim.venue.settlement import Settler
