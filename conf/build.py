@@ -5,22 +5,26 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from importlib import import_module
 from inspect import signature
-from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from conf.words import similar
 from sim.buying_power import BuyingPower
 from sim.ledger import Rate, RateOf
 from sim.model.errors import ConfigError
+from sim.model.given import COUNT, POSITIVE, amount, choice, mapping, optional, whole, word, words
 from sim.ports import Market, Strategy
+
+if TYPE_CHECKING:
+    from sim.market.store import VixSource
 
 
 def target(node: Mapping[str, Any], *, where: str) -> Any:
     """The object that ``_target_`` names, made with the other keys. ConfigError where it does not exist or fit."""
+    node = mapping(where, node)
     path = str(node.get("_target_") or "")
     module, _, name = path.rpartition(".")
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
@@ -41,7 +45,10 @@ def target(node: Mapping[str, Any], *, where: str) -> Any:
         raise ConfigError(f"{where} has no {unknown[0]!r}{similar(unknown[0], takes)}: it takes {', '.join(takes)}")
     try:
         return maker(**{k: v for k, v in given.items() if k in takes})
-    except (TypeError, ValueError, InvalidOperation, KeyError) as error:
+    except ConfigError as error:
+        # A play says strategy.exits.stop of itself, wherever it stands.
+        raise ConfigError(str(error).replace("strategy.", f"{where}.") if ".plays." in where else str(error)) from None
+    except (TypeError, ValueError, ArithmeticError, KeyError, AttributeError) as error:
         raise ConfigError(
             f"{where}: {' '.join(str(error).split())}; look at conf/{where} for what each key takes"
         ) from None
@@ -50,11 +57,13 @@ def target(node: Mapping[str, Any], *, where: str) -> Any:
 def strategies(config: Mapping[str, Any]) -> tuple[Strategy, ...]:
     """The strategy of a run, or several on one account: ``plays`` by name, of which ``run`` names those that trade, the
     first to be asked first. ConfigError where a name is unknown, or two plays have the same."""
-    node = config["strategy"]
-    plays = node.get("plays")
-    if plays is None:
+    node = mapping("strategy", config["strategy"])
+    named("strategy", node)
+    if node.get("plays") is None:
         return (target(node, where="strategy"),)
-    wanted = list(node.get("run") or ())
+    plays, wanted = mapping("strategy.plays", node["plays"]), words("strategy.run", node.get("run"))
+    for name, play in plays.items():
+        named(f"strategy.plays.{name}", mapping(f"strategy.plays.{name}", play))
     unknown = [name for name in wanted if name not in plays]
     if unknown or not wanted:
         what = f"has no play {unknown[0]!r}{similar(unknown[0], plays)}" if unknown else "names no play"
@@ -65,6 +74,13 @@ def strategies(config: Mapping[str, Any]) -> tuple[Strategy, ...]:
     if twice := sorted({n for n in names if names.count(n) > 1}):
         raise ConfigError(f"strategy.plays: two are called {twice[0][0]!r} on {', '.join(twice[0][1])}: rename one")
     return made
+
+
+def named(where: str, node: Mapping[str, Any]) -> None:
+    """Names of strategies and underlyings are words, and a name is part of a folder's."""
+    for key in ("name", "underlying"):
+        if key in node and any(sign in word(f"{where}.{key}", node[key]) for sign in "/\\\n"):
+            raise ConfigError(f"{where}.{key} is {node[key]!r}: wanted a word without slashes, folders are named by it")
 
 
 def sentence(config: Mapping[str, Any], made: Sequence[Strategy]) -> str:
@@ -82,30 +98,35 @@ def name_of(config: Mapping[str, Any], made: Sequence[Strategy]) -> str:
 def market(config: Mapping[str, Any], root: Path) -> Market:
     """The synthetic or the imported market that is chosen."""
     node = config["market"]
-    if node["kind"] == "synthetic":
+    multiplier = optional(amount, "market.multiplier", node["multiplier"], POSITIVE)
+    if choice("market.kind", node["kind"], ("synthetic", "imported")) == "synthetic":
         from sim.market.synthetic.market import SyntheticMarket
 
         return SyntheticMarket(
-            str(node["name"]),
+            word("market.name", node["name"]),
             day("market.start", node["start"]),
             day("market.end", node["end"]),
-            int(number("seed", config["seed"])),
+            whole("seed", config["seed"], COUNT),
             root,
         )
-    from sim.market.store import StoreMarket, VixSource
+    from sim.market.store import StoreMarket
 
-    multiplier = node.get("multiplier")
-    sources: tuple[VixSource, ...] = ("market", "previous_close", "none")
-    wanted = str(node["vix"])
-    vix = next((s for s in sources if s == wanted), None)
-    if vix is None:
-        raise ConfigError(f"market.vix is {wanted!r}: choose market, previous_close or none")
-    return StoreMarket(
-        root,
-        str(node["name"]),
-        vix=vix,
-        multiplier=None if multiplier is None else Decimal(str(multiplier)),
-    )
+    return StoreMarket(root, str(node["name"]), vix=vix_source(config), multiplier=multiplier)
+
+
+VIX: Final[Mapping[VixSource, str]] = {
+    "market": "as known by the minute", "previous_close": "close of the session before", "none": "none",
+}  # fmt: skip
+"""Where VIX comes from, and what the report says of it."""
+
+
+def vix_source(config: Mapping[str, Any]) -> VixSource:
+    """A synthetic market has its VIX by the minute, and no other."""
+    market = config["market"]
+    wanted = choice("market.vix", market["vix"], VIX)
+    if wanted != "market" and market["kind"] == "synthetic":
+        raise ConfigError(f"market.vix is {wanted!r}: a synthetic market has its own by the minute; choose market")
+    return next(source for source in VIX if source == wanted)
 
 
 def day(key: str, value: Any) -> date:
@@ -115,20 +136,12 @@ def day(key: str, value: Any) -> date:
         raise ConfigError(f"{key} is {value!r}: wanted a date like 2024-08-05") from None
 
 
-def number(key: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        raise ConfigError(f"{key} is {value!r}: wanted a finite number")
-    return float(value)
-
-
 def rates(config: Mapping[str, Any]) -> RateOf:
     """Dollars per unit of account currency, dated before the day it is used on."""
     currency = str(config["account"]["currency"]).upper()
-    if currency == "USD":
+    if choice("account.currency", currency, ("GBP", "USD")) == "USD":
         same = Rate(Decimal(1), None)
         return lambda _: same
-    if currency != "GBP":
-        raise ConfigError(f"account.currency is {currency!r}: choose GBP or USD")
     from sim.market.reference import gbpusd_daily
 
     table = gbpusd_daily()
@@ -145,5 +158,4 @@ def rates(config: Mapping[str, Any]) -> RateOf:
 
 
 def bp(config: Mapping[str, Any]) -> BuyingPower:
-    node = config["margin"]
-    return BuyingPower(target(node, where="margin") if node.get("_target_") else None)
+    return BuyingPower(target(config["margin"], where="margin"))

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
-from conf.build import number
-from conf.making import RULES, Shared, flag
+from conf.making import RULES, Shared
 from conf.words import similar
 from sim.calendar import parse_time
 from sim.model.errors import ConfigError
+from sim.model.given import flag, number
 from sim.rules.duties import Duties, Duty
 from sim.rules.gate import Gate, Rule, Sizer, Sizers
 from sim.rules.preparation import Preparation
@@ -115,6 +115,7 @@ def _fitting(where: str) -> Iterator[None]:
 
 def duties(node: Mapping[str, Any], made: Mapping[str, Rule]) -> Duties:
     """The duties in their order. One that goes by a rule is there only while that rule is."""
+    node = Duties.checked(node)
     if not flag("rules.duties.enabled", node["enabled"]):
         return Duties((), ())
     from sim.rules import unasked

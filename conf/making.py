@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from conf.build import number
-from sim.model.errors import ConfigError
+from sim.model.given import flag
 from sim.rules.gate import Rule
 from sim.rules.regime import Regime
 from sim.rules.units import Units
@@ -40,12 +39,6 @@ class Shared:
         return Correlation.of(self.rules["correlation"], self.units)
 
 
-def flag(key: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ConfigError(f"{key} is {value!r}: wanted true or false")
-    return value
-
-
 def _freshness(_: Node, __: Shared) -> Rule:
     from sim.rules.market import Freshness
 
@@ -55,8 +48,7 @@ def _freshness(_: Node, __: Shared) -> Rule:
 def _market_open(node: Node, _: Shared) -> Rule:
     from sim.rules.market import MarketOpen
 
-    early = flag("rules.market_open.early_close", node["early_close"])
-    return MarketOpen(early, frozenset(map(str, node["early_close_too"])))
+    return MarketOpen.of(node)
 
 
 def _entry_window(node: Node, _: Shared) -> Rule:
@@ -74,7 +66,7 @@ def _entry_days(node: Node, shared: Shared) -> Rule:
 def _volume(node: Node, _: Shared) -> Rule:
     from sim.rules.market import Volume
 
-    return Volume({str(k): number(f"rules.volume.least.{k}", v) for k, v in node["least"].items()})
+    return Volume.of(node)
 
 
 def _never_trade(node: Node, shared: Shared) -> Rule:
@@ -189,7 +181,7 @@ def _greeks(node: Node, shared: Shared) -> Rule:
 def _credit(node: Node, _: Shared) -> Rule:
     from sim.rules.market import Credit
 
-    return Credit(number("rules.credit.max_width", node["max_width"]))
+    return Credit.of(node)
 
 
 RULES: Final[Mapping[str, Callable[[Node, Shared], Rule]]] = {

@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from math import isinf
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from adapters.replay.broker import ReplayBroker
 from adapters.replay.drivers import Progress, run
@@ -22,6 +22,7 @@ from sim.journal import Journal
 from sim.ledger import Ledger
 from sim.market.comovement import Comovement, weekly
 from sim.model.errors import ConfigError
+from sim.model.given import COUNT, POSITIVE, Range, amount, choice, mapping, number, optional, section, whole
 from sim.ports import Market, Strategy
 from sim.report.folder import digest
 from sim.report.result import RunResult
@@ -30,7 +31,12 @@ from sim.session import Session
 from sim.venue.matching import Matcher
 from sim.venue.settlement import Settler
 
-DRIVERS = ("jump", "every_minute")
+DRIVERS: Final = ("jump", "every_minute")
+GROUPS: Final = {
+    "account": ("nlv", "currency"), "adapter": ("name", "driver", "early_assignment"), "marks": ("max_width",),
+    "market": ("kind", "name", "start", "end", "vix", "multiplier"), "report": ("name",),
+}  # fmt: skip
+"""The keys of the groups that are read here and in ``conf.build``; the others are checked by who owns them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +73,13 @@ Tracing = Callable[[Gate], Checks]
 
 def assemble(config: Mapping[str, Any], root: Path, trace: Tracing | None = None) -> Parts:
     """Builds every part of the configuration; ``trace`` may wrap the gate, for ``explain``."""
-    driver = str(config["adapter"].get("driver"))
-    if config["adapter"].get("name") != "replay" or driver not in DRIVERS:
-        raise ConfigError(f"adapter.driver is {driver!r}: choose one of {', '.join(DRIVERS)}")
+    for group, keys in GROUPS.items():
+        section(group, config[group], keys)
+    choice("report.name", config["report"]["name"], ("html", "none"))
+    for name, part in mapping("rules", config["rules"]).items():
+        mapping(f"rules.{name}", part)
+    choice("adapter.name", config["adapter"]["name"], ("replay",))
+    driver = choice("adapter.driver", config["adapter"]["driver"], DRIVERS)
     strategies = build.strategies(config)
     rules = build_gate(config)
     fees = build.target(config["fees"], where="fees")
@@ -79,21 +89,17 @@ def assemble(config: Mapping[str, Any], root: Path, trace: Tracing | None = None
     start, end = span(config, data, strategies[0].underlyings[0])
     config_hash = digest({k: v for k, v in config.items() if k != "report"})
     run_id = digest({"config": config_hash, "data": data.fingerprint, "seed": config["seed"]})
-    nlv = Decimal(str(build.number("account.nlv", config["account"]["nlv"])))
-    if nlv <= 0:
-        raise ConfigError(f"account.nlv is {nlv}: wanted an amount above 0")
+    nlv = amount("account.nlv", config["account"]["nlv"], POSITIVE)
     ledger = Ledger(str(config["account"]["currency"]).upper(), nlv, build.rates(config))
-    width = config["marks"]["max_width"]
-    vix_source = str(config["market"]["vix"])
-    marking = Marking(
-        None if width is None else build.number("marks.max_width", width), driver == "every_minute", rules.regime.label
-    )
+    width = optional(number, "marks.max_width", config["marks"]["max_width"], POSITIVE)
+    vix_source = build.vix_source(config)
+    marking = Marking(width, driver == "every_minute", rules.regime.label)
     gate = rules.gate if trace is None else trace(rules.gate)
     settings = Settings(run_id[:8], driver == "every_minute", vix_source)
     engine = Engine(strategies, gate, Desk(ledger, bp, marking), settings, rules.duties, rules.advice)
     session = Session(engine, Journal(), SimulatedClock())
-    early = config["adapter"].get("early_assignment")
-    settler = Settler(fees, None if early is None else Decimal(str(early)))
+    early = optional(amount, "adapter.early_assignment", config["adapter"]["early_assignment"], COUNT)
+    settler = Settler(fees, early)
     broker = ReplayBroker(Matcher(model, fees), settler)
     facts = {
         "strategy": build.sentence(config, strategies),
@@ -109,9 +115,7 @@ def assemble(config: Mapping[str, Any], root: Path, trace: Tracing | None = None
         "rules": "; ".join(rule.describe() for rule in rules.gate.rules) or "none",
         "rules_left_out": ", ".join(rules.left_out),
         "duties": rules.duties.describe(),
-        "vix": {"market": "as known by the minute", "previous_close": "close of the session before", "none": "none"}[
-            vix_source
-        ],
+        "vix": build.VIX[vix_source],
         "bp_cap": str(config["rules"]["buying_power"]["hard_cap"]),
         "bands": json.dumps([[b.low, None if isinf(b.high) else b.high, b.label, b.cap] for b in rules.regime.bands]),
         "groups": json.dumps(_groups(config["rules"]["correlation"])),
@@ -165,7 +169,7 @@ def comovements(config: Mapping[str, Any], parts: Parts, sessions: Sequence[date
     """How the run's underlyings moved together, week by week; nothing where there is one of them."""
     names = sorted({u for s in parts.strategies for u in s.underlyings})
     window = config["rules"]["correlation"]["measured"]["returns"]
-    return weekly(parts.market, names, sessions, int(build.number("rules.correlation.measured.returns", window)))
+    return weekly(parts.market, names, sessions, whole("rules.correlation.measured.returns", window, Range(least=2)))
 
 
 def span(config: Mapping[str, Any], market: Market, underlying: str) -> tuple[date, date]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Final
+
+from sim.model.errors import similar
+
+__all__ = ["HELP", "LATER", "WORDS", "similar"]
 
 WORDS: Final = {
     "backtest": "backtest",
@@ -61,9 +63,3 @@ examples
 
 Add --cfg to print the composed configuration without running. Exit codes: 0 done, 1 a check failed, 2 usage or
 configuration, 3 stopped by a risk rule, 4 the broker or the network."""
-
-
-def similar(word: str, known: Iterable[str]) -> str:
-    """`` (did you mean 'backtest'?)`` where one is close, else nothing."""
-    close = get_close_matches(word, list(known), 1)
-    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -14,6 +14,7 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Final
 
 from sim.model.errors import ConfigError, UsageError
+from sim.model.given import mapping, word, words
 from sim.model.instrument import Kind, Product
 
 CENT: Final = Decimal("0.01")
@@ -67,18 +68,21 @@ class FeeSchedule:
     _exercise: Decimal = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        where = f"fees {self.name!r}"
+        where = f"fees {word('fees.name', self.name)!r}"
         try:
             as_of = self.as_of if isinstance(self.as_of, date) else date.fromisoformat(str(self.as_of))
         except ValueError:
             raise ConfigError(f"{where}: as_of is {self.as_of!r}; wanted a date like 2026-11-22") from None
-        if not str(self.source).strip():
+        if not self.source or not self.source.strip():
             raise ConfigError(f"{where}: source is empty; say where the numbers come from")
-        _same_keys(where, "classes", self.classes, CLASSES)
+        _same_keys(where, "classes", mapping(f"{where}: classes", self.classes), CLASSES)
         object.__setattr__(self, "as_of", as_of)
         object.__setattr__(self, "_rates", {key: _rates(f"{where}: {key}", self.classes[key]) for key in CLASSES})
-        object.__setattr__(self, "_micro", frozenset(str(root) for root in self.micro))
-        exchange = {str(key): _amount(f"{where}: exchange.{key}", value) for key, value in self.exchange.items()}
+        object.__setattr__(self, "_micro", frozenset(words(f"{where}: micro", self.micro)))
+        exchange = {
+            str(key): _amount(f"{where}: exchange.{key}", value)
+            for key, value in mapping(f"{where}: exchange", self.exchange).items()
+        }
         object.__setattr__(self, "_exchange", exchange)
         object.__setattr__(self, "_exercise", _amount(f"{where}: exercise", self.exercise))
 
@@ -122,6 +126,7 @@ class FeeSchedule:
 
 
 def _rates(where: str, given: Mapping[str, Number | None]) -> Rates:
+    given = mapping(where, given)
     _same_keys(where, "rates", {key: value for key, value in given.items() if key != "cap"}, RATES)
     rates = {key: _amount(f"{where}.{key}", given[key]) for key in RATES}
     cap = given.get("cap")

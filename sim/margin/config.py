@@ -12,6 +12,7 @@ from sim.margin.ranges import PriceRange, load_steps
 from sim.margin.regt import NakedRate
 from sim.margin.span import SpanRule
 from sim.model.errors import ConfigError
+from sim.model.given import section, word
 from sim.model.instrument import Kind
 
 METHODS: Final = ("reg_t", "span", "none")
@@ -39,12 +40,19 @@ def compiled(
 ) -> Rules:
     """Checks all of it. A method that no kind uses may be left out."""
     where = f"margin {name!r}"
+    word("margin.name", name)
+    for key, value in (("methods", methods), ("span", span), ("products", products)):
+        _mapping(f"{where}: {key}", value)
+    section(f"{where}: reg_t", reg_t, (), (*(kind.value for kind in Kind), "stock"))
     _same_keys(f"{where}: methods", methods, [kind.value for kind in Kind])
     if wrong := [f"{key}={value}" for key, value in methods.items() if value not in METHODS]:
         raise ConfigError(f"{where}: methods.{wrong[0]}; wanted one of {', '.join(METHODS)}")
     chosen = {kind: methods[kind.value] for kind in Kind}
     naked, stock = _reg_t(where, reg_t, [kind for kind in Kind if chosen[kind] == "reg_t"])
-    ranges = {str(key): _range(f"{where}: products.{key}", str(key), value) for key, value in products.items()}
+    ranges = {
+        str(key): _range(f"{where}: products.{key}", str(key), _mapping(f"{where}: products.{key}", value))
+        for key, value in products.items()
+    }
     return Rules(chosen, naked, stock, _span(where, span, "span" in chosen.values()), ranges)
 
 

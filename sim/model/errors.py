@@ -9,6 +9,9 @@ TomkingError
   x BrokerError   the broker or the network (exit 4)
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class TomkingError(Exception):
     """Base of all; ``exit_code`` is what the process returns."""
@@ -44,3 +47,9 @@ class BrokerError(TomkingError):
     """The broker refused or the network failed."""
 
     exit_code = 4
+
+
+def similar(word: str, known: Iterable[str]) -> str:
+    """`` (did you mean 'backtest'?)`` where one is close, else nothing."""
+    close = get_close_matches(word, list(known), 1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

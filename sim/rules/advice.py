@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from sim.model.book import Claim
+from sim.model.given import FROM_ONE, section, whole, words
 from sim.rules.correlation import Correlation
 
 
@@ -46,10 +47,12 @@ class Advice:
 
     @staticmethod
     def of(config: Mapping[str, Any], correlation: Correlation) -> Advice:
-        return Advice(
-            correlation, int(config["group"]), int(config["expiration"]), int(config["bullish"]),
-            frozenset(map(str, config["strategies"])),
-        )  # fmt: skip
+        row = section("rules.advice", config, ("group", "expiration", "bullish", "strategies"))
+        group, expiration, bullish = (
+            whole(f"rules.advice.{name}", row[name], FROM_ONE) for name in ("group", "expiration", "bullish")
+        )
+        strategies = frozenset(words("rules.advice.strategies", row["strategies"]))
+        return Advice(correlation, group, expiration, bullish, strategies)
 
     def warnings(self, claims: Sequence[Claim]) -> tuple[str, ...]:
         """What is worth a warning in these positions, the gravest first."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sim.model.errors import ConfigError
+from sim.model.given import Range, number, section, words
 from sim.model.market import Floats
 from sim.model.order import OrderRequest, Pass
 from sim.rules.gate import BpAfter, Refusal
@@ -32,10 +33,12 @@ class BlackSwan:
 
     @staticmethod
     def of(config: Mapping[str, Any]) -> BlackSwan:
-        rule = BlackSwan(float(config["move"]), tuple(map(str, config["watched"])))
-        if not 0 < rule.move < 1:
-            raise ConfigError(f"rules.black_swan.move is {rule.move:g}: wanted a share between 0 and 1")
-        return rule
+        where = "rules.black_swan"
+        row = section(where, config, ("move", "watched"), ("enabled",))
+        watched = words(f"{where}.watched", row["watched"])
+        if not watched:
+            raise ConfigError(f"{where}.watched is empty: name an index, or set {where}.enabled=false")
+        return BlackSwan(number(f"{where}.move", row["move"], Range(above=0, below=1)), watched)
 
     def now(self, view: View) -> float:
         """The index's move against the close before, at this moment, a share; 0 where it cannot be known."""

@@ -11,16 +11,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from sim.model.book import Account
-from sim.model.errors import ConfigError
+from sim.model.given import COUNT, FROM_ONE, PART, SHARE, amount, number, optional, section, whole
 from sim.model.order import OrderRequest, Pass
 from sim.model.past import Past
 from sim.rules.gate import BpAfter, Refusal
 from sim.rules.regime import Regime
 from sim.rules.sizing import Record, risk_fraction
 from sim.view import View
+
+_KEYS: Final = (
+    "losses", "rest_days", "day", "week", "month", "day_rate", "day_trades", "margin_above", "margin_least",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +52,19 @@ class Breakers:
 
     @staticmethod
     def of(config: Mapping[str, Any], regime: Regime) -> Breakers:
-        def share(name: str) -> Decimal | None:
-            value = config[name]
-            if value is not None and not float(value) > 0:
-                raise ConfigError(f"rules.breakers.{name} is {value}: wanted a share above 0, or null")
-            return None if value is None else Decimal(str(value))
+        where = "rules.breakers"
+        row = section(where, config, _KEYS, ("enabled",))
 
-        rate, losses = config["day_rate"], config["losses"]
-        if losses is not None and int(losses) < 1:
-            raise ConfigError(f"rules.breakers.losses is {losses}: wanted 1 or more, or null")
+        def share(name: str) -> Decimal | None:
+            return optional(amount, f"{where}.{name}", row[name], SHARE)
+
         return Breakers(
-            None if losses is None else int(losses), int(config["rest_days"]), share("day"), share("week"),
-            share("month"), int(config["day_trades"]), None if rate is None else float(rate), share("margin_above"),
-            Decimal(str(config["margin_least"])), regime,
+            optional(whole, f"{where}.losses", row["losses"], FROM_ONE),
+            whole(f"{where}.rest_days", row["rest_days"], COUNT),
+            share("day"), share("week"), share("month"),
+            whole(f"{where}.day_trades", row["day_trades"], FROM_ONE),
+            optional(number, f"{where}.day_rate", row["day_rate"], PART),
+            share("margin_above"), amount(f"{where}.margin_least", row["margin_least"], COUNT), regime,
         )  # fmt: skip
 
     def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
@@ -139,7 +143,14 @@ class TrackRecord:
 
     @staticmethod
     def of(config: Mapping[str, Any]) -> TrackRecord:
-        return TrackRecord(int(config["trades"]), float(config["least"]), float(config["kelly"]), float(config["cap"]))
+        where = "rules.track_record"
+        row = section(where, config, ("trades", "least", "kelly", "cap"), ("enabled",))
+        return TrackRecord(
+            whole(f"{where}.trades", row["trades"], FROM_ONE),
+            number(f"{where}.least", row["least"]),
+            number(f"{where}.kelly", row["kelly"], SHARE),
+            number(f"{where}.cap", row["cap"], SHARE),
+        )
 
     def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
         account = view.account

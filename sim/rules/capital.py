@@ -11,6 +11,7 @@ from typing import Any
 from sim.margin.payoff import Held, worst
 from sim.model.book import Account
 from sim.model.errors import DataError
+from sim.model.given import COUNT, SHARE, amount, flag, mapping, number, section
 from sim.model.instrument import STRIKE_SCALE, Right
 from sim.model.market import BLANK
 from sim.model.order import Leg, OrderRequest, Pass
@@ -40,9 +41,15 @@ class BpCap:
 
     @staticmethod
     def of(config: Mapping[str, Any], regime: Regime, phases: Phases | None) -> BpCap:
-        free = {str(k): Decimal(str(v)) for k, v in (config.get("least_free") or {}).items()}
-        reserve = Decimal(str(config["reserve_multiplier"])) if config["apply_reserve_multiplier"] else Decimal(1)
-        return BpCap(regime, float(config["hard_cap"]), free, phases, reserve)
+        where = "rules.buying_power"
+        needs = ("hard_cap", "apply_reserve_multiplier", "reserve_multiplier", "least_free")
+        row = section(where, config, needs, ("enabled",))
+        least = mapping(f"{where}.least_free", row["least_free"])
+        free = {name: amount(f"{where}.least_free.{name}", value, COUNT) for name, value in least.items()}
+        reserve = amount(f"{where}.reserve_multiplier", row["reserve_multiplier"], SHARE)
+        if not flag(f"{where}.apply_reserve_multiplier", row["apply_reserve_multiplier"]):
+            reserve = Decimal(1)
+        return BpCap(regime, number(f"{where}.hard_cap", row["hard_cap"], SHARE), free, phases, reserve)
 
     def share(self, account: Account, vix: float) -> Decimal:
         """The effective cap, a share of net liquidation. An unknown VIX is left to the rule that blocks it."""
@@ -93,8 +100,12 @@ class RiskPerTrade:
 
     @staticmethod
     def of(config: Mapping[str, Any]) -> RiskPerTrade:
-        by = {str(k): Decimal(str(v)) for k, v in (config.get("by_strategy") or {}).items()}
-        return RiskPerTrade(Decimal(str(config["at_stop"])), Decimal(str(config["max_loss"])), by)
+        where = "rules.risk_per_trade"
+        row = section(where, config, ("at_stop", "max_loss", "by_strategy"), ("enabled",))
+        other = mapping(f"{where}.by_strategy", row["by_strategy"])
+        by = {name: amount(f"{where}.by_strategy.{name}", value, SHARE) for name, value in other.items()}
+        at_stop, worst = (amount(f"{where}.{name}", row[name], SHARE) for name in ("at_stop", "max_loss"))
+        return RiskPerTrade(at_stop, worst, by)
 
     def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
         assert isinstance(request, OrderRequest), "a rule of legs is asked with legs"

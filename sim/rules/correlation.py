@@ -10,14 +10,19 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from math import nan
-from typing import Any
+from typing import Any, Final
 
 from sim.model.book import Claim
-from sim.model.errors import ConfigError
+from sim.model.errors import ConfigError, similar
+from sim.model.given import COUNT, POSITIVE, items, mapping, number, optional, section, steps, whole, words
 from sim.model.order import OrderRequest, Pass
 from sim.rules.gate import BpAfter, Refusal
 from sim.rules.units import Units
 from sim.view import View
+
+_KEYS: Final = (
+    "groups", "limits", "account_cap", "equivalents", "union_cap", "by_strategy", "tighter_above_vix",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,33 +59,39 @@ class Correlation:
 
     @staticmethod
     def of(config: Mapping[str, Any], units: Units) -> Correlation:
-        groups = {str(g): frozenset(str(m) for m in members) for g, members in config["groups"].items()}
-        limits = {str(g): int(n) for g, n in config["limits"].items()}
+        where = "rules.correlation"
+        row = section(where, config, _KEYS, ("enabled",))
+        listed, counts = mapping(f"{where}.groups", row["groups"]), mapping(f"{where}.limits", row["limits"])
+        groups = {g: frozenset(words(f"{where}.groups.{g}", members)) for g, members in listed.items()}
+        limits = {g: whole(f"{where}.limits.{g}", n, COUNT) for g, n in counts.items()}
         missing = sorted(set(groups) ^ set(limits))
         if missing:
             raise ConfigError(
                 f"rules.correlation: group {missing[0]!r} needs both members in groups and a number in limits"
             )
-        negative = sorted(g for g, n in limits.items() if n < 0)
-        if negative:
-            raise ConfigError(f"rules.correlation.limits.{negative[0]} is {limits[negative[0]]}: wanted 0 or more")
-        caps = tuple((Decimal(str(a)), int(n)) for a, n in config["account_cap"])
-        pairs = tuple(frozenset(str(g) for g in row) for row in config["equivalents"])
+        caps = steps(
+            f"{where}.account_cap", row["account_cap"], "[from net liquidation, positions]",
+            lambda key, n: whole(key, n, COUNT),
+        )  # fmt: skip
+        near = items(f"{where}.equivalents", row["equivalents"], "lists of groups, like [[A1, A2]]")
+        pairs = tuple(frozenset(words(f"{where}.equivalents[{i}]", each)) for i, each in enumerate(near))
         named = sorted({g for pair in pairs for g in pair} - set(groups))
-        by_strategy = {str(s): str(g) for s, g in config["by_strategy"].items()}
+        by_strategy = {s: str(g) for s, g in mapping(f"{where}.by_strategy", row["by_strategy"]).items()}
         named += sorted(set(by_strategy.values()) - set(groups))
         if named:
             raise ConfigError(
-                f"rules.correlation names group {named[0]!r}, which rules.correlation.groups does not have"
+                f"rules.correlation names group {named[0]!r}{similar(named[0], groups)}, which "
+                "rules.correlation.groups does not have"
             )
         double = [m for m, n in Counter(m for members in groups.values() for m in members).items() if n > 1]
         if double:
-            raise ConfigError(f"rules.correlation.groups: {min(double)} is in two groups: it counts in one only")
-        tighter = config["tighter_above_vix"]
-        return Correlation(
-            groups, limits, caps, pairs, int(config["union_cap"]), by_strategy,
-            None if tighter is None else float(tighter), units,
-        )  # fmt: skip
+            both = " and ".join(g for g, members in groups.items() if min(double) in members)
+            raise ConfigError(
+                f"rules.correlation.groups: {min(double)} is in two groups, {both}: it counts in one only"
+            )
+        union = whole(f"{where}.union_cap", row["union_cap"], COUNT)
+        tighter = optional(number, f"{where}.tighter_above_vix", row["tighter_above_vix"], POSITIVE)
+        return Correlation(groups, limits, caps, pairs, union, by_strategy, tighter, units)
 
     def group(self, symbol: str, strategy: str = "") -> str | None:
         """The group of a position on an underlying; None where it is in none."""

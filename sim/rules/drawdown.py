@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from sim.model.book import Account
 from sim.model.errors import ConfigError
+from sim.model.given import COUNT, SHARE, amount, number, optional, section, whole
 from sim.model.order import OrderRequest, Pass
 from sim.model.past import Past
 from sim.rules.gate import BpAfter, Refusal
@@ -67,16 +68,16 @@ class Ladder:
 
     @staticmethod
     def of(config: Mapping[str, Any]) -> Ladder:
-        names = ("yellow", "orange", "red", "terminal")
-        steps = [Decimal(str(config[name])) for name in names]
-        if not 0 < steps[0] <= steps[1] <= steps[2] <= steps[3]:
+        where, names = "rules.drawdown", ("yellow", "orange", "red", "terminal")
+        row = section(where, config, (*names, "size", "rest_days"), ("enabled",))
+        steps = [amount(f"{where}.{name}", row[name], SHARE) for name in names]
+        if not steps[0] <= steps[1] <= steps[2] <= steps[3]:
             raise ConfigError(
                 f"rules.drawdown: {', '.join(names)} are {', '.join(map(str, steps))}: wanted rising shares"
             )
-        rests = tuple((label, None if (n := config["rest_days"][label]) is None else int(n)) for label in (ORANGE, RED))
-        size = float(config["size"])
-        if not 0 < size <= 1:
-            raise ConfigError(f"rules.drawdown.size is {size:g}: wanted a factor above 0, at most 1")
+        days = section(f"{where}.rest_days", row["rest_days"], (ORANGE, RED))
+        rests = tuple((s, optional(whole, f"{where}.rest_days.{s}", days[s], COUNT)) for s in (ORANGE, RED))
+        size = number(f"{where}.size", row["size"], SHARE)
         return Ladder(steps[0], steps[1], steps[2], steps[3], size, rests)
 
     def label(self, drawdown: Decimal) -> str:

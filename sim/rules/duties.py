@@ -10,14 +10,21 @@ It reads what the account shows and one ``Held`` per open trade. The duties them
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import time
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 from sim.model.book import Trade
+from sim.model.given import POSITIVE, flag, items, number, section, words
 from sim.view import View
+
+DUTIES: Final[Mapping[str, tuple[str, ...]]] = {
+    "black_swan": ("structures",), "drawdown": (), "margin_call": ("share",), "close_all_except_puts": ("above",),
+    "group_over": (),
+}  # fmt: skip
+"""The duties of a configuration, and what each takes beside ``enabled``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,20 @@ class Duties:
 
     duties: tuple[Duty, ...]
     times: tuple[time, ...]
+
+    @staticmethod
+    def checked(config: Mapping[str, Any]) -> Mapping[str, Any]:
+        """``rules.duties``, every key and value of it sensible; as it is where the duties are off."""
+        where = "rules.duties"
+        if not flag(f"{where}.enabled", config.get("enabled")):
+            return config
+        row = section(where, config, ("enabled", "times", *DUTIES))
+        items(f"{where}.times", row["times"], 'New York times, like ["09:31", "15:30"]')
+        parts = {name: section(f"{where}.{name}", row[name], ("enabled", *keys)) for name, keys in DUTIES.items()}
+        words(f"{where}.black_swan.structures", parts["black_swan"]["structures"])
+        number(f"{where}.margin_call.share", parts["margin_call"]["share"], POSITIVE)
+        number(f"{where}.close_all_except_puts.above", parts["close_all_except_puts"]["above"], POSITIVE)
+        return row
 
     def due(self, held: Sequence[Held], view: View) -> tuple[Due, ...]:
         found: dict[str, Due] = {}

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, Final
 
 from sim.model.book import Account
 from sim.model.errors import ConfigError
+from sim.model.given import PART, POSITIVE, amount, choice, number, rows, section
 from sim.model.order import OrderRequest, Pass
 from sim.rules.gate import BpAfter, Refusal
 from sim.view import View
@@ -38,12 +40,19 @@ class Emergency:
 
     @staticmethod
     def of(config: Mapping[str, Any]) -> Emergency:
-        levels = tuple(Level(Decimal(str(d)), float(v), str(a)) for d, v, a in config["levels"])
-        bad = [level.action for level in levels if level.action not in ACTIONS]
-        if bad:
-            raise ConfigError(f"rules.emergency.levels: action {bad[0]!r}: choose {', '.join(ACTIONS)}")
-        if sorted(levels, key=lambda level: (level.drawdown, level.vix)) != list(levels):
-            raise ConfigError("rules.emergency.levels: wanted the mildest level first")
+        where = "rules.emergency.levels"
+        given = section("rules.emergency", config, ("levels",), ("enabled",))["levels"]
+        levels = tuple(
+            Level(amount(where, d, PART), number(where, v, POSITIVE), choice(f"{where}: action", a, ACTIONS))
+            for d, v, a in rows(where, given, "[drawdown, VIX, action]")
+        )
+        for one, two in pairwise(levels):
+            milder = one.drawdown <= two.drawdown and one.vix <= two.vix
+            if not milder or ACTIONS.index(one.action) > ACTIONS.index(two.action):
+                raise ConfigError(
+                    f"{where}: {one.action} at {one.drawdown} or VIX {one.vix:g} comes before {two.action} at "
+                    f"{two.drawdown} or VIX {two.vix:g}: wanted the mildest level first"
+                )
         return Emergency(levels)
 
     def level(self, account: Account, vix: float) -> int:

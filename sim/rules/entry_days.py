@@ -9,6 +9,7 @@ from typing import Any
 
 from sim.calendar import parse_weekday
 from sim.model.errors import ConfigError
+from sim.model.given import Range, mapping, section, steps, whole, word
 from sim.model.order import OrderRequest, Pass
 from sim.rules.gate import BpAfter, Refusal
 from sim.rules.units import Units
@@ -45,13 +46,15 @@ class EntryDays:
     @staticmethod
     def of(config: Mapping[str, Any], units: Units) -> EntryDays:
         days = {}
-        for name, row in config["days"].items():
+        where = "rules.entry_days.days"
+        given = section("rules.entry_days", config, ("days",), ("enabled",))["days"]
+        for name, words in mapping(where, given).items():
+            row = section(f"{where}.{name}", words, ("weekday", "weeks", "reason"))
             weekday = parse_weekday(row["weekday"])
-            stacks = tuple((Decimal(str(least)), frozenset(int(n) for n in weeks)) for least, weeks in row["weeks"])
-            bad = sorted(n for _, weeks in stacks for n in weeks if not 1 <= n <= 5)
-            if weekday is None or bad or not stacks:
-                raise ConfigError(f"rules.entry_days.days.{name}: wanted a weekday and rows of [from, weeks of 1 to 5]")
-            days[str(name)] = EntryDay(weekday, stacks, str(row["reason"]))
+            if weekday is None:
+                raise ConfigError(f"{where}.{name}.weekday is {row['weekday']!r}: wanted one day of the week")
+            stacks = steps(f"{where}.{name}.weeks", row["weeks"], "[from net liquidation, weeks of the month]", _weeks)
+            days[name] = EntryDay(weekday, stacks, word(f"{where}.{name}.reason", row["reason"]))
         return EntryDays(days, units)
 
     def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
@@ -68,3 +71,9 @@ class EntryDays:
 
     def describe(self) -> str:
         return "; ".join(f"{name}: {day.reason}" for name, day in self.days.items())
+
+
+def _weeks(key: str, value: Any) -> frozenset[int]:
+    if not isinstance(value, list | tuple):
+        raise ConfigError(f"{key} is {value!r}: wanted weeks of the month, like [1, 2]")
+    return frozenset(whole(key, n, Range(least=1, most=5)) for n in value)

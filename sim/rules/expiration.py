@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sim.model.given import section, words
 from sim.model.order import OrderRequest, Pass
 from sim.rules.correlation import Correlation
 from sim.rules.gate import BpAfter, Refusal
@@ -24,7 +25,8 @@ class SameExpiration:
 
     @staticmethod
     def of(config: Mapping[str, Any], correlation: Correlation) -> SameExpiration:
-        return SameExpiration(frozenset(map(str, config["block"])), correlation)
+        row = section("rules.same_expiration", config, ("block",), ("enabled",))
+        return SameExpiration(frozenset(words("rules.same_expiration.block", row["block"])), correlation)
 
     def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
         assert isinstance(request, OrderRequest), "a rule of legs is asked with legs"

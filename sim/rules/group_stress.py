@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sim.model.book import Account
 from sim.model.errors import ConfigError, DataError
+from sim.model.given import COUNT, POSITIVE, Range, amount, choice, items, number, section
 from sim.model.order import OrderRequest, Pass
 from sim.model.past import Stress
 from sim.rules.capital import worst_loss
@@ -48,17 +49,22 @@ class GroupStress:
 
     @staticmethod
     def of(config: Mapping[str, Any], correlation: Correlation) -> GroupStress:
-        mode = str(config["mode"])
-        if mode not in MODES:
-            raise ConfigError(f"rules.group_stress.mode is {mode!r}: choose {', '.join(MODES)}")
+        where = "rules.group_stress"
+        given = section(where, config, ("mode", "shock", "tail", "delta_limit"), ("enabled",))
+        mode = choice(f"{where}.mode", given["mode"], MODES)
         shocks = []
         for name in ("shock", "tail"):
-            row = config[name]
-            moves = tuple(float(m) for m in row["moves"])
-            if not moves or any(m <= -1 for m in moves) or float(row["vol"]) < 0 or float(row["limit"]) <= 0:
-                raise ConfigError(f"rules.group_stress.{name}: wanted moves above -1, a vol from 0 on, a limit above 0")
-            shocks.append(Shock(moves, float(row["vol"]), Decimal(str(row["limit"]))))
-        return GroupStress(mode, tuple(shocks), Decimal(str(config["delta_limit"])), correlation)
+            here = f"{where}.{name}"
+            row = section(here, given[name], ("moves", "vol", "limit"))
+            given_moves = items(f"{here}.moves", row["moves"], "shares, like [-0.05]")
+            moves = tuple(number(f"{here}.moves", m, Range(above=-1, most=1)) for m in given_moves)
+            if not any(moves):
+                raise ConfigError(f"{here}.moves is {row['moves']!r}: wanted a share that is a move, like [-0.05]")
+            vol, limit = number(f"{here}.vol", row["vol"], COUNT), amount(f"{here}.limit", row["limit"], POSITIVE)
+            shocks.append(Shock(moves, vol, limit))
+        return GroupStress(
+            mode, tuple(shocks), amount(f"{where}.delta_limit", given["delta_limit"], POSITIVE), correlation
+        )
 
     def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
         assert isinstance(request, OrderRequest), "a rule of legs is asked with legs"

@@ -9,6 +9,8 @@ from math import isnan
 from typing import Any
 
 from sim.calendar import Venue, load_calendar, parse_time
+from sim.model.errors import ConfigError
+from sim.model.given import COUNT, POSITIVE, flag, items, mapping, number, section, words
 from sim.model.instrument import OptionContract
 from sim.model.market import BLANK
 from sim.model.order import OrderRequest, Pass
@@ -65,6 +67,13 @@ class MarketOpen:
     code: str = "market_open"
     needs_legs: bool = False
 
+    @staticmethod
+    def of(config: Mapping[str, Any]) -> MarketOpen:
+        where = "rules.market_open"
+        row = section(where, config, ("early_close", "early_close_too"), ("enabled",))
+        also = words(f"{where}.early_close_too", row["early_close_too"])
+        return MarketOpen(flag(f"{where}.early_close", row["early_close"]), frozenset(also))
+
     def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
         hours = view.of(request.underlying).hours
         if not hours.is_open(view.ts):
@@ -103,7 +112,20 @@ class EntryWindow:
 
     @staticmethod
     def of(config: Mapping[str, Any]) -> EntryWindow:
-        return EntryWindow({str(k): (parse_time(a), parse_time(b)) for k, (a, b) in config["windows"].items()})
+        where = "rules.entry_window.windows"
+        given = section("rules.entry_window", config, ("windows",), ("enabled",))["windows"]
+        windows = {}
+        for name, pair in mapping(where, given).items():
+            wanted = 'two times, like ["10:30", "14:00"]'
+            if len(items(f"{where}.{name}", pair, wanted)) != 2:
+                raise ConfigError(f"{where}.{name} is {pair!r}: wanted {wanted}")
+            first, last = map(parse_time, pair)
+            if last < first:
+                raise ConfigError(
+                    f"{where}.{name} opens at {first:%H:%M} and closes at {last:%H:%M}: wanted the earlier time first"
+                )
+            windows[name] = (first, last)
+        return EntryWindow(windows)
 
     def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
         window = self.windows.get(request.strategy)
@@ -133,6 +155,12 @@ class Volume:
     code: str = "volume"
     needs_legs: bool = False
 
+    @staticmethod
+    def of(config: Mapping[str, Any]) -> Volume:
+        where = "rules.volume.least"
+        least = mapping(where, section("rules.volume", config, ("least",), ("enabled",))["least"])
+        return Volume({name: number(f"{where}.{name}", n, COUNT) for name, n in least.items()})
+
     def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
         least = self.least.get(request.strategy)
         if least is None:
@@ -158,6 +186,11 @@ class Credit:
     max_width: float
     code: str = "credit"
     needs_legs: bool = True
+
+    @staticmethod
+    def of(config: Mapping[str, Any]) -> Credit:
+        row = section("rules.credit", config, ("max_width",), ("enabled",))
+        return Credit(number("rules.credit.max_width", row["max_width"], POSITIVE))
 
     def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
         assert isinstance(request, OrderRequest), "a rule of legs is asked with legs"

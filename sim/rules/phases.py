@@ -15,6 +15,24 @@ from typing import Any, Final
 
 from sim.model.book import Account
 from sim.model.errors import ConfigError
+from sim.model.given import (
+    COUNT,
+    PART,
+    POSITIVE,
+    Range,
+    amount,
+    choice,
+    items,
+    mapping,
+    number,
+    optional,
+    rising,
+    rows,
+    section,
+    whole,
+    word,
+    words,
+)
 from sim.model.order import OrderRequest, Pass
 from sim.model.past import Past, Result
 from sim.rules.gate import BpAfter, Refusal
@@ -22,6 +40,7 @@ from sim.view import View
 
 SIGNS: Final[Mapping[str, str]] = {"GBP": "£", "USD": "$"}
 MODES: Final = ("value", "earned")
+_KEYS: Final = ("bounds", "bp_cap", "mode", "hysteresis", "earned", "unlocks", "tickers", "own_tickers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,32 +72,42 @@ class Phases:
 
     @staticmethod
     def of(config: Mapping[str, Any]) -> Phases:
-        bounds = tuple(Decimal(str(b)) for b in config["bounds"])
-        caps = tuple(Decimal(str(c)) for c in config["bp_cap"])
-        if list(bounds) != sorted(set(bounds)) or not bounds:
-            raise ConfigError(f"rules.phase.bounds is {config['bounds']!r}: wanted rising amounts")
+        where = "rules.phase"
+        row = section(where, config, _KEYS, ("enabled",))
+        bounds = _amounts(f"{where}.bounds", row["bounds"], COUNT)
+        caps = _amounts(f"{where}.bp_cap", row["bp_cap"], PART)
+        rising(f"{where}.bounds", bounds)
+        if not bounds:
+            raise ConfigError(f"{where}.bounds is empty: wanted where each phase begins")
         if len(caps) != len(bounds):
             raise ConfigError(f"rules.phase.bp_cap has {len(caps)} values for {len(bounds)} phases: wanted one each")
-        mode = str(config["mode"])
-        if mode not in MODES:
-            raise ConfigError(f"rules.phase.mode is {mode!r}: choose {' or '.join(MODES)}")
-        earned = config["earned"]
-        if mode == "value":
-            room = Decimal(1) - Decimal(str(config["hysteresis"]))
-            if not 0 < room <= 1:
-                raise ConfigError(f"rules.phase.hysteresis is {config['hysteresis']}: wanted a share from 0 to below 1")
-            keep = tuple(b * room for b in bounds)
-            return Phases(bounds, caps, keep, None, 1.0)
+        room = Decimal(1) - amount(f"{where}.hysteresis", row["hysteresis"], Range(least=0, below=1))
+        if choice(f"{where}.mode", row["mode"], MODES) == "value":
+            return Phases(bounds, caps, tuple(b * room for b in bounds), None, 1.0)
+        here = f"{where}.earned"
+        earned = section(here, row["earned"], ("steps", "keep", "demote"))
+        wanted = "[closed trades, share won, largest loss, strategy played, drawdown below]"
         steps = tuple(
-            Step(int(n), float(wins), _share(worst), None if played is None else str(played), _share(drawdown))
-            for n, wins, worst, played, drawdown in earned["steps"]
-        )
-        keep = tuple(Decimal(str(k)) for k in earned["keep"])
+            Step(
+                whole(f"{here}.steps", n, COUNT), number(f"{here}.steps", wins, PART),
+                optional(number, f"{here}.steps", worst, POSITIVE), optional(word, f"{here}.steps", played),
+                optional(number, f"{here}.steps", drawdown, POSITIVE),
+            )
+            for n, wins, worst, played, drawdown in rows(f"{here}.steps", earned["steps"], wanted)
+        )  # fmt: skip
+        keep = _amounts(f"{here}.keep", earned["keep"], COUNT)
         if len(steps) != len(bounds) - 1 or len(keep) != len(bounds):
             raise ConfigError(
                 "rules.phase.earned needs a row of steps for each phase above 1 and a keep for each phase"
             )
-        return Phases(bounds, caps, keep, steps, float(earned["demote"]))
+        rising(f"{here}.keep", keep)
+        high = next(((k, b) for k, b in zip(keep, bounds, strict=True) if k > b), None)
+        if high is not None:
+            raise ConfigError(
+                f"{here}.keep has {high[0]} for the phase that {where}.bounds begins at {high[1]}: "
+                "staying cannot ask more than getting in"
+            )
+        return Phases(bounds, caps, keep, steps, number(f"{here}.demote", earned["demote"], POSITIVE))
 
     def by_value(self, nlv: Decimal) -> int:
         """The phase of a net liquidation, 0 below the minimum."""
@@ -127,8 +156,9 @@ class Phases:
         return phase + 1 if enough and mild and played and calm else phase
 
 
-def _share(value: Any) -> float | None:
-    return None if value is None else float(value)
+def _amounts(key: str, value: Any, within: Range) -> tuple[Decimal, ...]:
+    """A list of numbers, one a phase."""
+    return tuple(amount(key, each, within) for each in items(key, value, "a list of numbers, one a phase"))
 
 
 @lru_cache(maxsize=4)
@@ -176,14 +206,19 @@ class PhaseGate:
     @staticmethod
     def of(config: Mapping[str, Any], phases: Phases, places: Mapping[str, Sequence[int]]) -> PhaseGate:
         """``places``: positions by strategy and phase, as ``rules.positions`` has them."""
+        where = "rules.phase"
         unlocks: dict[tuple[str, str], Decimal] = {}
-        for name, value in config["unlocks"].items():
-            rows = value.items() if isinstance(value, Mapping) else (("", value),)
-            unlocks |= {(str(name), str(symbol)): Decimal(str(least)) for symbol, least in rows}
-        tickers = tuple(frozenset(map(str, row)) for row in config["tickers"])
-        if len(tickers) != len(phases.bounds):
-            raise ConfigError(f"rules.phase.tickers has {len(tickers)} rows for {len(phases.bounds)} phases")
-        own = {str(name): frozenset(map(str, row)) for name, row in config["own_tickers"].items()}
+        for name, value in mapping(f"{where}.unlocks", config["unlocks"]).items():
+            by_symbol = value.items() if isinstance(value, Mapping) else (("", value),)
+            unlocks |= {
+                (name, str(symbol)): amount(f"{where}.unlocks.{name}", least, COUNT) for symbol, least in by_symbol
+            }
+        given = items(f"{where}.tickers", config["tickers"], "lists of symbols, one a phase")
+        if len(given) != len(phases.bounds):
+            raise ConfigError(f"{where}.tickers has {len(given)} rows for {len(phases.bounds)} phases")
+        tickers = tuple(frozenset(words(f"{where}.tickers[{i}]", row)) for i, row in enumerate(given))
+        owned = mapping(f"{where}.own_tickers", config["own_tickers"])
+        own = {name: frozenset(words(f"{where}.own_tickers.{name}", row)) for name, row in owned.items()}
         open_in = {s: frozenset(p for p, n in enumerate(row, 1) if n > 0) for s, row in places.items()}
         return PhaseGate(phases, open_in, unlocks, tickers, own)
 
@@ -226,11 +261,18 @@ class NeverTrade:
 
     @staticmethod
     def of(config: Mapping[str, Any], phases: Phases) -> NeverTrade:
-        guard = config["experienced"]
+        where = "rules.never_trade"
+        row = section(where, config, ("symbols", "experienced", "experience_years"), ("enabled",))
+        guard = section(f"{where}.experienced", row["experienced"], ("symbols", "years", "phase"))
+        last = Range(least=1, most=len(phases.bounds))
         return NeverTrade(
-            frozenset(map(str, config["symbols"])), frozenset(map(str, guard["symbols"])), float(guard["years"]),
-            int(guard["phase"]), float(config["experience_years"]), phases,
-        )  # fmt: skip
+            frozenset(words(f"{where}.symbols", row["symbols"])),
+            frozenset(words(f"{where}.experienced.symbols", guard["symbols"])),
+            number(f"{where}.experienced.years", guard["years"], COUNT),
+            whole(f"{where}.experienced.phase", guard["phase"], last),
+            number(f"{where}.experience_years", row["experience_years"], COUNT),
+            phases,
+        )
 
     def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
         symbol = request.underlying

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from sim.model.errors import ConfigError
+from sim.model.given import COUNT, items, mapping, section, steps, whole, words
 from sim.model.order import OrderRequest, Pass
 from sim.rules.gate import BpAfter, Refusal
 from sim.rules.phases import Phases
@@ -35,14 +36,18 @@ class Positions:
 
     @staticmethod
     def of(config: Mapping[str, Any], phases: Phases, units: Units) -> Positions:
-        total = tuple(int(n) for n in config["total"])
-        rows = places(config)
+        where = "rules.positions"
+        given = section(where, config, ("total", "by_strategy", "more", "rungs"), ("enabled",))
+        total, rows = _row(f"{where}.total", given["total"]), places(config)
         wanted = len(phases.bounds)
         for name, row in {"total": total, **rows}.items():
-            if len(row) != wanted or min(row) < 0:
+            if len(row) != wanted:
                 raise ConfigError(f"rules.positions: {name} is {list(row)}: wanted {wanted} numbers, one a phase")
-        more = {str(s): tuple((Decimal(str(a)), int(n)) for a, n in pairs) for s, pairs in config["more"].items()}
-        return Positions(phases, units, total, rows, more, frozenset(map(str, config["rungs"])))
+        more = {
+            name: steps(f"{where}.more.{name}", pairs, "[from net liquidation, positions]", _count) if pairs else ()
+            for name, pairs in mapping(f"{where}.more", given["more"]).items()
+        }
+        return Positions(phases, units, total, rows, more, frozenset(words(f"{where}.rungs", given["rungs"])))
 
     def limit(self, strategy: str, phase: int, nlv: Decimal) -> int | None:
         """Positions of the strategy in a phase; None where it has no row."""
@@ -76,4 +81,13 @@ class Positions:
 
 def places(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     """Positions by strategy and phase from ``rules.positions.by_strategy``."""
-    return {str(s): tuple(int(n) for n in row) for s, row in config["by_strategy"].items()}
+    where = "rules.positions.by_strategy"
+    return {name: _row(f"{where}.{name}", row) for name, row in mapping(where, config["by_strategy"]).items()}
+
+
+def _row(key: str, value: Any) -> tuple[int, ...]:
+    return tuple(_count(key, n) for n in items(key, value, "a list of numbers, one a phase"))
+
+
+def _count(key: str, value: Any) -> int:
+    return whole(key, value, COUNT)

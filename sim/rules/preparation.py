@@ -8,7 +8,7 @@ from datetime import time
 from typing import Any
 
 from sim.calendar import parse_time
-from sim.model.errors import ConfigError
+from sim.model.given import rising, rows, section, word
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,12 @@ class Preparation:
 
     @staticmethod
     def of(config: Mapping[str, Any]) -> Preparation:
-        rows = tuple((parse_time(at), str(name)) for at, name in config["rows"])
-        if list(rows) != sorted(rows) or not rows:
-            raise ConfigError(f"rules.preparation.rows is {config['rows']!r}: wanted rows of [time, name], in order")
-        return Preparation(str(config["before"]), rows)
+        where = "rules.preparation"
+        given = section(where, config, ("before", "rows"))
+        found = rows(f"{where}.rows", given["rows"], "[time, name]")
+        named = tuple((parse_time(at), word(f"{where}.rows", name)) for at, name in found)
+        rising(f"{where}.rows", [at for at, _ in named])
+        return Preparation(word(f"{where}.before", given["before"]), named)
 
     def at(self, clock: time) -> str:
         """The name that holds at a New York time of day."""

@@ -6,17 +6,22 @@ replaced by a default.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import inf, isnan
-from typing import Any
+from typing import Any, Final
 
-from sim.model.errors import ConfigError
+from sim.model.errors import ConfigError, similar
+from sim.model.given import COUNT, PART, POSITIVE, SHARE, mapping, number, optional, rows, section, word
 from sim.model.instrument import Right
 from sim.model.order import Leg, OrderRequest, Pass
 from sim.rules.gate import BpAfter, Refusal
 from sim.view import View
+
+PUTS_ONLY: Final = "PUTS_ONLY"
+"""The one label that acts; all others are names."""
+_RANGES: Final = ("entries_below", "entries_from")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,18 @@ class Band:
     cap: float
     size: float
     puts_only: bool = False
+
+
+def _band(row: Sequence[Any]) -> Band:
+    low, high = number("regime.bands: low", row[0], COUNT), optional(number, "regime.bands: high", row[1], POSITIVE)
+    label = word("regime.bands: label", row[2])
+    if high is not None and not low < high:
+        raise ConfigError(f"regime.bands: {label} goes from {low:g} to {high:g}: wanted the lower end first")
+    if label != PUTS_ONLY and similar(label.upper(), [PUTS_ONLY]):
+        raise ConfigError(f"regime.bands has the label {label!r} (did you mean {PUTS_ONLY!r}?): that one forbids calls")
+    cap = number(f"regime.bands: cap of {label}", row[3], PART)
+    size = number(f"regime.bands: size of {label}", row[4], SHARE)
+    return Band(low, inf if high is None else high, label, cap, size, label == PUTS_ONLY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +65,9 @@ class Regime:
     @staticmethod
     def of(config: Mapping[str, Any]) -> Regime:
         """From ``conf/regime``: rows of [low, high or null, label, cap, size]."""
-        rows = config.get("bands") or []
-        try:
-            bands = tuple(
-                Band(
-                    float(a), inf if b is None else float(b), str(label), float(cap), float(size), label == "PUTS_ONLY"
-                )
-                for a, b, label, cap, size in rows
-            )
-        except (TypeError, ValueError):
-            raise ConfigError(
-                f"regime.bands is {rows!r}: wanted rows of [low, high or null, label, cap, size]"
-            ) from None
+        row = section("regime", config, ("name", "bands"), ("max_valid", *_RANGES, "halt_above"))
+        wanted = "[low, high or null, label, cap, size]"
+        bands = tuple(map(_band, rows("regime.bands", row["bands"], wanted))) if row["bands"] != [] else ()
         for one, two in pairwise(bands):
             if one.high != two.low:
                 raise ConfigError(
@@ -67,18 +75,23 @@ class Regime:
                 )
         if bands and (bands[0].low != 0 or bands[-1].high != inf):
             raise ConfigError("regime.bands must reach from 0 to null without a gap")
-        below = {str(k): float(v) for k, v in (config.get("entries_below") or {}).items()}
-        start = {str(k): float(v) for k, v in (config.get("entries_from") or {}).items()}
+        below, start = (
+            {s: number(f"regime.{key}.{s}", v, POSITIVE) for s, v in mapping(f"regime.{key}", row.get(key, {})).items()}
+            for key in _RANGES
+        )
         never = sorted(s for s in set(start) & set(below) if start[s] >= below[s])
         if never:
             raise ConfigError(
                 f"regime: {never[0]} may enter from VIX {start[never[0]]:g} and below {below[never[0]]:g}: never"
             )
-        halt = config.get("halt_above")
-        return Regime(
-            str(config["name"]), bands, float(config.get("max_valid", 150)), below, start,
-            None if halt is None else float(halt),
-        )  # fmt: skip
+        most = number("regime.max_valid", row.get("max_valid", 150), POSITIVE)
+        halt = optional(number, "regime.halt_above", row.get("halt_above"), POSITIVE)
+        for key, end in (("halt_above", halt), ("max_valid", most)):
+            if end is not None and (late := sorted(s for s in start if start[s] > end)):
+                raise ConfigError(
+                    f"regime: {late[0]} may enter from VIX {start[late[0]]:g}, but regime.{key} is {end:g}: never"
+                )
+        return Regime(word("regime.name", row["name"]), bands, most, below, start, halt)
 
     def band(self, vix: float) -> Band | None:
         """The band of a VIX; None where it is unknown, invalid, or there are no bands."""
@@ -134,7 +147,7 @@ class VixPermission:
         if limit is not None and vix >= limit:
             return Refusal(f"VIX at or above {limit:g}", f"VIX {vix:.2f}")
         if band.puts_only and isinstance(request, OrderRequest) and not short_put(request.legs):
-            return Refusal("PUTS_ONLY", f"VIX {vix:.2f}: only structures of short puts")
+            return Refusal(PUTS_ONLY, f"VIX {vix:.2f}: only structures of short puts")
         return None
 
     def describe(self) -> str:

@@ -12,6 +12,7 @@ from math import inf
 from typing import Any
 
 from sim.model.errors import ConfigError
+from sim.model.given import COUNT, number, section, whole
 from sim.model.past import Result
 
 
@@ -86,10 +87,13 @@ class HealthWeights:
 
     @staticmethod
     def of(config: Mapping[str, Any]) -> HealthWeights:
-        points = [float(config[name]) for name in ("late", "at_stop", "group", "buying_power")]
-        if min(points) < 0 or sum(points) > 100:
+        names = ("late", "at_stop", "group", "buying_power")
+        row = section("rules.health", config, (*names, "late_below"))
+        points = [number(f"rules.health.{name}", row[name], COUNT) for name in names]
+        late_below = whole("rules.health.late_below", row["late_below"], COUNT)
+        if sum(points) > 100:
             raise ConfigError(f"rules.health is {dict(config)}: wanted points from 0 on, a hundred together at most")
-        return HealthWeights(points[0], points[1], points[2], points[3], int(config["late_below"]))
+        return HealthWeights(points[0], points[1], points[2], points[3], late_below)
 
 
 def health(

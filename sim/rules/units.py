@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sim.model.book import Claim
+from sim.model.given import mapping, section, word, words
 from sim.model.order import OrderRequest, Pass
 
 
@@ -27,8 +28,10 @@ class Units:
 
     @staticmethod
     def of(config: Mapping[str, Any]) -> Units:
-        parts = {str(structure): str(strategy) for structure, strategy in config["parts"].items()}
-        return Units(frozenset(map(str, config["together"])), parts)
+        row = section("rules.units", config, ("together", "parts"))
+        parts = mapping("rules.units.parts", row["parts"])
+        named = {structure: word(f"rules.units.parts.{structure}", strategy) for structure, strategy in parts.items()}
+        return Units(frozenset(words("rules.units.together", row["together"])), named)
 
     def place(self, claim: Claim | OrderRequest | Pass) -> tuple[str, str]:
         """The strategy and the underlying of the position that the claim belongs to, or would."""

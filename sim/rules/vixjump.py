@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isnan, nan
 from typing import Any
 
-from sim.model.errors import ConfigError
+from sim.model.given import POSITIVE, SHARE, flag, number, section
 from sim.model.order import OrderRequest, Pass
 from sim.rules.gate import BpAfter, Refusal
 from sim.view import View
@@ -30,12 +30,10 @@ class VixJump:
 
     @staticmethod
     def of(config: Mapping[str, Any]) -> VixJump:
-        rule = VixJump(float(config["share"]), float(config["size"]), bool(config["halt"]))
-        if rule.share <= 0 or not 0 < rule.size <= 1:
-            raise ConfigError(
-                f"rules.vix_jump: share {rule.share:g}, size {rule.size:g}: wanted a share above 0, a size in (0, 1]"
-            )
-        return rule
+        where = "rules.vix_jump"
+        row = section(where, config, ("share", "size", "halt"), ("enabled",))
+        share = number(f"{where}.share", row["share"], POSITIVE)
+        return VixJump(share, number(f"{where}.size", row["size"], SHARE), flag(f"{where}.halt", row["halt"]))
 
     def rise(self, view: View, symbol: str) -> float:
         """VIX now over the close before, less one; NaN where either is unknown."""

@@ -41,7 +41,7 @@ class FillModel:
             raise ConfigError(f"fill model {self.name!r} does not exist: choose one of {', '.join(NAMES)}")
         if not _is_share(self.share):
             raise ConfigError(f"fill.share is {self.share!r}: wanted a number from 0 (mid) to 1 (natural)")
-        if self.delay not in (0, 1):
+        if isinstance(self.delay, bool) or self.delay not in (0, 1):
             raise ConfigError(f"fill.delay is {self.delay!r}: wanted 1, or 0 for at_decision")
 
     def describe(self) -> str:
@@ -90,7 +90,7 @@ def _ratio(share: float) -> tuple[int, int]:
 
 def _is_share(value: object) -> bool:
     """Whether ``value`` is a number from 0 to 1. A configuration may bring anything, whatever the field's type says."""
-    return isinstance(value, int | float) and 0.0 <= value <= 1.0
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0.0 <= value <= 1.0
 
 
 def _on_tick(net: Ints, ticks: TickTable) -> Ints:

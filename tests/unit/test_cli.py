@@ -108,7 +108,7 @@ def test_the_summary_says_synthetic_and_where_the_run_is(here: Path, capsys: pyt
         (["backtest", "start=soon"], "2024-08-05"),
         (["backtest", "account.nlv=lots"], "account.nlv"),
         (["backtest", "account.nlv=-5"], "above 0"),
-        (["backtest", "account.currency=EUR"], "GBP or USD"),
+        (["backtest", "account.currency=EUR"], "choose one of GBP, USD"),
         (["backtest", "strategy.underlying=VIX"], "no options on 'VIX'"),
         (["backtest", "strategy.entry.at=25:61"], "25:61"),
         (["backtest", "strategy._target_=nowhere.Thing"], "cannot be imported"),
