@@ -22,7 +22,7 @@ from sim.journal import Journal
 from sim.ledger import Ledger
 from sim.market.comovement import Comovement, weekly
 from sim.model.errors import ConfigError
-from sim.model.given import COUNT, POSITIVE, Range, amount, choice, mapping, number, optional, section, whole
+from sim.model.given import COUNT, POSITIVE, amount, choice, mapping, number, optional, section
 from sim.ports import Market, Strategy
 from sim.report.folder import digest
 from sim.report.result import RunResult
@@ -169,7 +169,7 @@ def comovements(config: Mapping[str, Any], parts: Parts, sessions: Sequence[date
     """How the run's underlyings moved together, week by week; nothing where there is one of them."""
     names = sorted({u for s in parts.strategies for u in s.underlyings})
     window = config["rules"]["correlation"]["measured"]["returns"]
-    return weekly(parts.market, names, sessions, whole("rules.correlation.measured.returns", window, Range(least=2)))
+    return weekly(parts.market, names, sessions, window)
 
 
 def span(config: Mapping[str, Any], market: Market, underlying: str) -> tuple[date, date]:

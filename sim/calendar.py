@@ -35,7 +35,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from sim.model.errors import ConfigError, DataError
+from sim.model.errors import ConfigError, DataError, similar
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
 FIRST_YEAR: Final = 2005
@@ -403,8 +403,8 @@ def next_friday(moment: datetime) -> date:
     return here.date() + timedelta(days=ahead)
 
 
-def parse_time(value: int | str | time) -> time:
-    """A New York time of day as a person or YAML writes it; ConfigError for anything else.
+def parse_time(value: int | str | time, key: str = "time") -> time:
+    """A New York time of day as a person or YAML writes it; ConfigError with ``key`` for anything else.
 
     ``"10:31"``, ``"10:31:30"`` or a naive ``time``. YAML 1.1 reads an unquoted 10:31 as the integer 631 (minutes) and
     10:31:00 as 37860 (seconds): 60 to 1439 are minutes, 3600 to 86399 seconds. So 1031 is 17:11, not 10:31.
@@ -420,11 +420,11 @@ def parse_time(value: int | str | time) -> time:
             return time(value // 60, value % 60)
         if 3600 <= value < 86_400:
             return time(value // 3600, value // 60 % 60, value % 60)
-    raise ConfigError(f"time {value!r}: wanted a New York time such as '10:31' or '10:31:30', in quotes")
+    raise ConfigError(f"{key} is {value!r}: wanted a New York time such as '10:31' or '10:31:30', in quotes")
 
 
-def parse_weekday(value: int | str) -> int | None:
-    """A weekday, Monday 0: ``fri``, ``Friday`` or 4. ``any`` is None. ConfigError for anything else."""
+def parse_weekday(value: int | str, key: str = "weekday") -> int | None:
+    """A weekday, Monday 0: ``fri``, ``Friday`` or 4. ``any`` is None. ConfigError with ``key`` for anything else."""
     names = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
     if isinstance(value, str):
         word = value.strip().lower()
@@ -433,6 +433,7 @@ def parse_weekday(value: int | str) -> int | None:
         for number, name in enumerate(names):
             if word in (name, name[:3]):
                 return number
-    elif type(value) is int and 0 <= value < 7:  # neither True nor 4.0
+        raise ConfigError(f"{key} is {value!r}{similar(word, names)}: wanted mon to sun, a full name, or any")
+    if type(value) is int and 0 <= value < 7:  # neither True nor 4.0
         return value
-    raise ConfigError(f"weekday {value!r}: wanted mon to sun, a full name, 0 (Monday) to 6, or any")
+    raise ConfigError(f"{key} is {value!r}: wanted mon to sun, a full name, 0 (Monday) to 6, or any")

@@ -114,8 +114,11 @@ def mapping(key: str, value: Any) -> Mapping[str, Any]:
 
 def section(key: str, value: Any, needs: Iterable[str], may: Iterable[str] = ()) -> Mapping[str, Any]:
     """Keys and values with every key of ``needs``, and no other but those of ``may``."""
-    given, needs = mapping(key, value), tuple(needs)
+    needs = tuple(needs)
     known = (*needs, *may)
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{key} is {value!r}: wanted keys and values: {', '.join(known)}")
+    given = mapping(key, value)
     if unknown := [k for k in given if k not in known]:
         raise ConfigError(f"{key} has no {unknown[0]!r}{similar(unknown[0], known)}: it takes {', '.join(known)}")
     if missing := [k for k in needs if k not in given]:

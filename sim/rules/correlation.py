@@ -14,7 +14,20 @@ from typing import Any, Final
 
 from sim.model.book import Claim
 from sim.model.errors import ConfigError, similar
-from sim.model.given import COUNT, POSITIVE, items, mapping, number, optional, section, steps, whole, words
+from sim.model.given import (
+    COUNT,
+    POSITIVE,
+    SHARE,
+    Range,
+    items,
+    mapping,
+    number,
+    optional,
+    section,
+    steps,
+    whole,
+    words,
+)
 from sim.model.order import OrderRequest, Pass
 from sim.rules.gate import BpAfter, Refusal
 from sim.rules.units import Units
@@ -60,7 +73,11 @@ class Correlation:
     @staticmethod
     def of(config: Mapping[str, Any], units: Units) -> Correlation:
         where = "rules.correlation"
-        row = section(where, config, _KEYS, ("enabled",))
+        row = section(where, config, _KEYS, ("enabled", "measured"))
+        if "measured" in row:  # for the report, and refused here: before the run and not after it
+            report = section(f"{where}.measured", row["measured"], ("returns", "alike"))
+            whole(f"{where}.measured.returns", report["returns"], Range(least=2))
+            number(f"{where}.measured.alike", report["alike"], SHARE)
         listed, counts = mapping(f"{where}.groups", row["groups"]), mapping(f"{where}.limits", row["limits"])
         groups = {g: frozenset(words(f"{where}.groups.{g}", members)) for g, members in listed.items()}
         limits = {g: whole(f"{where}.limits.{g}", n, COUNT) for g, n in counts.items()}

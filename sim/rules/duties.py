@@ -16,6 +16,7 @@ from datetime import time
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
+from sim.calendar import parse_time
 from sim.model.book import Trade
 from sim.model.given import POSITIVE, flag, items, number, section, words
 from sim.view import View
@@ -84,7 +85,8 @@ class Duties:
         if not flag(f"{where}.enabled", config.get("enabled")):
             return config
         row = section(where, config, ("enabled", "times", *DUTIES))
-        items(f"{where}.times", row["times"], 'New York times, like ["09:31", "15:30"]')
+        for at in items(f"{where}.times", row["times"], 'New York times, like ["09:31", "15:30"]'):
+            parse_time(at, f"{where}.times")
         parts = {name: section(f"{where}.{name}", row[name], ("enabled", *keys)) for name, keys in DUTIES.items()}
         words(f"{where}.black_swan.structures", parts["black_swan"]["structures"])
         number(f"{where}.margin_call.share", parts["margin_call"]["share"], POSITIVE)

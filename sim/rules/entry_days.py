@@ -50,7 +50,7 @@ class EntryDays:
         given = section("rules.entry_days", config, ("days",), ("enabled",))["days"]
         for name, words in mapping(where, given).items():
             row = section(f"{where}.{name}", words, ("weekday", "weeks", "reason"))
-            weekday = parse_weekday(row["weekday"])
+            weekday = parse_weekday(row["weekday"], f"{where}.{name}.weekday")
             if weekday is None:
                 raise ConfigError(f"{where}.{name}.weekday is {row['weekday']!r}: wanted one day of the week")
             stacks = steps(f"{where}.{name}.weeks", row["weeks"], "[from net liquidation, weeks of the month]", _weeks)

@@ -119,7 +119,7 @@ class EntryWindow:
             wanted = 'two times, like ["10:30", "14:00"]'
             if len(items(f"{where}.{name}", pair, wanted)) != 2:
                 raise ConfigError(f"{where}.{name} is {pair!r}: wanted {wanted}")
-            first, last = map(parse_time, pair)
+            first, last = (parse_time(each, f"{where}.{name}") for each in pair)
             if last < first:
                 raise ConfigError(
                     f"{where}.{name} opens at {first:%H:%M} and closes at {last:%H:%M}: wanted the earlier time first"

@@ -23,7 +23,7 @@ class Preparation:
         where = "rules.preparation"
         given = section(where, config, ("before", "rows"))
         found = rows(f"{where}.rows", given["rows"], "[time, name]")
-        named = tuple((parse_time(at), word(f"{where}.rows", name)) for at, name in found)
+        named = tuple((parse_time(at, f"{where}.rows"), word(f"{where}.rows", name)) for at, name in found)
         rising(f"{where}.rows", [at for at, _ in named])
         return Preparation(word(f"{where}.before", given["before"]), named)
 

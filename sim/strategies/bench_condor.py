@@ -10,8 +10,10 @@ from datetime import date, time
 from math import isnan
 from typing import Any
 
+from sim.model.given import POSITIVE, number
 from sim.model.instrument import Right
 from sim.model.order import Intent, OrderRequest, Pass
+from sim.strategies import agree
 from sim.strategies.entry import Entry
 from sim.strategies.exits import exits_of
 from sim.strategies.pick import net_natural, round_half_up, unlisted, vertical
@@ -36,8 +38,12 @@ class BenchCondor:
         self.name = name
         self._underlying = underlying
         self._entry = Entry.of(entry)
-        self._offset, self._wing, self._step = float(offset), float(wing), float(step)
+        self._offset, self._wing, self._step = (
+            number(f"strategy.{k}", v, POSITIVE) for k, v in (("offset", offset), ("wing", wing), ("step", step))
+        )
         self._exits = exits_of(exits)
+        agree.times(self._entry.at, exits, same_day=True)
+        agree.marks(exits)
 
     @property
     def underlyings(self) -> tuple[str, ...]:

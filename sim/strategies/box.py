@@ -12,7 +12,8 @@ from datetime import date, time
 from math import isnan
 from typing import Any
 
-from sim.model.errors import ConfigError, DataError
+from sim.model.errors import DataError
+from sim.model.given import FROM_ONE, POSITIVE, number, whole
 from sim.model.instrument import Right, Style
 from sim.model.order import Action, Intent, Leg, OrderRequest, Pass, TimeInForce
 from sim.strategies.entry import Entry
@@ -52,12 +53,15 @@ class Box:
         round: float,
         max_rate: float,
     ) -> None:
-        if width <= 0 or round <= 0:
-            raise ConfigError(f"strategy.width is {width:g} and round {round:g}: wanted points above 0")
+        for key, value in (("width", width), ("round", round), ("max_rate", max_rate)):
+            number(f"strategy.{key}", value, POSITIVE)
+        whole("strategy.dte", dte, FROM_ONE)
         self.name = name
         self._underlying = underlying
         self._entry = Entry.of(entry)
-        self._plan = LegPlan.of({"side": "sell", "right": "call", "offset": 0}, {"dte": dte, "within": within})
+        self._plan = LegPlan.of(
+            {"side": "sell", "right": "call", "offset": 0}, {"dte": dte, "within": within}, "strategy"
+        )
         self._width, self._step, self._max_rate = float(width), float(round), float(max_rate)
 
     @property

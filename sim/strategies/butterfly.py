@@ -13,8 +13,10 @@ from math import floor, isnan
 from typing import Any
 
 from sim.model.errors import ConfigError
+from sim.model.given import COUNT, FROM_ONE, POSITIVE, SHARE, amount, number, whole
 from sim.model.instrument import Right
 from sim.model.order import Action, Intent, Leg, OrderRequest, Pass, TimeInForce
+from sim.strategies import agree
 from sim.strategies.entry import Entry
 from sim.strategies.exits import exits_of
 from sim.strategies.filters import vix_unknown
@@ -50,19 +52,22 @@ class Butterfly:
         tickets: int,
         exits: Mapping[str, Any],
     ) -> None:
-        if not 0 <= near_pct < far_pct:
+        number("strategy.near_pct", near_pct, COUNT)
+        if not near_pct < number("strategy.far_pct", far_pct):
             raise ConfigError(f"strategy.near_pct is {near_pct:g} and far_pct {far_pct:g}: wanted 0 <= near < far")
-        for key, value in (("wing", wing), ("round", round), ("vix_per", vix_per), ("tickets", tickets)):
-            if value <= 0:
-                raise ConfigError(f"strategy.{key} is {value:g}: wanted more than 0")
+        for key, value in (("wing", wing), ("round", round), ("vix_per", vix_per), ("most", most)):
+            number(f"strategy.{key}", value, POSITIVE)
+        number("strategy.shift", shift, COUNT)
         self.name = name
         self._underlying = underlying
         self._entry = Entry.of(entry)
         self._near, self._far = float(near_pct), float(far_pct)
         self._shift, self._wing, self._round = float(shift), float(wing), float(round)
-        self._risk, self._vix_per = Decimal(str(risk)), float(vix_per)
-        self._most, self._tickets = Decimal(str(most)), int(tickets)
+        self._risk, self._vix_per = amount("strategy.risk", risk, SHARE), float(vix_per)
+        self._most, self._tickets = Decimal(str(most)), whole("strategy.tickets", tickets, FROM_ONE)
         self._exits = exits_of(exits)
+        agree.times(self._entry.at, exits, same_day=True)
+        agree.marks(exits)
 
     @property
     def underlyings(self) -> tuple[str, ...]:

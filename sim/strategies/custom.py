@@ -14,9 +14,25 @@ from math import isnan
 from typing import Any
 
 from sim.model.errors import ConfigError
+from sim.model.given import (
+    COUNT,
+    FROM_ONE,
+    POSITIVE,
+    SHARE,
+    amount,
+    flag,
+    items,
+    number,
+    optional,
+    section,
+    steps,
+    whole,
+    word,
+)  # fmt: skip
 from sim.model.instrument import Right
 from sim.model.order import MAX_LEGS, Intent, Leg, OrderRequest, Pass, TimeInForce
-from sim.strategies.entry import Entry
+from sim.strategies import agree
+from sim.strategies.entry import Entry, sizes
 from sim.strategies.exits import exits_of
 from sim.strategies.filters import filters_of, vix_unknown
 from sim.strategies.legs import Board, LegPlan, Missing, pick_all
@@ -38,17 +54,13 @@ class Units:
 
     @staticmethod
     def of(config: Mapping[str, Any]) -> Units:
-        keys = ("table", "at_stop", "vix_per", "vix_most", "vix_rows")
-        unknown = sorted(set(config) - set(keys))
-        if unknown:
-            raise ConfigError(f"strategy.sizing has no {unknown[0]!r}: it takes {', '.join(keys)}")
-        table = tuple((Decimal(str(a)), int(n)) for a, n in config["table"])
-        stop, per = config.get("at_stop"), config.get("vix_per")
-        most = 1.0 if config.get("vix_most") is None else float(config["vix_most"])
-        by_vix = tuple((float(a), int(n)) for a, n in config.get("vix_rows") or ())
-        return Units(
-            table, None if stop is None else Decimal(str(stop)), None if per is None else float(per), most, by_vix
-        )
+        where = "strategy.sizing"
+        row = section(where, config, ("table",), ("at_stop", "vix_per", "vix_most", "vix_rows"))
+        stop = optional(amount, f"{where}.at_stop", row.get("at_stop"), SHARE)
+        per = optional(number, f"{where}.vix_per", row.get("vix_per"), POSITIVE)
+        most = optional(number, f"{where}.vix_most", row.get("vix_most"), FROM_ONE)
+        by_vix = optional(_by_vix, f"{where}.vix_rows", row.get("vix_rows"))
+        return Units(sizes(f"{where}.table", row["table"]), stop, per, 1.0 if most is None else most, by_vix or ())
 
     @property
     def by_vix(self) -> bool:
@@ -100,23 +112,38 @@ class Custom:
         apart: bool = False,
         naked_calls: bool = False,
     ) -> None:
-        if not 1 <= len(legs) <= MAX_LEGS:
+        if not 1 <= len(items("strategy.legs", legs, "a list of legs")) <= MAX_LEGS:
             raise ConfigError(
                 f"strategy.legs has {len(legs)} legs: wanted 1 to {MAX_LEGS}, the most that one order takes"
             )
         if min_credit is not None and max_debit is not None:
             raise ConfigError("strategy.min_credit and strategy.max_debit are both set: an order is one or the other")
-        self.name, self.structure = name, structure
+        flag("strategy.apart", apart)
+        self.name, self.structure = name, word("strategy.structure", structure)
         self._underlying = underlying
         self._entry = Entry.of(entry)
-        self._legs = tuple(LegPlan.of(leg, expiration or {}) for leg in legs)
+        self._legs = tuple(LegPlan.of(leg, {} if expiration is None else expiration) for leg in legs)
         bare = _naked_calls(self._legs)
-        if bare and not naked_calls:
+        if bare and not flag("strategy.naked_calls", naked_calls):
             raise ConfigError(f"strategy.legs sells {bare} naked call(s): set strategy.naked_calls=true if you mean it")
         self._exits = exits_of(exits, [leg.part for leg in self._legs])
         self._filters = filters_of(filters)
         self._units = Units.of(sizing)
-        self._limit = float(min_credit) if min_credit is not None else None if max_debit is None else -float(max_debit)
+        least = optional(number, "strategy.min_credit", min_credit, COUNT)
+        most = optional(number, "strategy.max_debit", max_debit, COUNT)
+        self._limit = least if most is None else -most
+        agree.times(self._entry.at, exits)
+        agree.marks(exits)
+        agree.strikes(self._legs, least)
+        agree.legs(self._legs, exits)
+        for name_of, given in (exits.get("parts") or {}).items():
+            agree.marks(given, f"exits.parts.{name_of}")
+            agree.legs([leg for leg in self._legs if leg.part == name_of], given, f"exits.parts.{name_of}")
+        if self._units.at_stop is not None and exits.get("stop") is None:
+            raise ConfigError(
+                f"strategy.sizing.at_stop is {self._units.at_stop} and strategy.exits.stop is null: there is no stop "
+                "to size by; set one, or leave both null"
+            )
         self._stop = exits.get("stop")
         self._apart = apart
 
@@ -183,7 +210,18 @@ class Custom:
 def _naked_calls(legs: Sequence[LegPlan]) -> int:
     """Short calls that no long call stands against, contract by contract, by a long that ends no sooner."""
     calls = [leg for leg in legs if leg.right is Right.CALL]
-    short = sum(leg.quantity for leg in calls if leg.action.sign < 0)
-    latest = max((leg.dte for leg in calls if leg.action.sign < 0), default=0)
-    long = sum(leg.quantity for leg in calls if leg.action.sign > 0 and leg.dte >= latest)
-    return max(short - long, 0)
+    shorts = [leg for leg in calls if leg.action.sign < 0]
+    longs = [leg for leg in calls if leg.action.sign > 0 and all(_lasts(leg, short) for short in shorts)]
+    return max(sum(leg.quantity for leg in shorts) - sum(leg.quantity for leg in longs), 0)
+
+
+def _lasts(long: LegPlan, short: LegPlan) -> bool:
+    """Whether the long leg surely ends no sooner; a date and a number of days cannot be compared."""
+    if long.expiration is None or short.expiration is None:
+        return long.expiration is short.expiration and long.dte >= short.dte
+    return long.expiration >= short.expiration
+
+
+def _by_vix(key: str, value: Any) -> tuple[tuple[float, int], ...]:
+    found = steps(key, value, "[from VIX, times so many]", lambda k, n: whole(k, n, COUNT)) if value else ()
+    return tuple((float(least), n) for least, n in found)

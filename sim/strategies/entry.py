@@ -1,14 +1,16 @@
-"""When a strategy wants in, in the words of its configuration."""
+"""When a strategy wants in and with how much, in the words of its configuration."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time
+from decimal import Decimal
 from typing import Any
 
 from sim.calendar import parse_time, parse_weekday
 from sim.model.errors import ConfigError
+from sim.model.given import FROM_ONE, Range, optional, section, steps, whole
 from sim.view import View
 
 _NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -29,22 +31,20 @@ class Entry:
     weeks: tuple[int, ...] = ()
 
     @staticmethod
-    def of(config: Mapping[str, Any]) -> Entry:
+    def of(config: Mapping[str, Any], where: str = "strategy.entry") -> Entry:
         """From ``{at: "10:30", weekday: friday, week: 1, wait: 5}``, week a number or a list; ConfigError names what
         does not fit."""
-        unknown = set(config) - {"at", "weekday", "week", "wait"}
-        if unknown:
-            raise ConfigError(f"strategy.entry has no {sorted(unknown)[0]!r}: it takes at, weekday, week and wait")
-        wait = config.get("wait")
-        if wait is not None and (isinstance(wait, bool) or not isinstance(wait, int) or wait < 1):
-            raise ConfigError(f"strategy.entry.wait is {wait!r}: wanted whole minutes above 0, or null for all day")
-        weekday, week = parse_weekday(config.get("weekday", "any")), config.get("week")
-        weeks = () if week is None else tuple(week) if isinstance(week, Sequence) else (week,)
-        if any(isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= 5 for n in weeks):
-            raise ConfigError(f"strategy.entry.week is {week!r}: wanted 1 to 5, a list of them, or null for every week")
+        row = section(where, config, ("at",), ("weekday", "week", "wait"))
+        wait = optional(whole, f"{where}.wait", row.get("wait"), FROM_ONE)
+        weekday, week = parse_weekday(row.get("weekday", "any"), f"{where}.weekday"), row.get("week")
+        weeks = () if week is None else tuple(week) if isinstance(week, list | tuple) else (week,)
+        if week is not None and (
+            not weeks or any(isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= 5 for n in weeks)
+        ):
+            raise ConfigError(f"{where}.week is {week!r}: wanted 1 to 5, a list of them, or null for every week")
         if weeks and weekday is None:
-            raise ConfigError("strategy.entry.week is set without a weekday: the first what of the month?")
-        return Entry(parse_time(config["at"]), weekday, wait, weeks)
+            raise ConfigError(f"{where}.week is set without a weekday: the first what of the month?")
+        return Entry(parse_time(row["at"], f"{where}.at"), weekday, wait, weeks)
 
     def wakes(self, day: date) -> tuple[time, ...]:
         return (self.at,) if self._on(day) else ()
@@ -67,3 +67,8 @@ class Entry:
         else:
             when = f"on {_NAMES[self.weekday]}s"
         return f"{when} at {self.at:%H:%M} New York"
+
+
+def sizes(key: str, value: Any) -> tuple[tuple[Decimal, int], ...]:
+    """Rows of [from net liquidation, units]; ten thousand units are a row with its numbers exchanged."""
+    return steps(key, value, "[from net liquidation, units]", lambda k, n: whole(k, n, Range(least=0, most=10_000)))

@@ -10,6 +10,7 @@ from sim.calendar import parse_time
 from sim.model.defence import CloseByDte, DeltaDefence, DistanceDefence, EarlyProfit, OfPart, VixAbove
 from sim.model.errors import ConfigError
 from sim.model.exits import CloseAt, CrossAfter, Exit, ProfitTarget, Review, StopLoss
+from sim.model.given import COUNT, FROM_ONE, choice, mapping, number, optional, rows, section, whole, words
 
 _PART: Final = {"profit", "stop", "early", "delta", "distance", "dte"}
 _KEYS: Final = _PART | {"at", "date", "final", "review", "walk", "parts", "vix_above"}
@@ -32,33 +33,32 @@ def exits_of(config: Mapping[str, Any], parts: Sequence[str] = ()) -> tuple[Exit
     minutes before it crosses too. ``parts`` are exits of the legs with that part name (``parts``: the name of each
     leg), judged and closed by themselves. The graver exits are asked first.
     """
-    unknown = set(config) - _KEYS
-    if unknown:
-        raise ConfigError(f"strategy.exits has no {sorted(unknown)[0]!r}: it takes {', '.join(sorted(_KEYS))}")
+    config = section("strategy.exits", config, (), sorted(_KEYS))
     out = [
         *_defences(config, "exits"),
         *_by_vix(config),
-        *_parts(config.get("parts") or {}, parts),
+        *_parts({} if config.get("parts") is None else config["parts"], parts),
         *_marks(config, "exits"),
     ]
     if (review := config.get("review")) is not None:
+        review = section("strategy.exits.review", review, ("at", "profit", "stop"))
         share = _number("exits.review.profit", review["profit"], 0.0, 1.0)
-        out.append(Review(parse_time(review["at"]), share, _number("exits.review.stop", review["stop"], 0.0, 100.0)))
+        when = parse_time(review["at"], "strategy.exits.review.at")
+        out.append(Review(when, share, _number("exits.review.stop", review["stop"], 0.0, 100.0)))
     out += _by_dte(config, "exits")
     if (at := config.get("at")) is not None:
-        final, on = config.get("final"), config.get("date")
-        if final is not None and parse_time(final) < parse_time(at):
-            raise ConfigError(f"strategy.exits.final is {final!r}, before exits.at {at!r}: the last exit comes last")
-        out.append(
-            CloseAt(parse_time(at), None if final is None else parse_time(final), None if on is None else _date(on))
-        )
+        on, close = config.get("date"), parse_time(at, "strategy.exits.at")
+        final = None if config.get("final") is None else parse_time(config["final"], "strategy.exits.final")
+        if final is not None and final < close:
+            raise ConfigError(
+                f"strategy.exits.final is {final:%H:%M}, before exits.at {close:%H:%M}: the last exit comes last"
+            )
+        out.append(CloseAt(close, final, None if on is None else _date(on)))
     elif config.get("final") is not None or config.get("date") is not None:
         raise ConfigError(
             "strategy.exits.final or exits.date is set without exits.at: set at as well, or leave both null"
         )
-    if (walk := config.get("walk")) is not None:
-        if isinstance(walk, bool) or not isinstance(walk, int) or walk < 1:
-            raise ConfigError(f"strategy.exits.walk is {walk!r}: wanted whole minutes above 0, or null")
+    if (walk := optional(whole, "strategy.exits.walk", config.get("walk"), FROM_ONE)) is not None:
         out.append(CrossAfter(walk))
     return tuple(out)
 
@@ -66,10 +66,9 @@ def exits_of(config: Mapping[str, Any], parts: Sequence[str] = ()) -> tuple[Exit
 def _defences(config: Mapping[str, Any], where: str) -> list[Exit]:
     out: list[Exit] = []
     if (distance := config.get("distance")) is not None:
-        out.append(DistanceDefence(_number(f"{where}.distance", distance, -1e6, 1e6)))
+        out.append(DistanceDefence(number(f"strategy.{where}.distance", distance)))
     if (delta := config.get("delta")) is not None:
-        if not isinstance(delta, Mapping) or set(delta) - {"close_tested", "close_all"}:
-            raise ConfigError(f"strategy.{where}.delta is {delta!r}: wanted close_tested and close_all, or null")
+        delta = section(f"strategy.{where}.delta", delta, (), ("close_tested", "close_all"))
         bounds = {k: _number(f"{where}.delta.{k}", v, 0.0, 1.0) for k, v in delta.items() if v is not None}
         tested, whole = bounds.get("close_tested"), bounds.get("close_all")
         if tested is not None and whole is not None and whole < tested:
@@ -84,7 +83,8 @@ def _by_vix(config: Mapping[str, Any]) -> list[Exit]:
         return []
     if not isinstance(vix, Mapping) or set(vix) != {"level", "from"}:
         raise ConfigError(f'strategy.exits.vix_above is {vix!r}: wanted {{level: 18, from: "09:30"}}, or null')
-    return [VixAbove(_number("exits.vix_above.level", vix["level"], 0.0, 200.0), parse_time(vix["from"]))]
+    level = _number("exits.vix_above.level", vix["level"], 0.0, 200.0)
+    return [VixAbove(level, parse_time(vix["from"], "strategy.exits.vix_above.from"))]
 
 
 def _marks(config: Mapping[str, Any], where: str) -> list[Exit]:
@@ -93,12 +93,10 @@ def _marks(config: Mapping[str, Any], where: str) -> list[Exit]:
         out.append(ProfitTarget(_number(f"{where}.profit", profit, 0.0, 1.0)))
     if (stop := config.get("stop")) is not None:
         out.append(StopLoss(_number(f"{where}.stop", stop, 0.0, 100.0)))
-    for row in config.get("early") or ():
-        try:
-            below, share = row
-            out.append(EarlyProfit(int(below), _number(f"{where}.early", share, 0.0, 1.0)))
-        except (TypeError, ValueError):
-            raise ConfigError(f"strategy.{where}.early has {row!r}: wanted rows of [days, share]") from None
+    if (early := config.get("early")) is not None:
+        for below, share in rows(f"strategy.{where}.early", early, "[days, share]"):
+            days = whole(f"strategy.{where}.early", below, FROM_ONE)
+            out.append(EarlyProfit(days, _number(f"{where}.early", share, 0.0, 1.0)))
     return out
 
 
@@ -106,31 +104,27 @@ def _by_dte(config: Mapping[str, Any], where: str) -> list[Exit]:
     dte = config.get("dte")
     if dte is None:
         return []
-    if not isinstance(dte, Mapping) or set(dte) != {"days", "at"} or not isinstance(dte["days"], int):
-        raise ConfigError(f'strategy.{where}.dte is {dte!r}: wanted {{days: 21, at: "10:00"}}, or null')
-    return [CloseByDte(dte["days"], parse_time(dte["at"]))]
+    dte = section(f"strategy.{where}.dte", dte, ("days", "at"))
+    days = whole(f"strategy.{where}.dte.days", dte["days"], COUNT)
+    return [CloseByDte(days, parse_time(dte["at"], f"strategy.{where}.dte.at"))]
 
 
 def _parts(config: Mapping[str, Any], names: Sequence[str]) -> list[Exit]:
     out: list[Exit] = []
-    for name, given in config.items():
+    for name, given in mapping("strategy.exits.parts", config).items():
         legs = tuple(i for i, part in enumerate(names) if part == name)
         where = f"exits.parts.{name}"
         if not legs:
             raise ConfigError(f"strategy.{where}: no leg has part: {name}")
-        unknown = sorted(set(given) - _PART - {"closes_all"})
-        if unknown:
-            raise ConfigError(
-                f"strategy.{where} has no {unknown[0]!r}: it takes {', '.join(sorted(_PART))}, closes_all"
-            )
-        whole = list(given.get("closes_all") or ())
-        wrong = sorted(set(whole) - set(_REASONS))
-        if wrong:
-            raise ConfigError(f"strategy.{where}.closes_all has {wrong[0]!r}: choose of {', '.join(sorted(_REASONS))}")
+        given = section(f"strategy.{where}", given, (), (*sorted(_PART), "closes_all"))
+        graver = [
+            choice(f"strategy.{where}.closes_all", each, sorted(_REASONS))
+            for each in words(f"strategy.{where}.closes_all", given.get("closes_all") or [])
+        ]
         exits = (*_defences(given, where), *_marks(given, where), *_by_dte(given, where))
         # Those that close everything are graver than those that close the part.
-        ordered = sorted(exits, key=lambda e: not _closes_all(e, whole))
-        out.append(OfPart(str(name), legs, tuple(ordered), frozenset(_REASONS[word] for word in whole)))
+        ordered = sorted(exits, key=lambda e: not _closes_all(e, graver))
+        out.append(OfPart(str(name), legs, tuple(ordered), frozenset(_REASONS[word] for word in graver)))
     return out
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from sim.model.errors import ConfigError
+from sim.model.given import COUNT, FROM_ONE, POSITIVE, Range, items, number, optional, section, whole
 from sim.view import UnderlyingView, View
 
 
@@ -106,24 +107,30 @@ class QuietRange:
 KEYS: Final = {"vix", "iv_rank", "below_high", "quiet"}
 
 
-def filters_of(config: Mapping[str, Any] | None) -> tuple[Filter, ...]:
+def filters_of(config: Mapping[str, Any] | None, where: str = "strategy.filters") -> tuple[Filter, ...]:
     """From ``{vix: [13, 40], iv_rank: {above, days}, below_high: {within_pct, days}, quiet: {pct, days}}``; null leaves
     one out."""
-    given = {k: v for k, v in (config or {}).items() if v is not None}
-    unknown = sorted(set(given) - KEYS)
-    if unknown:
-        raise ConfigError(f"strategy.filters has no {unknown[0]!r}: it takes {', '.join(sorted(KEYS))}")
+    row = section(where, {} if config is None else config, (), sorted(KEYS))
     out: list[Filter] = []
-    try:
-        if "vix" in given:
-            low, high = given["vix"]
-            out.append(VixBetween(float(low or 0.0), inf if high is None else float(high)))
-        if "iv_rank" in given:
-            out.append(IvRank(float(given["iv_rank"]["above"]), int(given["iv_rank"]["days"])))
-        if "below_high" in given:
-            out.append(BelowHigh(float(given["below_high"]["within_pct"]), int(given["below_high"]["days"])))
-        if "quiet" in given:
-            out.append(QuietRange(float(given["quiet"]["pct"]), int(given["quiet"]["days"])))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ConfigError(f"strategy.filters is {dict(given)}: {error} does not fit; look at conf/strategy") from None
+    if (vix := row.get("vix")) is not None:
+        if len(items(f"{where}.vix", vix, "two VIX, like [13, 40] or [13, null]")) != 2:
+            raise ConfigError(f"{where}.vix is {vix!r}: wanted two VIX, like [13, 40] or [13, null]")
+        low, high = (optional(number, f"{where}.vix", each, COUNT) for each in vix)
+        if high is not None and high <= (low or 0.0):
+            raise ConfigError(
+                f"{where}.vix goes from {low or 0:g} to below {high:g}: never; wanted the lower one first"
+            )
+        out.append(VixBetween(low or 0.0, inf if high is None else high))
+    if (rank := row.get("iv_rank")) is not None:
+        rank, here = section(f"{where}.iv_rank", rank, ("above", "days")), f"{where}.iv_rank"
+        above = number(f"{here}.above", rank["above"], Range(least=0, below=100))
+        out.append(IvRank(above, whole(f"{here}.days", rank["days"], Range(least=2))))
+    if (top := row.get("below_high")) is not None:
+        top, here = section(f"{where}.below_high", top, ("within_pct", "days")), f"{where}.below_high"
+        within = number(f"{here}.within_pct", top["within_pct"], Range(least=0, below=100))
+        out.append(BelowHigh(within, whole(f"{here}.days", top["days"], FROM_ONE)))
+    if (quiet := row.get("quiet")) is not None:
+        quiet, here = section(f"{where}.quiet", quiet, ("pct", "days")), f"{where}.quiet"
+        pct = number(f"{here}.pct", quiet["pct"], POSITIVE)
+        out.append(QuietRange(pct, whole(f"{here}.days", quiet["days"], FROM_ONE)))
     return tuple(out)

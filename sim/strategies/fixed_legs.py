@@ -8,7 +8,9 @@ from typing import Any
 
 from sim.model.errors import ConfigError
 from sim.model.exits import Exit
-from sim.model.order import Intent, OrderRequest, Pass, TimeInForce
+from sim.model.given import FROM_ONE, items, number, optional, whole
+from sim.model.order import MAX_LEGS, Intent, OrderRequest, Pass, TimeInForce
+from sim.strategies import agree
 from sim.strategies.entry import Entry
 from sim.strategies.exits import exits_of
 from sim.strategies.legs import Board, LegPlan, Missing, pick_all
@@ -31,15 +33,19 @@ class FixedLegs:
         quantity: int = 1,
         min_credit: float | None = None,
     ) -> None:
-        if not legs:
-            raise ConfigError("strategy.legs is empty: give 1 to 4 legs, each with side, right, strike and dte")
+        if not 1 <= len(items("strategy.legs", legs, "a list of legs")) <= MAX_LEGS:
+            raise ConfigError(
+                f"strategy.legs has {len(legs)} legs: wanted 1 to {MAX_LEGS}, each with side, right, strike"
+            )
         self.name = name
         self._underlying = underlying
         self._entry = Entry.of(entry)
         self._legs = tuple(LegPlan.of(leg, {}) for leg in legs)
         self._exits: tuple[Exit, ...] = exits_of(exits, [leg.part for leg in self._legs])
-        self._quantity = quantity
-        self._limit = min_credit
+        self._quantity = whole("strategy.quantity", quantity, FROM_ONE)
+        self._limit = optional(number, "strategy.min_credit", min_credit)
+        agree.times(self._entry.at, exits)
+        agree.marks(exits)
 
     @property
     def underlyings(self) -> tuple[str, ...]:

@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date, time
 from typing import Any
 
+from sim.model.given import COUNT, mapping, whole, word
 from sim.model.order import Action, Intent, Leg, OrderRequest, Pass, TimeInForce
+from sim.strategies import agree
 from sim.strategies.entry import Entry
 from sim.strategies.exits import exits_of
 from sim.strategies.legs import Board, LegPlan, Missing
@@ -34,10 +36,15 @@ class HedgeCalls:
         exits: Mapping[str, Any],
     ) -> None:
         self.name = name
-        self._underlying, self._strategy, self._after = underlying, strategy, int(after_days)
+        self._underlying, self._strategy, self._after = (
+            underlying, word("strategy.strategy", strategy), whole("strategy.after_days", after_days, COUNT),
+        )  # fmt: skip
         self._entry = Entry.of(entry)
-        self._plan = LegPlan.of({"side": "sell", "right": "call", **leg}, {})
+        self._plan = LegPlan.of({"side": "sell", "right": "call", **mapping("strategy.leg", leg)}, {}, "strategy.leg")
         self._exits = exits_of(exits)
+        agree.times(self._entry.at, exits)
+        agree.marks(exits)
+        agree.legs([self._plan], exits)
 
     @property
     def underlyings(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from sim.model.book import Trade
 from sim.model.defence import CloseByDte, ExtrinsicTarget
 from sim.model.errors import ConfigError
 from sim.model.exits import CrossAfter, Exit, StopLoss
+from sim.model.given import COUNT, FROM_ONE, POSITIVE, SHARE, Range, items, mapping, number, optional, section, whole
 from sim.model.instrument import STRIKE_SCALE, OptionContract, Right, Series
 from sim.model.order import Action, Intent, Leg, OrderRequest, Pass, TimeInForce
 from sim.strategies.entry import Entry
@@ -44,23 +45,21 @@ class Ipmcc:
     ) -> None:
         self.name = name
         self._underlying = underlying
+        _checked(leap, weekly)
         self._leap, self._weekly = dict(leap), dict(weekly)
-        self._leap_entry = Entry.of(leap["entry"])
-        self._weekly_entries = tuple(Entry.of({**weekly["entry"], "weekday": day}) for day in weekly["weekdays"])
+        self._leap_entry = Entry.of(leap["entry"], "strategy.leap.entry")
+        at = mapping("strategy.weekly.entry", weekly["entry"])
+        self._weekly_entries = tuple(
+            Entry.of({**at, "weekday": day}, "strategy.weekly.entry") for day in weekly["weekdays"]
+        )
         when = {"dte": leap["dte"], "within": leap["within"]}
-        self._leap_plan = LegPlan.of({"side": "buy", "right": "call", "delta": leap["delta"]}, when)
+        self._leap_plan = LegPlan.of({"side": "buy", "right": "call", "delta": leap["delta"]}, when, "strategy.leap")
         when = {"dte": weekly["dte"], "within": weekly["within"]}
-        self._weekly_plan = LegPlan.of({"side": "sell", "right": "call", "offset": 0}, when)
-        self._filters = filters_of(leap.get("filters"))
-        self._patience = walk
-        self._walk: tuple[Exit, ...] = () if walk is None else (CrossAfter(int(walk)),)
-        if not 0 < float(weekly["target"]) < 1 or not 0 < float(leap["max_share"]) <= 1:
-            raise ConfigError("strategy.weekly.target and strategy.leap.max_share: wanted shares above 0, up to 1")
-        if int(weekly["ema_fast"]) >= int(weekly["ema_slow"]):
-            raise ConfigError("strategy.weekly.ema_fast must be below ema_slow")
-        if int(weekly["history"]) < 1:
-            raise ConfigError(f"strategy.weekly.history is {weekly['history']}: wanted daily bars, at least 1")
-        roll = CloseByDte(int(leap["roll_dte"]), parse_time(leap["roll_at"]))
+        self._weekly_plan = LegPlan.of({"side": "sell", "right": "call", "offset": 0}, when, "strategy.weekly")
+        self._filters = filters_of(leap.get("filters"), "strategy.leap.filters")
+        self._patience = optional(whole, "strategy.walk", walk, FROM_ONE)
+        self._walk: tuple[Exit, ...] = () if self._patience is None else (CrossAfter(self._patience),)
+        roll = CloseByDte(int(leap["roll_dte"]), parse_time(leap["roll_at"], "strategy.leap.roll_at"))
         self._leap_exits: tuple[Exit, ...] = (StopLoss(float(leap["stop"])), roll, *self._walk)
 
     @property
@@ -181,6 +180,44 @@ class Ipmcc:
 
     def _pass(self, structure: str, rule: str, reason: str, detail: str) -> Pass:
         return Pass(self.name, self._underlying, structure, rule, reason, detail)
+
+
+_LEAP: Final = ("entry", "dte", "within", "delta", "max_extrinsic_pct", "max_share", "stop", "roll_dte", "roll_at")
+_WEEKLY: Final = (
+    "entry", "weekdays", "dte", "within", "ema_fast", "ema_slow", "history", "down_pct", "stretched_pct",
+    "stretched_strikes", "target",
+)  # fmt: skip
+
+
+def _checked(leap: Mapping[str, Any], weekly: Mapping[str, Any]) -> None:
+    """The two sections: what each number may be, and what they say of one another."""
+    one, two = "strategy.leap", "strategy.weekly"
+    section(one, leap, _LEAP, ("filters",))
+    section(two, weekly, _WEEKLY)
+    for key, within in (("max_extrinsic_pct", POSITIVE), ("max_share", SHARE), ("stop", SHARE)):
+        number(f"{one}.{key}", leap[key], within)
+    for key in ("dte", "within", "roll_dte"):
+        whole(f"{one}.{key}", leap[key], COUNT)
+    for key in ("dte", "within", "stretched_strikes"):
+        whole(f"{two}.{key}", weekly[key], COUNT)
+    for key in ("ema_fast", "ema_slow", "history"):
+        whole(f"{two}.{key}", weekly[key], FROM_ONE)
+    for key in ("down_pct", "stretched_pct"):
+        number(f"{two}.{key}", weekly[key], Range(least=0, below=100))
+    number(f"{two}.target", weekly["target"], Range(above=0, below=1))
+    if not items(f"{two}.weekdays", weekly["weekdays"], "weekdays, like [friday, monday]"):
+        raise ConfigError(f"{two}.weekdays is empty: wanted a day on which the call is sold")
+    for (low, small), (high, large) in (
+        ((f"{two}.ema_fast", weekly["ema_fast"]), (f"{two}.ema_slow", weekly["ema_slow"])),
+        ((f"{two}.dte", weekly["dte"]), (f"{one}.dte", leap["dte"])),
+        ((f"{one}.roll_dte", leap["roll_dte"]), (f"{one}.dte", leap["dte"])),
+    ):
+        if small >= large:
+            raise ConfigError(f"{low} is {small} and {high} {large}: wanted the first below the second")
+    if weekly["history"] < weekly["ema_slow"]:
+        raise ConfigError(
+            f"{two}.history is {weekly['history']}, below {two}.ema_slow {weekly['ema_slow']}: too few bars for it"
+        )
 
 
 def ema(values: Sequence[float], days: int) -> float:

@@ -16,7 +16,8 @@ from typing import Any, Final
 import numpy as np
 
 from sim.calendar import Venue, load_calendar
-from sim.model.errors import ConfigError, DataError
+from sim.model.errors import ConfigError, DataError, similar
+from sim.model.given import COUNT, FROM_ONE, mapping, number, optional, section, whole
 from sim.model.instrument import STRIKE_SCALE, OptionContract, Right, Series, strike_e4
 from sim.model.order import Action, Leg
 from sim.view import Surface, UnderlyingView
@@ -78,38 +79,45 @@ class LegPlan:
     part: str
 
     @staticmethod
-    def of(config: Mapping[str, Any], expiration: Mapping[str, Any]) -> LegPlan:
+    def of(config: Mapping[str, Any], expiration: Mapping[str, Any], where: str = "strategy.legs") -> LegPlan:
         """``expiration`` has the ``dte`` and ``within`` of a leg that says none itself. ConfigError names the leg."""
-        leg = {**expiration, **config}
+        config = mapping(where, config)
+        leg = {**section("strategy.expiration", expiration, (), ("dte", "within", "expiration", "root")), **config}
         ways = [way for way in WAYS if config.get(way) is not None]
         unknown = sorted(set(leg) - KEYS)
         if unknown:
-            raise ConfigError(f"strategy.legs has a leg with {unknown[0]!r}: it takes {', '.join(sorted(KEYS))}")
+            raise ConfigError(
+                f"{where} has a leg with {unknown[0]!r}{similar(unknown[0], KEYS)}: it takes {', '.join(sorted(KEYS))}"
+            )
         if len(ways) != 1:
             raise ConfigError(
-                f"strategy.legs has {dict(config)}: wanted one of {', '.join(WAYS)} to find the strike, not {len(ways)}"
+                f"{where} has {dict(config)}: wanted one of {', '.join(WAYS)} to find the strike, not {len(ways)}"
             )
+        if config.get("points") is not None and ways != ["from"]:
+            raise ConfigError(f"{where} has {dict(config)}: points are measured from a leg, and {ways[0]} names none")
+        if config.get("dte") is not None and config.get("expiration") is not None:
+            raise ConfigError(f"{where} has {dict(config)}: dte and expiration are both set: a leg ends on one day")
         try:
             way, day = ways[0], leg.get("expiration")
             if way == "strike":
                 strike_e4(leg["strike"])
-            quantity, dte, within = int(leg.get("quantity", 1)), int(leg.get("dte", 0)), int(leg.get("within", 0))
+            quantity = whole(f"{where}: quantity", leg.get("quantity", 1), FROM_ONE)
+            dte, within = (whole(f"{where}: {key}", leg.get(key, 0), COUNT) for key in ("dte", "within"))
+            points = optional(number, f"{where}: points", leg.get("points"))
             plan = LegPlan(
                 SIDES[str(leg["side"]).lower()], RIGHTS[str(leg["right"]).lower()], quantity, way, _numbers(leg[way]),
-                float(leg.get("points") or 0.0), dte, within,
+                points or 0.0, dte, within,
                 None if day is None else date.fromisoformat(str(day)), str(leg.get("root") or ""),
                 str(leg.get("part") or ""),
             )  # fmt: skip
         except (KeyError, ValueError, TypeError, ArithmeticError, DataError) as error:
             raise ConfigError(
-                f"strategy.legs has {dict(config)}: wanted side sell|buy, right call|put, one of {', '.join(WAYS)}, "
+                f"{where} has {dict(config)}: wanted side sell|buy, right call|put, one of {', '.join(WAYS)}, "
                 f"and dte or expiration ({error})"
             ) from None
-        if plan.quantity < 1 or plan.dte < 0 or plan.within < 0:
-            raise ConfigError(f"strategy.legs has {dict(config)}: wanted quantity above 0, dte and within 0 or more")
         for value in plan.values:
             if not _sensible(way, value):
-                raise ConfigError(f"strategy.legs has {dict(config)}: {way} {value:g} {_WANTED[way]}")
+                raise ConfigError(f"{where} has {dict(config)}: {way} {value:g} {_WANTED[way]}")
         return plan
 
     def series(self, board: Board) -> Series | Missing:
@@ -242,10 +250,10 @@ _WANTED: Final = {
 
 def _numbers(value: Any) -> tuple[float, ...]:
     """One number, or one for each week of the month."""
-    found = tuple(float(v) for v in value) if isinstance(value, list | tuple) else (float(value),)
+    found = tuple(value) if isinstance(value, list | tuple) else (value,)
     if not found:
         raise ValueError("an empty list")
-    return found
+    return tuple(number("strategy.legs: a strike's number", v) for v in found)
 
 
 def _sensible(way: str, value: float) -> bool:

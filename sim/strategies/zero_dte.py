@@ -13,11 +13,13 @@ from decimal import Decimal
 from math import isnan
 from typing import Any, Final
 
-from sim.calendar import Venue, load_calendar, parse_time
+from sim.calendar import Venue, load_calendar
 from sim.model.errors import ConfigError
+from sim.model.given import COUNT, FROM_ONE, POSITIVE, SHARE, Range, amount, choice, number, optional, section, whole
 from sim.model.instrument import Right, Series
 from sim.model.order import Intent, Leg, OrderRequest, Pass, TimeInForce
-from sim.strategies.entry import Entry
+from sim.strategies import agree
+from sim.strategies.entry import Entry, sizes
 from sim.strategies.exits import exits_of
 from sim.strategies.pick import average_true_range, guarded, net_mid2, round_half_up, unlisted, vertical, whole_ticks
 from sim.view import UnderlyingView, View
@@ -44,12 +46,10 @@ class Strikes:
     broken_wing: float | None = None
 
     def __post_init__(self) -> None:
-        if self.mode not in MODES:
-            raise ConfigError(f"strategy.strike_mode is {self.mode!r}: choose one of {', '.join(MODES)}")
-        sizes = (("offset", self.offset), ("wing", self.wing), ("round", self.step), ("broken_wing", self.broken_wing))
-        for name, value in sizes:
-            if value is not None and value <= 0:
-                raise ConfigError(f"strategy.{name} is {value:g}: wanted points above 0")
+        choice("strategy.strike_mode", self.mode, MODES)
+        points = (("offset", self.offset), ("wing", self.wing), ("round", self.step), ("broken_wing", self.broken_wing))
+        for name, value in points:
+            optional(number, f"strategy.{name}", value, POSITIVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,19 +99,24 @@ class ZeroDte:
         self.name = name
         self._underlying = underlying
         self._entry = Entry.of(entry)
-        self._threshold = float(threshold_pct)
-        self._strikes = Strikes(
-            strike_mode, float(offset), float(wing), float(round), float(atr_spread), float(atr_condor), delta_guard,
-            None if broken_wing is None else float(broken_wing),
-        )  # fmt: skip
-        self._atr_days = int(atr_days)
-        self._min_credit = float(min_credit)
-        table = tuple((Decimal(str(a)), int(n)) for a, n in sizing["table"])
-        self._sizing = Sizing(table, Decimal(str(sizing["at_stop"])), Decimal(str(sizing["max_loss"])))
+        self._threshold = number("strategy.threshold_pct", threshold_pct, COUNT)
+        spread = number("strategy.atr_spread", atr_spread, POSITIVE)
+        condor = number("strategy.atr_condor", atr_condor, POSITIVE)
+        guard = optional(number, "strategy.delta_guard", delta_guard, Range(above=0, below=1))
+        self._strikes = Strikes(strike_mode, offset, wing, round, spread, condor, guard, broken_wing)
+        self._atr_days = whole("strategy.atr_days", atr_days, FROM_ONE)
+        self._min_credit = number("strategy.min_credit", min_credit, COUNT)
+        if self._min_credit >= wing:
+            raise ConfigError(
+                f"strategy.min_credit is {min_credit} and strategy.wing {wing}: a spread brings less than its width"
+            )
+        row = section("strategy.sizing", sizing, ("table", "at_stop", "max_loss"))
+        at_stop, worst = (amount(f"strategy.sizing.{key}", row[key], SHARE) for key in ("at_stop", "max_loss"))
+        self._sizing = Sizing(sizes("strategy.sizing.table", row["table"]), at_stop, worst)
         self._exits = exits_of(exits)
         self._stop = exits.get("stop")
-        if (at := exits.get("at")) is not None and parse_time(at) <= self._entry.at:
-            raise ConfigError(f"strategy.exits.at is {at!r}, not after strategy.entry.at: a same-day trade ends later")
+        agree.times(self._entry.at, exits, same_day=True)
+        agree.marks(exits)
 
     @property
     def underlyings(self) -> tuple[str, ...]:

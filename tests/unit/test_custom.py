@@ -107,7 +107,6 @@ class TestStrikes:
         ("leg", "why"),
         [
             ({"strike": 97}, "strikes: Contract not listed"),
-            ({"from": 1, "points": -10}, "strikes: Contract not listed"),
             ({"otm": 5, "dte": 60, "within": 5}, "strikes: No such expiration"),
             ({"otm": 5, "dte": 0, "within": 0}, "strikes: No such expiration"),
             ({"delta": 0.5}, "strikes: Delta not listed"),
@@ -157,7 +156,8 @@ class TestConfig:
             ([SELL_PUT | {"delta": 120}], "delta 120 is out of range"),
             ([SELL_PUT | {"delta": 16, "luck": 1}], "a leg with 'luck'"),
             ([{"side": "lend", "right": "put", "delta": 16}], "wanted side sell|buy"),
-            ([SELL_PUT | {"delta": 16, "quantity": 0}], "wanted quantity above 0"),
+            ([SELL_PUT | {"delta": 16, "quantity": 0}], "quantity is 0: wanted a whole number from 1 on"),
+            ([SELL_PUT | {"from": 1, "points": -10}], "leg 1 is measured from leg 1: wanted an earlier one"),
             ([SELL_PUT | {"strike": "high"}], "wanted side sell|buy"),
         ],
     )  # fmt: skip
@@ -172,7 +172,7 @@ class TestConfig:
             ({"min_credit": 1.0, "max_debit": 1.0}, "are both set"),
             ({"sizing": {"units": 1}}, "strategy.sizing has no 'units'"),
             ({"filters": {"moon": 1}}, "strategy.filters has no 'moon'"),
-            ({"filters": {"iv_rank": {"above": 30}}}, "strategy.filters is"),
+            ({"filters": {"iv_rank": {"above": 30}}}, "iv_rank needs 'days'"),
             ({"entry": {"at": "10:00", "weekday": "any", "week": 1}}, "entry.week is set without a weekday"),
             ({"entry": {"at": "10:00", "weekday": "friday", "week": 6}}, "entry.week is 6: wanted 1 to 5"),
         ],

@@ -218,10 +218,10 @@ class TestWords:
         [
             ({"parts": {"naked": {"profit": 0.9}}}, "exits.parts.naked: no leg has part: naked"),
             ({"parts": {"a": {"walk": 5}}}, "exits.parts.a has no 'walk'"),
-            ({"parts": {"a": {"closes_all": ["luck"]}}}, "closes_all has 'luck'"),
+            ({"parts": {"a": {"closes_all": ["luck"]}}}, "closes_all is 'luck': choose one of delta"),
             ({"delta": {"close_tested": 0.3, "close_all": 0.2}}, "closes all at 0.2, before the tested side at 0.3"),
-            ({"delta": 0.3}, "exits.delta is 0.3: wanted close_tested and close_all"),
-            ({"dte": 21}, "exits.dte is 21: wanted {days: 21"),
+            ({"delta": 0.3}, "exits.delta is 0.3: wanted keys and values: close_tested, close_all"),
+            ({"dte": 21}, "exits.dte is 21: wanted keys and values: days, at"),
             ({"early": [21]}, "exits.early has 21: wanted rows of [days, share]"),
         ],
     )
