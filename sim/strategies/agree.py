@@ -85,11 +85,11 @@ def legs(plans: Sequence[LegPlan], exits: Mapping[str, Any], where: str = "exits
                 f"strategy.legs sells {min(leg.values):g} points out of the money, and strategy.{where}.distance is "
                 f"{distance}: it would close as it opens"
             )
-    dated = [leg.dte for leg in plans if leg.expiration is None]
+    dated = [leg.dte + leg.within for leg in plans if leg.expiration is None]
     days = (exits.get("dte") or {}).get("days")
-    if days is not None and dated and days >= min(dated):
+    if days is not None and dated and days > min(dated):  # on the day itself it may be later than the entry
         raise ConfigError(
-            f"strategy.{where}.dte.days is {days}, and strategy.legs opens {min(dated)} days before expiration: "
+            f"strategy.{where}.dte.days is {days}, and strategy.legs opens at most {min(dated)} days before expiration: "
             "it would close as it opens"
         )
 

@@ -30,10 +30,10 @@ GATE: Final = (
     "rules.correlation.limits.A1=100",
     "rules.correlation.account_cap=[[0,100]]",
     "rules.correlation.union_cap=100",
-    "rules.buying_power.hard_cap=100",
+    "rules.buying_power.hard_cap=1",
     "+rules.buying_power.least_free.bench_condor=0",
-    "rules.risk_per_trade.at_stop=100",
-    "rules.risk_per_trade.max_loss=100",
+    "rules.risk_per_trade.at_stop=1",
+    "rules.risk_per_trade.max_loss=1",
     "rules.credit.max_width=1000",
     *(
         f"rules.{rule}.enabled=false"
@@ -51,9 +51,9 @@ EVERY: Final = (
     "rules.drawdown.red=0.98",
     "rules.drawdown.terminal=0.99",
     "rules.breakers.losses=1000",
-    "rules.breakers.day=100",
-    "rules.breakers.week=100",
-    "rules.breakers.month=100",
+    "rules.breakers.day=1",
+    "rules.breakers.week=1",
+    "rules.breakers.month=1",
     "rules.breakers.day_rate=1",
     "rules.positions.total=[100,100,100,100]",
 )

@@ -73,25 +73,21 @@ class TestZeroDte:
             "no_fill: Order not filled (no market at the fill model's price, or none within the limit)"
         ]
 
-    def test_spxw_settles_in_cash(self, run: Told) -> None:
-        """Two strikes allow one spread of calls, after the fall; a threshold below every move makes it sell calls. The
-        index closed at 3700.65, 65 cents above the short strike."""
-        assert run(
-            "zero_dte", *SPX, "end=2021-01-04", "strategy.threshold_pct=-5", "strategy.entry.at='11:08'",
-            "strategy.offset=5", "strategy.round=5", "strategy.wing=100", "strategy.sizing.table=[[0, 1]]",
-            "strategy.sizing.max_loss=1", "strategy.sizing.at_stop=1",
-            "strategy.exits={profit: null, stop: null, review: null, at: null, final: null}",
-        ) == [
-            "01-04 11:09 11.90: -1 3700C 21-01-04 12.00, +1 3800C 21-01-04 0.10",
-            "CALL_SPREAD cash_settled+expired 1125.00",
-        ]  # fmt: skip
-
     def test_what_is_not_there_is_said(self, run: Told) -> None:
         assert run("zero_dte", *SPX, "strategy.entry.weekday=any") == [
             "strikes: Contract not listed (3710P, 3680P)",
             "direction: Move unknown (no regular-session open or no last price)",
         ]
         assert run("zero_dte", *ES, "end=2020-01-06") == ["expiration: No expiration today (ES lists none)"]
+
+
+def test_fixed_legs_on_spxw_settle_in_cash(run: Told) -> None:
+    """Two strikes make one spread of calls. The index closed at 3700.65, 65 cents above the short one."""
+    legs = "{side: sell, right: call, strike: 3700, dte: 0}, {side: buy, right: call, strike: 3800, dte: 0}"
+    assert run("fixed_legs", *SPX, "end=2021-01-04", f"strategy.legs=[{legs}]", "strategy.entry.at='11:08'") == [
+        "01-04 11:09 11.90: -1 3700C 21-01-04 12.00, +1 3800C 21-01-04 0.10",
+        "FIXED cash_settled+expired 1125.00",
+    ]
 
 
 def test_lt112_sells_its_naked_puts_back_and_keeps_the_hedge(run: Told) -> None:
