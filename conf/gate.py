@@ -12,7 +12,7 @@ from conf.making import RULES, Shared
 from conf.words import similar
 from sim.calendar import parse_time
 from sim.model.errors import ConfigError
-from sim.model.given import flag, number
+from sim.model.given import flag
 from sim.rules.duties import Duties, Duty
 from sim.rules.gate import Gate, Rule, Sizer, Sizers
 from sim.rules.preparation import Preparation
@@ -135,11 +135,10 @@ def duties(node: Mapping[str, Any], made: Mapping[str, Rule]) -> Duties:
     if isinstance(emergency, Emergency):
         found.append(unasked.OnEmergency(emergency))
     if wanted["margin_call"]:
-        share = number("rules.duties.margin_call.share", node["margin_call"]["share"])
-        found.append(unasked.OnMarginCall(Decimal(str(share))))
+        call = node["margin_call"]
+        found.append(unasked.OnMarginCall(Decimal(str(call["share"])), frozenset(call["last"])))
     if wanted["close_all_except_puts"]:
-        above = number("rules.duties.close_all_except_puts.above", node["close_all_except_puts"]["above"])
-        found.append(unasked.OnHighVix(above))
+        found.append(unasked.OnHighVix(float(node["close_all_except_puts"]["above"])))
     if isinstance(groups, Correlation) and wanted["group_over"]:
-        found.append(unasked.OnGroupOver(groups, groups.units))
+        found.append(unasked.OnGroupOver(groups, groups.units, Decimal(str(node["group_over"]["slack"]))))
     return Duties(tuple(found), tuple(sorted(parse_time(at) for at in node["times"])))

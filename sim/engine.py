@@ -180,7 +180,8 @@ class Engine:
             if order is not None and order.request.cross and len(closing) >= len(left.legs):
                 continue
             out.append(Alert(now.ts, f"{due.code}: {due.reason} ({due.detail}): closes {due.trade_id}"))
-            out += self._close(due.trade_id, order, Condition(due.code, Side.CLOCK, 0, cross=True), now)
+            why = Condition(due.code, Side.CLOCK, 0, cross=True)
+            out += self._close(due.trade_id, order, why, now, emergency=True)
         return out
 
     def _standing(self, k: int) -> list[Held]:
@@ -243,7 +244,9 @@ class Engine:
         why = "no market at the fill model's price, or none within the limit"
         return [Refuse(ts, Refused(request.strategy, "no_fill", "Order not filled", why, wanted))]
 
-    def _close(self, trade_id: str, working: Order | None, condition: Condition, now: Moment) -> list[Decision]:
+    def _close(
+        self, trade_id: str, working: Order | None, condition: Condition, now: Moment, *, emergency: bool = False
+    ) -> list[Decision]:
         open_trade = self.desk.ledger.open[trade_id]
         trade = open_trade.trade
         legs = tuple(
@@ -253,7 +256,7 @@ class Engine:
         )
         request = OrderRequest(
             trade.strategy, legs, trade.quantity, None, Intent.CLOSE, condition.reason, TimeInForce.DAY,
-            trade_id=trade_id, structure=trade.structure, cross=condition.cross,
+            trade_id=trade_id, structure=trade.structure, cross=condition.cross, emergency=emergency,
             patience=None if condition.cross else patience_of(trade.exits),
         )  # fmt: skip
         cancel: list[Decision] = [] if working is None else [Cancel(working.id, f"replaced: {condition.reason}")]
@@ -274,6 +277,6 @@ class Engine:
                 orders = list(self.desk.orders.values())
                 out: list[Decision] = [Cancel(o.id, "flatten") for o in orders if o.request.intent is Intent.OPEN]
                 for trade_id in self.desk.ledger.open:
-                    out += self._close(trade_id, self.desk.closing_order(trade_id), whole, now)
+                    out += self._close(trade_id, self.desk.closing_order(trade_id), whole, now, emergency=True)
                 return out
         return []

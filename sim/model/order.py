@@ -121,6 +121,8 @@ class OrderRequest:
     """Planned loss at the stop, ticks per unit (rule ``risk_per_trade``); None where there is no stop."""
     cross: bool = False
     """Takes the natural price whatever the fill model: the last exit of the day."""
+    emergency: bool = False
+    """A close that the account is forced to: it crosses, at what the fill model says of an emergency."""
     patience: int | None = None
     """Minutes after which an order that has not filled is cancelled; None: as long as ``tif`` says."""
     underlying: str = field(init=False, repr=False, compare=False)

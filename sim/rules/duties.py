@@ -18,12 +18,12 @@ from typing import Any, Final, Protocol
 
 from sim.calendar import parse_time
 from sim.model.book import Trade
-from sim.model.given import POSITIVE, flag, items, number, section, words
+from sim.model.given import FROM_ONE, POSITIVE, Range, flag, items, number, section, words
 from sim.view import View
 
 DUTIES: Final[Mapping[str, tuple[str, ...]]] = {
-    "black_swan": ("structures",), "drawdown": (), "margin_call": ("share",), "close_all_except_puts": ("above",),
-    "group_over": (),
+    "black_swan": ("structures",), "drawdown": (), "margin_call": ("share", "last"),
+    "close_all_except_puts": ("above",), "group_over": ("slack",),
 }  # fmt: skip
 """The duties of a configuration, and what each takes beside ``enabled``."""
 
@@ -89,7 +89,9 @@ class Duties:
             parse_time(at, f"{where}.times")
         parts = {name: section(f"{where}.{name}", row[name], ("enabled", *keys)) for name, keys in DUTIES.items()}
         words(f"{where}.black_swan.structures", parts["black_swan"]["structures"])
-        number(f"{where}.margin_call.share", parts["margin_call"]["share"], POSITIVE)
+        number(f"{where}.margin_call.share", parts["margin_call"]["share"], FROM_ONE)
+        words(f"{where}.margin_call.last", parts["margin_call"]["last"])
+        number(f"{where}.group_over.slack", parts["group_over"]["slack"], Range(least=0, below=1))
         number(f"{where}.close_all_except_puts.above", parts["close_all_except_puts"]["above"], POSITIVE)
         return row
 

@@ -72,10 +72,12 @@ class OnDrawdown:
 
 @dataclass(frozen=True, slots=True)
 class OnMarginCall:
-    """Buying power above ``share`` of net liquidation: the largest losers go first, then what uses most, until the rest
-    fits. What a trade frees is counted as if it stood alone, so that offsets may make it less: it is asked again."""
+    """Buying power above ``share`` of net liquidation: the largest losers go first, then what uses most, the structures
+    of ``last`` behind the others, until the rest fits. What a trade frees is counted as if it stood alone, so that
+    offsets may make it less: it is asked again."""
 
     share: Decimal
+    last: frozenset[str] = frozenset()
     code: str = "margin_call"
 
     def due(self, held: Sequence[Held], view: View) -> list[Due]:
@@ -85,7 +87,7 @@ class OnMarginCall:
         over = account.bp_used - account.nlv * self.share
         detail = f"{account.bp_used:,.0f} of {account.nlv:,.0f} {account.currency} used"
         losers = sorted((h for h in held if h.loses), key=lambda h: h.profit)
-        others = sorted((h for h in held if not h.loses), key=lambda h: -(h.margin or Decimal(0)))
+        others = sorted((h for h in held if not h.loses), key=self._turn)
         out = []
         for each in (*losers, *others):
             if over <= 0:
@@ -94,8 +96,12 @@ class OnMarginCall:
             over -= each.margin or Decimal(0)
         return out
 
+    def _turn(self, held: Held) -> tuple[bool, Decimal]:
+        return held.trade.structure in self.last, -(held.margin or Decimal(0))
+
     def describe(self) -> str:
-        return f"buying power above {self.share:.0%} of net liquidation: losers first, then what uses most"
+        behind = f", {', '.join(sorted(self.last))} last" if self.last else ""
+        return f"buying power above {self.share:.0%} of net liquidation: losers first, then what uses most{behind}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +137,15 @@ def _index_hours(view: View) -> bool:
 @dataclass(frozen=True, slots=True)
 class OnGroupOver:
     """More positions in a group, or in groups that move together, than the account may hold: the newest are closed. A
-    position goes with all its trades."""
+    position goes with all its trades.
+
+    An account that has fallen by no more than ``slack`` below the size that allows what it holds keeps it: it is closed
+    for a loss that counts, not for a quote that goes to and fro over the line.
+    """
 
     correlation: Correlation
     units: Units
+    slack: Decimal = Decimal(0)
     code: str = "group_over"
 
     def due(self, held: Sequence[Held], view: View) -> list[Due]:
@@ -147,7 +158,7 @@ class OnGroupOver:
         out: list[Due] = []
         for group in sorted(places):
             vix = _vix(view, places[group][0][0].trade.underlying)
-            limit = self.correlation.limit(group, view.account.nlv, vix)
+            limit = self.correlation.limit(group, view.account.nlv * (1 + self.slack), vix)
             out += self._shed(places[group], limit, f"Group {group} over its limit ({limit})")
         cap = self.correlation.union_cap
         for near in sorted({tuple(sorted(self.correlation.together(group))) for group in places}):
@@ -181,7 +192,8 @@ class OnGroupOver:
         return out
 
     def describe(self) -> str:
-        return "a group over its limit: close the newest"
+        slack = f", of an account up to {self.slack:.0%} larger" if self.slack else ""
+        return f"a group over its limit{slack}: close the newest"
 
 
 def _claim(trade: Trade) -> Claim:

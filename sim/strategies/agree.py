@@ -89,8 +89,8 @@ def legs(plans: Sequence[LegPlan], exits: Mapping[str, Any], where: str = "exits
     days = (exits.get("dte") or {}).get("days")
     if days is not None and dated and days > min(dated):  # on the day itself it may be later than the entry
         raise ConfigError(
-            f"strategy.{where}.dte.days is {days}, and strategy.legs opens at most {min(dated)} days before expiration: "
-            "it would close as it opens"
+            f"strategy.{where}.dte.days is {days}, and strategy.legs opens at most {min(dated)} days before "
+            "expiration: it would close as it opens"
         )
 
 

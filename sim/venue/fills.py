@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 
 from sim.model.errors import ConfigError
+from sim.model.given import FROM_ONE, number
 from sim.model.instrument import TickTable
 from sim.model.market import Bools, Ints
 from sim.quotes import SpreadNow, SpreadQuotes
@@ -30,11 +31,15 @@ class FillModel:
 
     ``delay`` columns between the decision and the first quote that may fill it: 1, or 0 for ``at_decision``. That one
     is for comparison with engines that fill on the very quote they decide on, and for nothing else.
+
+    ``emergency``: the half-spreads that a leg gives up when an account must close, 1 the natural price. A market in
+    which everybody closes is thinner than it looks (rulebook 8.1).
     """
 
     name: str
     share: float
     delay: int = 1
+    emergency: float = 1.0
 
     def __post_init__(self) -> None:
         if self.name not in NAMES:
@@ -44,7 +49,14 @@ class FillModel:
         if isinstance(self.delay, bool) or self.delay not in (0, 1):
             raise ConfigError(f"fill.delay is {self.delay!r}: wanted 1, or 0 for at_decision")
 
+        number("fill.emergency", self.emergency, FROM_ONE)
+
     def describe(self) -> str:
+        if self.emergency == 1.0:
+            return self._calm()
+        return f"{self._calm()}; emergency closes at {self.emergency:g} half-spreads from the mid"
+
+    def _calm(self) -> str:
         if self.name == "at_decision":
             return "natural price of the very quote decided on (comparison only, not tradable)"
         if self.share >= 1.0:
@@ -80,6 +92,22 @@ class FillModel:
         if len(now.sides) == 1:
             net = int(_on_tick(np.array([net]), ticks)[0])
         return max(net, now.natural)
+
+    def emergency_prices(
+        self, signed: Sequence[int], sides: Sequence[tuple[int, int]], ticks: TickTable
+    ) -> tuple[list[int], int]:
+        """Whole-tick prices of the legs when the account must close, and the net of one unit: each leg ``emergency``
+        half-spreads from its mid, against us. Nothing is sold below zero; where nobody bids the spread is the ask."""
+        top, bottom = _ratio(self.emergency)
+        prices = []
+        for n, (bid, ask) in zip(signed, sides, strict=True):
+            more = -(-(top - bottom) * (max(ask, bid, 0) - max(bid, 0)) // (2 * bottom))
+            prices.append(ask + more if n > 0 else max(bid - more, 0))
+        net = -sum(n * p for n, p in zip(signed, prices, strict=True))
+        if len(signed) == 1:
+            net = int(_on_tick(np.array([net]), ticks)[0])
+            prices = [abs(net // signed[0])]
+        return prices, net
 
 
 @lru_cache(maxsize=64)

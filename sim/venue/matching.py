@@ -105,7 +105,12 @@ class Matcher:
     def fill(self, order: Order, book: DayBook, match: Match) -> Fill:
         """The fill with its legs: prices in ticks, fees, and the mid of that moment for the slippage."""
         request = order.request
-        prices, net = leg_prices([leg.signed for leg in request.legs], match.sides, match.net)
+        signed = [leg.signed for leg in request.legs]
+        if request.emergency and self.model.emergency > 1.0:
+            ticks = request.legs[0].contract.product.ticks
+            prices, net = self.model.emergency_prices(signed, match.sides, ticks)
+        else:
+            prices, net = leg_prices(signed, match.sides, match.net)
         opening = request.intent is Intent.OPEN
         quantity = request.quantity
         legs = []

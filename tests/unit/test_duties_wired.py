@@ -18,7 +18,7 @@ from sim.desk import Desk, Marking
 from sim.engine import Engine, Settings
 from sim.journal import Journal
 from sim.ledger import Ledger, Rate
-from sim.model.exits import Exit, ProfitTarget
+from sim.model.exits import CloseAt, Exit, ProfitTarget
 from sim.model.order import Action, Intent, Leg, OrderRequest
 from sim.rules.advice import Advice
 from sim.rules.correlation import Correlation
@@ -26,6 +26,7 @@ from sim.rules.duties import Due, Duties, Held
 from sim.rules.gate import Gate
 from sim.rules.unasked import OnHighVix
 from sim.session import Session
+from sim.venue.fills import FillModel
 from sim.venue.matching import Matcher
 from sim.venue.settlement import Settler
 from sim.view import View
@@ -80,13 +81,19 @@ CONFIG = {
 
 
 def played(
-    made: HandMarket, plays: Sequence[Play], duties: Duties, *, jump: bool, advice: Advice | None = None
+    made: HandMarket,
+    plays: Sequence[Play],
+    duties: Duties,
+    *,
+    jump: bool,
+    advice: Advice | None = None,
+    fill: FillModel = MID,
 ) -> Session:
     ledger = Ledger("USD", Decimal(100_000), lambda _: Rate(Decimal(1), None))
     desk = Desk(ledger, BuyingPower(None), Marking(None, not jump, lambda _: ""))
     engine = Engine(plays, Gate((), FREE), desk, Settings("test", not jump, "market"), duties, advice)
     session = Session(engine, Journal(), SimulatedClock())
-    broker = ReplayBroker(Matcher(MID, no_fees()), Settler(no_fees(), None))
+    broker = ReplayBroker(Matcher(fill, no_fees()), Settler(no_fees(), None))
     run(session, broker, made, plays, DAYS[0], DAYS[1], jump=jump)
     return session
 
@@ -114,6 +121,20 @@ def test_it_is_asked_at_its_times_and_closes_at_the_natural_price(jump: bool) ->
     session = played(market(RISING), [seller("put"), seller("call")], duties, jump=jump)
     # The call loses from column 10 on; the next look is at 09:45, column 15, and the fill comes with the next quote.
     assert closings(session) == [("losers", "105C", 16, -81)], "81 is the ask: an emergency crosses"
+
+
+def test_an_emergency_pays_what_the_fill_model_says_of_one(jump: bool) -> None:
+    duties = Duties((Losers(),), (time(9, 45),))
+    strained = FillModel("mid", 0.0, emergency=5.0)
+    session = played(market(RISING), [seller("call")], duties, jump=jump, fill=strained)
+    assert closings(session) == [("losers", "105C", 16, -85)], "five half-spreads of a tick above 80"
+
+
+def test_an_exit_is_no_emergency(jump: bool) -> None:
+    strained = FillModel("mid", 0.0, emergency=5.0)
+    stop = seller("call", CloseAt(time(9, 45), time(9, 46)))
+    session = played(market(RISING), [stop], Duties((), ()), jump=jump, fill=strained)
+    assert closings(session) == [("time", "105C", 16, -50)]
 
 
 def test_it_says_what_it_did(jump: bool) -> None:

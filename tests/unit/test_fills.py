@@ -47,6 +47,36 @@ def test_the_price_of_one_unit(
     assert model.net_now(spread_now(signed, legs, 0, closing=False), ES_WEEK.ticks) == net[0]
 
 
+@pytest.mark.parametrize(
+    ("signed", "sides", "prices", "net"),
+    [
+        # three half-spreads of 0.875 from the mid of 6.875: 9.50 to pay, 4.25 to get
+        ([1], [DEAR], [190], -190),
+        ([-1], [DEAR], [85], 85),
+        # of 0.20 from 3.20 and 0.875 from 6.875; a spread is not held to the quarter
+        ([1, -1], [DEAR, CHEAP], [190, 52], -138),
+        ([2, -1], [CHEAP, CHEAP], [76, 52], -100),
+        # 4.90 by 5.05: 5.20, up to the quarter
+        ([1], [(98, 101)], [105], -105),
+        # nothing is sold below zero, and where nobody bids the ask alone says how wide it is
+        ([-1], [(1, 9)], [0], 0),
+        ([1, -1], [(-1, 3), (0, 2)], [6, 0], -6),
+    ],
+)
+def test_an_emergency_costs_three_half_spreads(
+    signed: list[int], sides: list[tuple[int, int]], prices: list[int], net: int
+) -> None:
+    model = FillModel("natural", 1.0, emergency=3.0)
+    assert model.emergency_prices(signed, sides, ES_WEEK.ticks) == (prices, net)
+    assert "emergency closes at 3 half-spreads" in model.describe()
+
+
+@pytest.mark.parametrize("emergency", [0.5, float("nan"), True, "much"])
+def test_an_emergency_is_no_better_than_the_natural_price(emergency: float) -> None:
+    with pytest.raises(ConfigError, match=r"fill\.emergency is .*: wanted a number from 1 on"):
+        FillModel("default", 0.5, emergency=emergency)
+
+
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan"), "half"])
 def test_a_share_is_a_number_from_0_to_1(share: float) -> None:
     with pytest.raises(ConfigError, match=r"fill\.share is .*: wanted a number from 0 \(mid\) to 1 \(natural\)"):

@@ -17,6 +17,7 @@ from sim.model.errors import ConfigError
 from sim.model.market import DailyBar
 from sim.rules.blackswan import BlackSwan
 from sim.rules.duties import Due, Held
+from sim.rules.unasked import OnGroupOver
 from tests.asked import CONFIG, DEFAULT, FRIDAY, account, bar, free, legs, past, said, view, wish
 from tests.hand import ES_WEEK
 
@@ -101,6 +102,11 @@ class TestMarginCall:
         found = MARGIN.due(self.BOOK, view(acc=account(75_000, used)))
         assert [each.trade_id for each in found] == names
 
+    def test_strangles_before_112s(self) -> None:
+        book = [held("112", structure="LT112", margin=9_000), held("strangle", structure="STRANGLE", margin=1_000)]
+        found = MARGIN.due(book, view(acc=account(75_000, 75_500)))
+        assert [each.trade_id for each in found] == ["strangle"]
+
     def test_unknown_buying_power_closes_nothing(self) -> None:
         unknown = replace(account(75_000), bp_used=None)
         assert DUTIES.due(self.BOOK[:1], view(acc=unknown)) == ()
@@ -158,7 +164,15 @@ class TestGroupOver:
     def test_a_smaller_account_holds_fewer(self) -> None:
         etfs = [held(name, underlying=name, opened=n) for n, name in enumerate(("SPY", "QQQ", "IWM"))]
         assert self.names(etfs, 75_000) == []
-        assert self.names(etfs, 74_999) == ["IWM"]
+        assert self.names(etfs, 71_428) == ["IWM"]
+
+    def test_a_quote_over_the_line_closes_nothing(self) -> None:
+        """75,000 allow three; a fall of less than the slack keeps them, and nothing new is opened meanwhile."""
+        etfs = [held(name, underlying=name, opened=n) for n, name in enumerate(("SPY", "QQQ", "IWM"))]
+        assert self.names(etfs, 74_999) == self.names(etfs, 71_429) == []
+        assert isinstance(GROUPS, OnGroupOver)
+        tight = replace(GROUPS, slack=Decimal(0))
+        assert [e.trade_id for e in tight.due(etfs, view(acc=account(74_999)))] == ["IWM"]
 
     def test_groups_that_move_together_count_together(self) -> None:
         book = [held(name, underlying=name, opened=n) for n, name in enumerate(("SPY", "QQQ", "ES", "NQ", "GC"))]
