@@ -19,6 +19,12 @@ and curb (16:15-17:00) hours are not open, but their instants belong to the righ
 
 **Approximation.** ``GLOBEX_ENERGY``, ``_METALS``, ``_RATES`` and ``_FX`` share the equity indices' holidays and half
 days, which mostly close earlier than their own: on such days this calendar may say closed where they traded.
+
+**Farm products.** ``GLOBEX_GRAINS`` trades from 20:00 the evening before to 08:45 and 09:30-14:20, ``GLOBEX_LIVESTOCK``
+09:30-14:05; before the day in ``KNOWN_SINCE`` their hours were others and asking is a ``DataError``. Holidays are shut
+for them. The evening of one is open for grains where it is a Monday but no Christmas, New Year's or Independence Day
+(reported: Juneteenth 2022 open; Thanksgiving, Christmas and New Year's shut; of the rest nobody told us). They close at
+13:05 after Thanksgiving and before Christmas, on the Friday before a Monday's too, and keep full hours on 3 July.
 """
 
 from __future__ import annotations
@@ -67,6 +73,8 @@ class Venue(Enum):
     GLOBEX_METALS = "GLOBEX_METALS"
     GLOBEX_RATES = "GLOBEX_RATES"
     GLOBEX_FX = "GLOBEX_FX"
+    GLOBEX_GRAINS = "GLOBEX_GRAINS"
+    GLOBEX_LIVESTOCK = "GLOBEX_LIVESTOCK"
 
 
 # Minutes the venue stays open after the stock exchange, and the minute of the day from which the next session counts.
@@ -84,6 +92,20 @@ _RTH: Final[Mapping[Venue, tuple[int, int]]] = {
     Venue.GLOBEX_FX: (8 * 60 + 20, 15 * 60),
 }
 _FX_FIXING: Final = 10 * 60
+KNOWN_SINCE: Final[Mapping[Venue, date]] = {
+    Venue.GLOBEX_GRAINS: date(2015, 7, 6),
+    Venue.GLOBEX_LIVESTOCK: date(2016, 2, 29),
+}
+"""From this trade date on a farm venue keeps the hours that stand here (CME: FAQ on extended trading, SER-7591)."""
+# Its close, and the daily settlement, at which an option ends: 13:15 and 13:00 in Chicago.
+_FARM: Final[Mapping[Venue, tuple[int, int]]] = {
+    Venue.GLOBEX_GRAINS: (14 * 60 + 20, 14 * 60 + 15),
+    Venue.GLOBEX_LIVESTOCK: (14 * 60 + 5, 14 * 60),
+}
+_FARM_OPEN: Final = 9 * 60 + 30
+_FARM_EARLY: Final = 13 * 60 + 5
+_FARM_NIGHT: Final = (20 * 60, 8 * 60 + 45)
+_SHUT_EVENINGS: Final = frozenset({"Christmas", "New Year's Day", "Independence Day"})
 _PAUSE: Final = (16 * 60 + 15, 16 * 60 + 30)
 # From this trade date on, equity indices close at this minute, with this pause.
 _GLOBEX_HOURS: Final[tuple[tuple[date, int, tuple[int, int] | None], ...]] = (
@@ -161,7 +183,13 @@ class Calendar:
             if not self.is_session(day):
                 why = self.name_of(day) or "weekend"
                 raise DataError(f"{day} is no session ({why}); the next one is {self._from(day)}")
-            found = self._cash(venue, day) if venue in _CASH else self._globex(venue, day)
+            found = (
+                self._cash(venue, day)
+                if venue in _CASH
+                else self._farm(venue, day)
+                if venue in _FARM
+                else self._globex(venue, day)
+            )
             self._known[venue, day] = found
         return found
 
@@ -232,6 +260,8 @@ class Calendar:
             raise DataError(f"settlement on {venue.value} {day}: {what} have no morning settlement")
         if venue is Venue.GLOBEX_FX:
             return _at(day, _FX_FIXING)
+        if venue in _FARM:
+            return min(_at(day, _FARM[venue][1]), session.close_ns)
         return session.rth_open_ns if morning else session.rth_close_ns
 
     def last_trading_instant(self, venue: Venue, day: date, *, morning: bool = False) -> int:
@@ -278,6 +308,24 @@ class Calendar:
             halts.append((_at(day, pause[0]), _at(day, pause[1])))
         bounds = spans[0][0], spans[-1][1], _at(day, rth_open), _at(day, rth_close)
         return Session(day, venue, *bounds, special is not None, tuple(halts))
+
+    def _farm(self, venue: Venue, day: date) -> Session:
+        if day < KNOWN_SINCE[venue]:
+            raise DataError(f"{venue.value} {day}: its hours before {KNOWN_SINCE[venue]} are not known here")
+        # A session without its stock exchange's early close is 22 December, a Friday before Christmas on a Monday.
+        special = self._special.get(day)
+        early = (day.month, day.day, day.weekday()) == (12, 22, 4) or (special is not None and day.month != 7)
+        opening, closing = _at(day, _FARM_OPEN), _at(day, _FARM_EARLY if early else _FARM[venue][0])
+        if venue is Venue.GLOBEX_LIVESTOCK or not self._night(day - _ONE_DAY):
+            return Session(day, venue, opening, closing, opening, closing, early)
+        begins, ends = _at(day - _ONE_DAY, _FARM_NIGHT[0]), _at(day, _FARM_NIGHT[1])
+        return Session(day, venue, begins, closing, opening, closing, early, ((ends, opening),))
+
+    def _night(self, evening: date) -> bool:
+        """Whether grains open on the evening of a date before a session."""
+        if evening.weekday() == 6 or self.is_session(evening):
+            return True
+        return evening.weekday() == 0 and self.name_of(evening) not in _SHUT_EVENINGS
 
     def _holiday_stop(self, day: date) -> int | None:
         """The minute at which Globex stops on a day that is no session; None where it does not trade at all."""

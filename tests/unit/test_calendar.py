@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import sim.calendar as subject
 from sim.calendar import (
+    KNOWN_SINCE,
     NEW_YORK,
     Calendar,
     Venue,
@@ -275,6 +276,43 @@ def test_regular_hours_on_globex(cal: Calendar, venue: Venue, opens: str, closes
         assert (session.rth_open_ns, session.rth_close_ns) == (et(f"{text} {opens}"), et(f"{text} {bell}"))
 
 
+@pytest.mark.parametrize(
+    ("text", "opens", "closes"),
+    [
+        ("2024-07-10", "2024-07-09 20:00", "14:20"),
+        ("2024-07-08", "2024-07-07 20:00", "14:20"),  # a Sunday evening
+        ("2024-07-03", "2024-07-02 20:00", "14:20"),  # stocks close early, grains do not
+        ("2024-07-05", "2024-07-05 09:30", "14:20"),
+        ("2022-06-21", "2022-06-20 20:00", "14:20"),  # the evening of Juneteenth, a Monday
+        ("2024-11-29", "2024-11-29 09:30", "13:05"),
+        ("2024-12-24", "2024-12-23 20:00", "13:05"),
+        ("2024-12-26", "2024-12-26 09:30", "14:20"),
+        ("2019-01-02", "2019-01-02 09:30", "14:20"),
+        ("2017-12-22", "2017-12-21 20:00", "13:05"),  # a Friday before Christmas on a Monday
+        ("2017-12-26", "2017-12-26 09:30", "14:20"),
+        ("2024-04-01", "2024-03-31 20:00", "14:20"),  # after Good Friday
+    ],
+)
+def test_hours_of_grains_and_livestock(cal: Calendar, text: str, opens: str, closes: str) -> None:
+    grains, cattle = (cal.session(venue, day(text)) for venue in (Venue.GLOBEX_GRAINS, Venue.GLOBEX_LIVESTOCK))
+    assert (grains.open_ns, grains.close_ns) == (et(opens), et(f"{text} {closes}"))
+    night = ((et(f"{text} 08:45"), et(f"{text} 09:30")),) if opens.endswith("20:00") else ()
+    assert grains.halts == night
+    cattle_close = "14:05" if closes == "14:20" else closes
+    assert (cattle.open_ns, cattle.close_ns) == (et(f"{text} 09:30"), et(f"{text} {cattle_close}"))
+    assert (cattle.halts, grains.early_close) == ((), closes == "13:05")
+
+
+def test_farm_hours_of_earlier_years_are_not_guessed(cal: Calendar) -> None:
+    with pytest.raises(DataError, match="GLOBEX_GRAINS 2015-07-02: its hours before 2015-07-06 are not known here"):
+        cal.session(Venue.GLOBEX_GRAINS, day("2015-07-02"))
+    with pytest.raises(DataError, match="GLOBEX_LIVESTOCK 2016-02-26: its hours before 2016-02-29"):
+        cal.session(Venue.GLOBEX_LIVESTOCK, day("2016-02-26"))
+    assert cal.settlement_instant(Venue.GLOBEX_GRAINS, day("2024-11-22")) == et("2024-11-22 14:15")
+    assert cal.settlement_instant(Venue.GLOBEX_LIVESTOCK, day("2024-12-06")) == et("2024-12-06 14:00")
+    assert cal.settlement_instant(Venue.GLOBEX_LIVESTOCK, day("2024-11-29")) == et("2024-11-29 13:05")
+
+
 # Every session of the table
 
 
@@ -282,6 +320,8 @@ def test_regular_hours_on_globex(cal: Calendar, venue: Venue, opens: str, closes
 def test_every_session_is_sound(cal: Calendar, venue: Venue) -> None:
     end_before = 0
     for date_ in cal.dates:
+        if date_ < KNOWN_SINCE.get(venue, date_):
+            continue
         session = cal.session(venue, date_)
         inner = [bound for halt in session.halts for bound in halt]
         bounds = [session.open_ns, *inner, session.close_ns]
