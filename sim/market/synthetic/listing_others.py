@@ -87,6 +87,8 @@ def front_end(calendar: Calendar, root: str, day: date) -> int:
 
 
 def _end(calendar: Calendar, root: str, month: Month) -> int:
+    # MCL stops a day before CL and is paid at CL's price: it is carried to where CL is.
+    root = "CL" if root == "MCL" else root
     return calendar.settlement_instant(future(root).venue, last_trading_day(root, month))
 
 
