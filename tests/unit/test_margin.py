@@ -268,9 +268,18 @@ def test_a_line_that_belongs_elsewhere_blocks(kind: Kind, underlying: str, line:
         needs(line, kind=kind, underlying=underlying)
 
 
-def test_a_product_without_a_range_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"no price range for PL, only for .*ES.*; add margin\.products\.PL"):
-        needs(FutureLine("PL", "PL", 1, 1000.0, Decimal(50)), kind=Kind.FUTURE, underlying="PL")
+@pytest.mark.parametrize("root", ["PL", "RB", "HO", "ZF", "ZT", "6J", "6S", "GF", "QM"])
+def test_a_product_without_a_range_is_named(root: str) -> None:
+    with pytest.raises(
+        ConfigError, match=rf"no price range for {root}, only for .*ES.*; add margin\.products\.{root}$"
+    ):
+        needs(FutureLine(root, root, 1, 1000.0, Decimal(50)), kind=Kind.FUTURE, underlying=root)
+
+
+def test_what_the_rulebook_has_a_margin_for_has_a_range() -> None:
+    named = "MES MNQ M2K MYM MCL MGC M6E M6A M6B 6E 6A 6B 6C ZC ZS ZW LE HE ES NQ RTY CL GC SI ZB ZN"
+    for root in named.split():
+        assert needs(FutureLine(root, root, 1, 100.0, Decimal(50)), kind=Kind.FUTURE, underlying=root) > 0
 
 
 @pytest.mark.parametrize(
