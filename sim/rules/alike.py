@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from sim.model.errors import ConfigError, DataError
+from sim.model.errors import DataError
+from sim.model.given import SHARE, Range, number, section, whole
 from sim.model.order import OrderRequest, Pass
 from sim.rules.correlation import Correlation
 from sim.rules.gate import BpAfter, Refusal
@@ -29,12 +30,10 @@ class CorrelationSpike:
 
     @staticmethod
     def of(config: Mapping[str, Any], correlation: Correlation) -> CorrelationSpike:
-        above, returns = float(config["above"]), int(config["returns"])
-        if not 0 < above <= 1 or returns < 3:
-            raise ConfigError(
-                f"rules.correlation_spike: above {above}, returns {returns}: wanted 0 to 1, and 3 or more"
-            )
-        return CorrelationSpike(above, returns, correlation)
+        where = "rules.correlation_spike"
+        row = section(where, config, ("above", "returns"), ("enabled",))
+        above = number(f"{where}.above", row["above"], SHARE)
+        return CorrelationSpike(above, whole(f"{where}.returns", row["returns"], Range(least=3)), correlation)
 
     def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
         own = self.correlation.group(request.underlying, request.strategy)

@@ -51,8 +51,8 @@ class EntryDays:
         for name, words in mapping(where, given).items():
             row = section(f"{where}.{name}", words, ("weekday", "weeks", "reason"))
             weekday = parse_weekday(row["weekday"], f"{where}.{name}.weekday")
-            if weekday is None:
-                raise ConfigError(f"{where}.{name}.weekday is {row['weekday']!r}: wanted one day of the week")
+            if weekday is None or weekday > 4:
+                raise ConfigError(f"{where}.{name}.weekday is {row['weekday']!r}: wanted one day of monday to friday")
             stacks = steps(f"{where}.{name}.weeks", row["weeks"], "[from net liquidation, weeks of the month]", _weeks)
             days[name] = EntryDay(weekday, stacks, word(f"{where}.{name}.reason", row["reason"]))
         return EntryDays(days, units)

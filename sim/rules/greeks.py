@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sim.model.book import Account
 from sim.model.errors import ConfigError, DataError
+from sim.model.given import POSITIVE, SHARE, amount, section
 from sim.model.order import OrderRequest, Pass
 from sim.model.past import Stress
 from sim.rules.correlation import Correlation
@@ -39,19 +40,18 @@ class GreeksLimit:
 
     @staticmethod
     def of(config: Mapping[str, Any], correlation: Correlation, phases: Phases) -> GreeksLimit:
-        def by_phase(name: str) -> tuple[Decimal, ...]:
-            row = tuple(Decimal(str(value)) for value in config[name])
-            if len(row) != len(phases.bounds) or not all(value > 0 for value in row):
-                raise ConfigError(
-                    f"rules.greeks.{name} is {config[name]!r}: wanted an amount for each of {len(phases.bounds)} phases"
-                )
-            return row
-
-        ten = Decimal(str(config["ten_points"]))
-        if not ten > 0:
-            raise ConfigError(f"rules.greeks.ten_points is {ten}: wanted a share above 0")
-        shares = None if config["spy_shares"] is None else by_phase("spy_shares")
-        return GreeksLimit(by_phase("one_per_cent"), ten, shares, correlation, phases)
+        where = "rules.greeks"
+        row = section(where, config, ("one_per_cent", "ten_points", "spy_shares"), ("enabled",))
+        per_cent = phases.each(f"{where}.one_per_cent", row["one_per_cent"], SHARE)
+        ten = amount(f"{where}.ten_points", row["ten_points"], SHARE)
+        if row["spy_shares"] is None:
+            return GreeksLimit(per_cent, ten, None, correlation, phases)
+        shares = phases.each(f"{where}.spy_shares", row["spy_shares"], POSITIVE)
+        if list(shares) != sorted(shares):
+            raise ConfigError(
+                f"{where}.spy_shares is {row['spy_shares']!r}: wanted no fewer shares in a higher phase than in a lower"
+            )
+        return GreeksLimit(per_cent, ten, shares, correlation, phases)
 
     def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
         assert isinstance(request, OrderRequest), "a rule of legs is asked with legs"

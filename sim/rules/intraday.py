@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.model.errors import ConfigError
+from sim.model.given import COUNT, FROM_ONE, Range, number, optional, section, whole
 from sim.model.order import OrderRequest, Pass
 from sim.rules.gate import BpAfter, Refusal
 from sim.rules.phases import Phases
@@ -30,17 +30,12 @@ class Intraday:
 
     @staticmethod
     def of(config: Mapping[str, Any], phases: Phases) -> Intraday:
-        falls = tuple(float(f) for f in config["falls"])
-        minutes, rest, drawdown = int(config["minutes"]), int(config["rest"]), config["drawdown"]
-        if len(falls) != len(phases.bounds) or not all(0 < f < 1 for f in falls):
-            raise ConfigError(
-                f"rules.intraday.falls is {config['falls']!r}: wanted a share for each of {len(phases.bounds)} phases"
-            )
-        if minutes < 1 or rest < 0:
-            raise ConfigError(f"rules.intraday: minutes {minutes} and rest {rest}: wanted 1 or more, and 0 or more")
-        if drawdown is not None and not 0 < float(drawdown) < 1:
-            raise ConfigError(f"rules.intraday.drawdown is {drawdown}: wanted a share between 0 and 1, or null")
-        return Intraday(falls, minutes, rest, None if drawdown is None else float(drawdown), phases)
+        where, lost = "rules.intraday", Range(above=0, below=1)
+        row = section(where, config, ("falls", "minutes", "rest", "drawdown"), ("enabled",))
+        falls = tuple(map(float, phases.each(f"{where}.falls", row["falls"], lost)))
+        minutes = whole(f"{where}.minutes", row["minutes"], FROM_ONE)
+        rest = whole(f"{where}.rest", row["rest"], COUNT)
+        return Intraday(falls, minutes, rest, optional(number, f"{where}.drawdown", row["drawdown"], lost), phases)
 
     def check(self, request: OrderRequest | Pass, view: View, _: BpAfter) -> Refusal | None:
         account = view.account

@@ -70,6 +70,13 @@ class Phases:
     steps: tuple[Step, ...] | None
     demote: float
 
+    def each(self, key: str, value: Any, within: Range) -> tuple[Decimal, ...]:
+        """What another rule gives by phase: a number for each of them."""
+        found = _amounts(key, value, within)
+        if len(found) != len(self.bounds):
+            raise ConfigError(f"{key} has {len(found)} values for {len(self.bounds)} phases: wanted one each")
+        return found
+
     @staticmethod
     def of(config: Mapping[str, Any]) -> Phases:
         where = "rules.phase"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conf.gate import rules
+from conf.gate import OVERLAYS, rules
 from sim.model.errors import ConfigError
 from tests.changed import changed
 
@@ -53,7 +53,8 @@ from tests.changed import changed
         ("rules.correlation.account_cap=[[75000, 3], [0, 2]]", "rules.correlation.account_cap has 0 after 75000"),
         ("rules.correlation.account_cap=[]", "rules.correlation.account_cap is []: wanted rows of"),
         ("rules.entry_days.days.strangle.weekday=tusday", "tusday"),
-        ("rules.entry_days.days.strangle.weekday=any", "wanted one day of the week"),
+        ("rules.entry_days.days.strangle.weekday=any", "wanted one day of monday to friday"),
+        ("rules.entry_days.days.strangle.weekday=sunday", "weekday is 'sunday': wanted one day of monday to friday"),
         ("rules.positions.total=[3, 5, 7, -1]", "rules.positions.total is -1"),
         ("rules.positions.by_strategy.box=[0, 0, 1, .nan]", "rules.positions.by_strategy.box is nan"),
         ("rules.buying_power.hard_cap=80", "rules.buying_power.hard_cap is 80: wanted a number above 0, at most 1"),
@@ -111,10 +112,35 @@ def test_what_does_not_fit_is_named(words: str, said: str) -> None:
         ("rules.emergency.levels=[[0.1, 40, monitor], [0.2, 30, stop_new]]", "wanted the mildest level first"),
         ("rules.emergency.levels=[[0.1, 40, close_al]]", "did you mean 'close_all'?"),
         ("rules.track_record.kelly=-1", "rules.track_record.kelly is -1"),
+        ("rules.greeks.ten_points=abc", "rules.greeks.ten_points is 'abc': wanted a number above 0, at most 1"),
+        ("rules.greeks.ten_points=.nan", "rules.greeks.ten_points is nan"),
+        ("rules.greeks.ten_points=null", "rules.greeks.ten_points is None"),
+        ("rules.greeks.one_per_cent=[0.01]", "rules.greeks.one_per_cent has 1 values for 4 phases: wanted one each"),
+        ("rules.greeks.one_per_cent=0.01", "rules.greeks.one_per_cent is 0.01: wanted a list of numbers"),
+        ("rules.greeks.one_per_cent=[0.5, 0.75, 1, 1.5]", "one_per_cent is 1.5: wanted a number above 0, at most 1"),
+        ("rules.greeks.one_per_cent=[0, 0, 0, 0]", "rules.greeks.one_per_cent is 0"),
+        ("rules.greeks.spy_shares=[300, 500, 750]", "rules.greeks.spy_shares has 3 values for 4 phases"),
+        ("rules.greeks.spy_shares=[-300, 500, 750, 1000]", "rules.greeks.spy_shares is -300: wanted a number above 0"),
+        ("rules.greeks.spy_shares=[1000, 750, 500, 300]", "wanted no fewer shares in a higher phase"),
+        ("rules.greeks.ten_point=0.05", "rules.greeks has no 'ten_point' (did you mean 'ten_points'?)"),
+        ("rules.greeks={enabled: true, ten_points: 0.05}", "rules.greeks needs 'one_per_cent', which is not set"),
+        ("rules.intraday.falls=abc", "rules.intraday.falls is 'abc': wanted a list of numbers, one a phase"),
+        ("rules.intraday.falls=[0.02, 0.03]", "rules.intraday.falls has 2 values for 4 phases"),
+        ("rules.intraday.falls=[2, 3, 3, 3]", "rules.intraday.falls is 2: wanted a number above 0, below 1"),
+        ("rules.intraday.minutes=0", "rules.intraday.minutes is 0: wanted a whole number from 1 on"),
+        ("rules.intraday.minutes=1.5", "rules.intraday.minutes is 1.5: wanted a whole number"),
+        ("rules.intraday.rest=-1", "rules.intraday.rest is -1: wanted a whole number from 0 on"),
+        ("rules.intraday.drawdown=3", "rules.intraday.drawdown is 3: wanted a number above 0, below 1"),
+        ("rules.intraday.draw_down=0.03", "rules.intraday has no 'draw_down' (did you mean 'drawdown'?)"),
+        ("rules.correlation_spike.above=90", "rules.correlation_spike.above is 90: wanted a number above 0, at most 1"),
+        ("rules.correlation_spike.above=.nan", "rules.correlation_spike.above is nan"),
+        ("rules.correlation_spike.returns=2", "rules.correlation_spike.returns is 2: wanted a whole number from 3 on"),
+        ("rules.correlation_spike.returns=60.0", "rules.correlation_spike.returns is 60.0: wanted a whole number"),
+        ("rules.correlation_spike.below=0.5", "rules.correlation_spike has no 'below'"),
     ],
 )
 def test_overlays_too(words: str, said: str) -> None:
-    asked = ["rules=earned", "rules.emergency.enabled=true", "rules.track_record.enabled=true"]
+    asked = ["rules=earned", *(f"rules.{name}.enabled=true" for name in OVERLAYS)]
     with pytest.raises(ConfigError) as error:
         rules(changed(words, asked))
     assert said in str(error.value)

@@ -97,8 +97,8 @@ class TestGreeks:
         """-400 and -250 in phase 1, -1,100 and -900 in phase 4 (rulebook 7.6): the limits hold on either side."""
         loose = {
             **DEFAULT["greeks"],
-            "one_per_cent": [99, 99, 99, 99],
-            "ten_points": 99,
+            "one_per_cent": [1, 1, 1, 1],
+            "ten_points": 1,
             "spy_shares": [300, 500, 750, 1000],
         }
         rule = GreeksLimit.of(loose, CORRELATION, PHASES)
