@@ -26,6 +26,10 @@ def target(node: Mapping[str, Any], *, where: str) -> Any:
     """The object that ``_target_`` names, made with the other keys. ConfigError where it does not exist or fit."""
     node = mapping(where, node)
     path = str(node.get("_target_") or "")
+    if not path:
+        raise ConfigError(
+            f"{where} has no _target_, which says what makes it: begin with a copy of a file in conf/{_group(where)}"
+        )
     module, _, name = path.rpartition(".")
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
@@ -33,8 +37,11 @@ def target(node: Mapping[str, Any], *, where: str) -> Any:
         maker = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(f"{where}._target_ is {path!r}: cannot be imported ({error})") from None
+    try:
+        takes = signature(maker).parameters
+    except (TypeError, ValueError):
+        raise ConfigError(f"{where}._target_ is {path!r}: wanted a class, like sim.strategies.custom.Custom") from None
     given = {str(k): v for k, v in node.items() if not str(k).startswith("_")}
-    takes = signature(maker).parameters
     unknown = sorted(set(given) - set(takes))
     missing = [
         p.name for p in takes.values() if p.default is p.empty and p.name not in given and p.kind.name != "VAR_KEYWORD"
@@ -50,8 +57,20 @@ def target(node: Mapping[str, Any], *, where: str) -> Any:
         raise ConfigError(str(error).replace("strategy.", f"{where}.") if ".plays." in where else str(error)) from None
     except (TypeError, ValueError, ArithmeticError, KeyError, AttributeError) as error:
         raise ConfigError(
-            f"{where}: {' '.join(str(error).split())}; look at conf/{where} for what each key takes"
+            f"{where}: {' '.join(str(error).split())}; look at conf/{_group(where)} for what each key takes"
         ) from None
+
+
+def _group(where: str) -> str:
+    return where.partition(".")[0]
+
+
+def _strategy(node: Mapping[str, Any], where: str) -> Strategy:
+    made = target(node, where=where)
+    if lacking := [each for each in ("name", "underlyings", "wakes", "decide", "describe") if not hasattr(made, each)]:
+        raise ConfigError(f"{where}._target_ is {node['_target_']!r}: it is no strategy, it has no {lacking[0]!r}")
+    found: Strategy = made
+    return found
 
 
 def strategies(config: Mapping[str, Any]) -> tuple[Strategy, ...]:
@@ -60,7 +79,7 @@ def strategies(config: Mapping[str, Any]) -> tuple[Strategy, ...]:
     node = mapping("strategy", config["strategy"])
     named("strategy", node)
     if node.get("plays") is None:
-        return (target(node, where="strategy"),)
+        return (_strategy(node, "strategy"),)
     plays, wanted = mapping("strategy.plays", node["plays"]), words("strategy.run", node.get("run"))
     for name, play in plays.items():
         named(f"strategy.plays.{name}", mapping(f"strategy.plays.{name}", play))
@@ -68,7 +87,15 @@ def strategies(config: Mapping[str, Any]) -> tuple[Strategy, ...]:
     if unknown or not wanted:
         what = f"has no play {unknown[0]!r}{similar(unknown[0], plays)}" if unknown else "names no play"
         raise ConfigError(f"strategy.run {what}: choose of {', '.join(plays)}")
-    made = tuple(target(plays[name], where=f"strategy.plays.{name}") for name in wanted)
+    made = tuple(_strategy(plays[name], f"strategy.plays.{name}") for name in wanted)
+    called = [each.name for each in made]
+    for name in wanted:
+        other = plays[name].get("strategy")
+        if isinstance(other, str) and other not in called:
+            raise ConfigError(
+                f"strategy.plays.{name}.strategy is {other!r}{similar(other, called)}: "
+                "none of strategy.run has that name"
+            )
     # Strangles on four products are one strategy to every limit, so that a name may come again with another product.
     names = [(each.name, each.underlyings) for each in made]
     if twice := sorted({n for n in names if names.count(n) > 1}):
@@ -77,7 +104,7 @@ def strategies(config: Mapping[str, Any]) -> tuple[Strategy, ...]:
 
 
 def named(where: str, node: Mapping[str, Any]) -> None:
-    """Names of strategies and underlyings are words, and a name is part of a folder's."""
+    """Names of strategies, underlyings and markets are words, and a name is part of a folder's."""
     for key in ("name", "underlying"):
         if key in node and any(sign in word(f"{where}.{key}", node[key]) for sign in "/\\\n"):
             raise ConfigError(f"{where}.{key} is {node[key]!r}: wanted a word without slashes, folders are named by it")
@@ -98,12 +125,13 @@ def name_of(config: Mapping[str, Any], made: Sequence[Strategy]) -> str:
 def market(config: Mapping[str, Any], root: Path) -> Market:
     """The synthetic or the imported market that is chosen."""
     node = config["market"]
+    named("market", node)
     multiplier = optional(amount, "market.multiplier", node["multiplier"], POSITIVE)
     if choice("market.kind", node["kind"], ("synthetic", "imported")) == "synthetic":
         from sim.market.synthetic.market import SyntheticMarket
 
         return SyntheticMarket(
-            word("market.name", node["name"]),
+            str(node["name"]),
             day("market.start", node["start"]),
             day("market.end", node["end"]),
             whole("seed", config["seed"], COUNT),

@@ -30,7 +30,7 @@ def compose(overrides: Sequence[str], config_dir: str | None = None) -> dict[str
     """
     words = [_local_file(w) for w in overrides]
     for w in words:
-        if w.startswith("-") or "=" not in w:
+        if w.startswith(("-", "=")) or "=" not in w:
             raise UsageError(f"{w!r} is neither an option nor an override: write group=choice or group.key=value")
     _register_market(words)
     from hydra import compose as hydra_compose
@@ -59,13 +59,21 @@ def compose(overrides: Sequence[str], config_dir: str | None = None) -> dict[str
 def _local_file(word: str) -> str:
     """``strategy=./my.yaml`` becomes a choice of its group, whatever folder one stands in."""
     group, _, value = word.partition("=")
-    if not value.endswith((".yaml", ".yml")) or "." in group:
+    if not (HERE / group).is_dir() or not group:
+        return word
+    known = sorted(p.stem for p in (HERE / group).glob("*.yaml"))
+    if value in ("", "null") and group != "market":
+        wanted = "leave it out, or" if group == "experiment" else "a run needs one;"
+        raise ConfigError(f"{word}: {wanted} choose one of {', '.join(known)}")
+    if not value.endswith((".yaml", ".yml")):
+        if "/" in value:
+            raise ConfigError(f"{word}: a file of your own ends in .yaml; or choose one of {', '.join(known)}")
         return word
     path = Path(value).expanduser()
     if not path.is_file():
         raise ConfigError(f"{word}: no such file; give the path of a YAML file, or a name of the group {group}")
     from hydra.core.config_store import ConfigStore
-    from omegaconf import OmegaConf
+    from omegaconf import DictConfig, OmegaConf
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
@@ -74,6 +82,8 @@ def _local_file(word: str) -> str:
         head = path.read_text(encoding="utf-8").splitlines()[:3]
     except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(node, DictConfig) or not node:
+        raise ConfigError(f"{path} has no keys and values: begin with a copy of a file in conf/{group}")
     package = next((m.group(1) for line in head if (m := re.match(r"#\s*@package\s+(\S+)", line))), None)
     name = f"file_{re.sub(r'[^A-Za-z0-9_]', '_', path.stem)}"
     ConfigStore.instance().store(name=name, node=node, group=group, package=package)
@@ -115,6 +125,10 @@ def _register_market(words: Sequence[str]) -> None:
 def _one_line(error: Exception, words: Sequence[str]) -> str:
     """What Hydra or OmegaConf meant, in one line of ours."""
     text = f"{error} {error.__cause__ or ''}"
+    if m := re.search(r"Ambiguous value for argument '([^']+)'", text):
+        return f"{m.group(1)} has a comma: write a list in brackets, like [30, 40], and a text in quotes"
+    if (m := re.search(r"Interpolation key '([^']+)' not found", text)) and (at := re.search(r"full_key: (\S+)", text)):
+        return f"{at.group(1)} refers to {m.group(1)!r}, which is not there"
     if m := re.search(r"Could not find '([^/']+)/([^']+)'", text):
         group, name = m.groups()
         known = sorted(p.stem for p in (HERE / group).glob("*.yaml")) if (HERE / group).is_dir() else []

@@ -22,7 +22,7 @@ from sim.journal import Journal
 from sim.ledger import Ledger
 from sim.market.comovement import Comovement, weekly
 from sim.model.errors import ConfigError
-from sim.model.given import COUNT, POSITIVE, amount, choice, mapping, number, optional, section
+from sim.model.given import COUNT, POSITIVE, Range, amount, choice, mapping, number, optional, section
 from sim.ports import Market, Strategy
 from sim.report.folder import digest
 from sim.report.result import RunResult
@@ -36,6 +36,10 @@ GROUPS: Final = {
     "account": ("nlv", "currency"), "adapter": ("name", "driver", "early_assignment"), "marks": ("max_width",),
     "market": ("kind", "name", "start", "end", "vix", "multiplier"), "report": ("name",),
 }  # fmt: skip
+TOP: Final = (
+    "start", "end", "seed", "marks", "adapter", "market", "account", "regime", "rules", "margin", "fees", "fill",
+    "report", "strategy",
+)  # fmt: skip
 """The keys of the groups that are read here and in ``conf.build``; the others are checked by who owns them."""
 
 
@@ -73,6 +77,7 @@ Tracing = Callable[[Gate], Checks]
 
 def assemble(config: Mapping[str, Any], root: Path, trace: Tracing | None = None) -> Parts:
     """Builds every part of the configuration; ``trace`` may wrap the gate, for ``explain``."""
+    section("the configuration", config, TOP, ("experiment",))
     for group, keys in GROUPS.items():
         section(group, config[group], keys)
     choice("report.name", config["report"]["name"], ("html", "none"))
@@ -89,7 +94,7 @@ def assemble(config: Mapping[str, Any], root: Path, trace: Tracing | None = None
     start, end = span(config, data, strategies[0].underlyings[0])
     config_hash = digest({k: v for k, v in config.items() if k != "report"})
     run_id = digest({"config": config_hash, "data": data.fingerprint, "seed": config["seed"]})
-    nlv = amount("account.nlv", config["account"]["nlv"], POSITIVE)
+    nlv = amount("account.nlv", config["account"]["nlv"], Range(above=0, most=1e12))
     ledger = Ledger(str(config["account"]["currency"]).upper(), nlv, build.rates(config))
     width = optional(number, "marks.max_width", config["marks"]["max_width"], POSITIVE)
     vix_source = build.vix_source(config)
@@ -183,6 +188,11 @@ def span(config: Mapping[str, Any], market: Market, underlying: str) -> tuple[da
         )
     start = known[0] if config["start"] is None else build.day("start", config["start"])
     end = known[-1] if config["end"] is None else build.day("end", config["end"])
+    has = f"market {market.name!r} has {known[0]} to {known[-1]}"
+    if config["end"] is None and start > known[-1]:
+        raise ConfigError(f"start is {start}, after the last day: {has}")
+    if config["start"] is None and end < known[0]:
+        raise ConfigError(f"end is {end}, before the first day: {has}")
     if end < start:
         raise ConfigError(f"end {end} lies before start {start}: exchange them")
     if end < known[0] or start > known[-1]:

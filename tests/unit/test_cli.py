@@ -102,17 +102,41 @@ def test_the_summary_says_synthetic_and_where_the_run_is(here: Path, capsys: pyt
         (["backtest", "acount.nlv=3"], "did you mean 'account'"),
         (["backtest", "fill.share=abc"], "fill.share"),
         (["backtest", "fill=natral"], "did you mean 'natural'"),
+        (["backtest", "fees=tastytrad"], "did you mean 'tastytrade'"),
+        (["backtest", "margin=defalt"], "did you mean 'default'"),
+        (["backtest", "regime=mpr"], "did you mean 'mrp'"),
+        (["backtest", "rules=earnd"], "did you mean 'earned'"),
+        (["backtest", "experiment=goog_condr"], "did you mean 'goog_condor'"),
+        (["backtest", "experiment=null"], "experiment=null: leave it out, or choose one of"),
+        (["backtest", "fees=null"], "fees=null: a run needs one; choose one of none, tastytrade"),
+        (["backtest", "strategy="], "strategy=: a run needs one"),
+        (["backtest", "market="], "there is no market ''"),
+        (["backtest", "market.name=../x"], "market.name is '../x': wanted a word without slashes"),
+        (["backtest", "+acount.nlv=3"], "the configuration has no 'acount' (did you mean 'account'?)"),
+        (["backtest", "strategy.offset=30,40"], "strategy.offset=30,40 has a comma"),
+        (["backtest", "=x"], "neither an option nor an override"),
         (["backtest", "market=nope"], "es_2024, es_sample"),
         (["backtest", "market=es_sample", "start=2019-01-01", "end=2019-02-01"], "lies outside"),
         (["backtest", "start=2024-03-01", "end=2024-02-01"], "exchange them"),
+        (["backtest", *SAMPLE, "start=2030-01-01"], "start is 2030-01-01, after the last day: market 'es_sample'"),
+        (["backtest", *SAMPLE, "end=1999-01-01"], "end is 1999-01-01, before the first day: market 'es_sample'"),
         (["backtest", "start=soon"], "2024-08-05"),
         (["backtest", "account.nlv=lots"], "account.nlv"),
         (["backtest", "account.nlv=-5"], "above 0"),
+        (["backtest", "account.nlv=0"], "account.nlv is 0: wanted a number above 0"),
+        (["backtest", "account.nlv=nan"], "account.nlv is nan"),
+        (["backtest", "account.nlv=1e30"], "account.nlv is 1e+30: wanted a number above 0, at most 1e+12"),
+        (["backtest", "account.currency=GPB"], "did you mean 'GBP'"),
         (["backtest", "account.currency=EUR"], "choose one of GBP, USD"),
         (["backtest", "strategy.underlying=VIX"], "no options on 'VIX'"),
         (["backtest", "strategy.entry.at=25:61"], "25:61"),
         (["backtest", "strategy._target_=nowhere.Thing"], "cannot be imported"),
+        (["backtest", "strategy._target_=sim.strategies.zero_dte"], "wanted a class"),
+        (["backtest", "strategy._target_=builtins.dict"], "wanted a class"),
+        (["backtest", "strategy._target_=collections.UserDict"], "it is no strategy, it has no 'name'"),
+        (["backtest", "strategy._target_=null"], "strategy has no _target_"),
         (["backtest", "strategy=./nothing.yaml"], "no such file"),
+        (["backtest", "strategy=./nothing"], "a file of your own ends in .yaml"),
         (["backtest", "rules.volume.enabled=maybe"], "true or false"),
         (["backtest", "adapter.driver=walk"], "every_minute"),
         (["backtest", "word"], "neither an option nor an override"),
@@ -137,6 +161,27 @@ def test_mistakes_are_one_line_and_exit_2(
     assert code == 2
     assert wanted in line
     assert not list(here.rglob("*.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (b"legs: [1\n", "my.yaml is no YAML"),
+        (b"\xff\xfe", "my.yaml is no YAML"),
+        (b"- a\n- b\n", "my.yaml has no keys and values: begin with a copy of a file in conf/strategy"),
+        (b"", "my.yaml has no keys and values"),
+        (b"name: mine\n", "strategy has no _target_"),
+        (b"name: ${nowhere.at}\n", "strategy.name refers to 'nowhere.at', which is not there"),
+        (b"_target_: sim.strategies.custom.Custom\nname: mine\n", "strategy needs 'underlying', which is not set"),
+    ],
+)
+def test_a_file_of_ones_own_that_is_none(
+    here: Path, capsys: pytest.CaptureFixture[str], text: bytes, wanted: str
+) -> None:
+    (here / "my.yaml").write_bytes(text)
+    code, line = said(capsys, "backtest", *SAMPLE, "strategy=./my.yaml")
+    assert code == 2
+    assert wanted in line
 
 
 def test_a_fault_of_ours_is_one_line_too(here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
