@@ -44,6 +44,8 @@ class BenchCondor:
         self._exits = exits_of(exits)
         agree.times(self._entry.at, exits, same_day=True)
         agree.marks(exits)
+        agree.days(0, "a same-day condor", exits, self._entry.at)
+        agree.near(self._offset, "strategy.offset sells", exits)
 
     @property
     def underlyings(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from math import isnan
 from typing import Any
 
 from sim.model.errors import DataError
-from sim.model.given import FROM_ONE, POSITIVE, number, whole
+from sim.model.given import COUNT, FROM_ONE, POSITIVE, number, whole
 from sim.model.instrument import Right, Style
 from sim.model.order import Action, Intent, Leg, OrderRequest, Pass, TimeInForce
 from sim.strategies.entry import Entry
@@ -56,6 +56,7 @@ class Box:
         for key, value in (("width", width), ("round", round), ("max_rate", max_rate)):
             number(f"strategy.{key}", value, POSITIVE)
         whole("strategy.dte", dte, FROM_ONE)
+        whole("strategy.within", within, COUNT)
         self.name = name
         self._underlying = underlying
         self._entry = Entry.of(entry)

@@ -54,7 +54,9 @@ class Butterfly:
     ) -> None:
         number("strategy.near_pct", near_pct, COUNT)
         if not near_pct < number("strategy.far_pct", far_pct):
-            raise ConfigError(f"strategy.near_pct is {near_pct:g} and far_pct {far_pct:g}: wanted 0 <= near < far")
+            raise ConfigError(
+                f"strategy.near_pct is {near_pct:g} and strategy.far_pct {far_pct:g}: wanted the first below the second"
+            )
         for key, value in (("wing", wing), ("round", round), ("vix_per", vix_per), ("most", most)):
             number(f"strategy.{key}", value, POSITIVE)
         number("strategy.shift", shift, COUNT)
@@ -67,7 +69,9 @@ class Butterfly:
         self._most, self._tickets = Decimal(str(most)), whole("strategy.tickets", tickets, FROM_ONE)
         self._exits = exits_of(exits)
         agree.times(self._entry.at, exits, same_day=True)
-        agree.marks(exits)
+        agree.marks(exits, debit="a butterfly is bought")
+        agree.days(0, "a same-day butterfly", exits, self._entry.at)
+        agree.near(0.0, "up to strategy.far_pct a butterfly sells", exits)
 
     @property
     def underlyings(self) -> tuple[str, ...]:

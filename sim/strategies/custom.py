@@ -119,12 +119,14 @@ class Custom:
         if min_credit is not None and max_debit is not None:
             raise ConfigError("strategy.min_credit and strategy.max_debit are both set: an order is one or the other")
         flag("strategy.apart", apart)
+        flag("strategy.naked_calls", naked_calls)
         self.name, self.structure = name, word("strategy.structure", structure)
         self._underlying = underlying
         self._entry = Entry.of(entry)
-        self._legs = tuple(LegPlan.of(leg, {} if expiration is None else expiration) for leg in legs)
+        shared = {} if expiration is None else expiration
+        self._legs = tuple(LegPlan.of(leg, shared, f"strategy.legs[{i}]") for i, leg in enumerate(legs))
         bare = _naked_calls(self._legs)
-        if bare and not flag("strategy.naked_calls", naked_calls):
+        if bare and not naked_calls:
             raise ConfigError(f"strategy.legs sells {bare} naked call(s): set strategy.naked_calls=true if you mean it")
         self._exits = exits_of(exits, [leg.part for leg in self._legs])
         self._filters = filters_of(filters)
@@ -132,13 +134,8 @@ class Custom:
         least = optional(number, "strategy.min_credit", min_credit, COUNT)
         most = optional(number, "strategy.max_debit", max_debit, COUNT)
         self._limit = least if most is None else -most
-        agree.times(self._entry.at, exits)
-        agree.marks(exits)
-        agree.strikes(self._legs, least)
-        agree.legs(self._legs, exits)
-        for name_of, given in (exits.get("parts") or {}).items():
-            agree.marks(given, f"exits.parts.{name_of}")
-            agree.legs([leg for leg in self._legs if leg.part == name_of], given, f"exits.parts.{name_of}")
+        agree.trade(self._entry.at, self._legs, exits, least)
+        agree.vix(filters or {}, exits)
         if self._units.at_stop is not None and exits.get("stop") is None:
             raise ConfigError(
                 f"strategy.sizing.at_stop is {self._units.at_stop} and strategy.exits.stop is null: there is no stop "
@@ -224,4 +221,6 @@ def _lasts(long: LegPlan, short: LegPlan) -> bool:
 
 def _by_vix(key: str, value: Any) -> tuple[tuple[float, int], ...]:
     found = steps(key, value, "[from VIX, times so many]", lambda k, n: whole(k, n, COUNT)) if value else ()
+    if found and not any(n for _, n in found):
+        raise ConfigError(f"{key} is {value!r}: wanted a row with times above 0, or nothing is ever opened")
     return tuple((float(least), n) for least, n in found)

@@ -37,6 +37,11 @@ class Entry:
         row = section(where, config, ("at",), ("weekday", "week", "wait"))
         wait = optional(whole, f"{where}.wait", row.get("wait"), FROM_ONE)
         weekday, week = parse_weekday(row.get("weekday", "any"), f"{where}.weekday"), row.get("week")
+        if weekday is not None and weekday > 4:
+            raise ConfigError(
+                f"{where}.weekday is {row['weekday']!r}: no session has that date, Sunday evening is Monday's; "
+                "wanted mon to fri, a full name, or any"
+            )
         weeks = () if week is None else tuple(week) if isinstance(week, list | tuple) else (week,)
         if week is not None and (
             not weeks or any(isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= 5 for n in weeks)
@@ -71,4 +76,7 @@ class Entry:
 
 def sizes(key: str, value: Any) -> tuple[tuple[Decimal, int], ...]:
     """Rows of [from net liquidation, units]; ten thousand units are a row with its numbers exchanged."""
-    return steps(key, value, "[from net liquidation, units]", lambda k, n: whole(k, n, Range(least=0, most=10_000)))
+    found = steps(key, value, "[from net liquidation, units]", lambda k, n: whole(k, n, Range(least=0, most=10_000)))
+    if not any(units for _, units in found):
+        raise ConfigError(f"{key} is {value!r}: wanted a row with units, or nothing is ever opened")
+    return found

@@ -11,6 +11,7 @@ from sim.model.defence import CloseByDte, DeltaDefence, DistanceDefence, EarlyPr
 from sim.model.errors import ConfigError
 from sim.model.exits import CloseAt, CrossAfter, Exit, ProfitTarget, Review, StopLoss
 from sim.model.given import COUNT, FROM_ONE, choice, mapping, number, optional, rows, section, whole, words
+from sim.strategies.agree import moment
 
 _PART: Final = {"profit", "stop", "early", "delta", "distance", "dte"}
 _KEYS: Final = _PART | {"at", "date", "final", "review", "walk", "parts", "vix_above"}
@@ -49,14 +50,16 @@ def exits_of(config: Mapping[str, Any], parts: Sequence[str] = ()) -> tuple[Exit
     if (at := config.get("at")) is not None:
         on, close = config.get("date"), parse_time(at, "strategy.exits.at")
         final = None if config.get("final") is None else parse_time(config["final"], "strategy.exits.final")
-        if final is not None and final < close:
+        if final is not None and moment(final) < moment(close):
             raise ConfigError(
-                f"strategy.exits.final is {final:%H:%M}, before exits.at {close:%H:%M}: the last exit comes last"
+                f"strategy.exits.final is {final:%H:%M}, before strategy.exits.at {close:%H:%M}: "
+                "the last exit comes last"
             )
         out.append(CloseAt(close, final, None if on is None else _date(on)))
     elif config.get("final") is not None or config.get("date") is not None:
         raise ConfigError(
-            "strategy.exits.final or exits.date is set without exits.at: set at as well, or leave both null"
+            "strategy.exits.final or strategy.exits.date is set without strategy.exits.at: "
+            "set that as well, or leave all of them null"
         )
     if (walk := optional(whole, "strategy.exits.walk", config.get("walk"), FROM_ONE)) is not None:
         out.append(CrossAfter(walk))

@@ -40,12 +40,11 @@ class FixedLegs:
         self.name = name
         self._underlying = underlying
         self._entry = Entry.of(entry)
-        self._legs = tuple(LegPlan.of(leg, {}) for leg in legs)
+        self._legs = tuple(LegPlan.of(leg, {}, f"strategy.legs[{i}]") for i, leg in enumerate(legs))
         self._exits: tuple[Exit, ...] = exits_of(exits, [leg.part for leg in self._legs])
         self._quantity = whole("strategy.quantity", quantity, FROM_ONE)
         self._limit = optional(number, "strategy.min_credit", min_credit)
-        agree.times(self._entry.at, exits)
-        agree.marks(exits)
+        agree.trade(self._entry.at, self._legs, exits, self._limit)
 
     @property
     def underlyings(self) -> tuple[str, ...]:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, time
-from typing import Any
+from typing import Any, Final
 
-from sim.model.given import COUNT, mapping, whole, word
+from sim.model.given import COUNT, section, whole, word
 from sim.model.order import Action, Intent, Leg, OrderRequest, Pass, TimeInForce
 from sim.strategies import agree
 from sim.strategies.entry import Entry
 from sim.strategies.exits import exits_of
 from sim.strategies.legs import Board, LegPlan, Missing
 from sim.view import View
+
+_LEG: Final = ("delta", "otm", "offset", "sigma", "strike", "dte", "within", "expiration", "root")
+"""What may be said of the one call: that it is sold, and one for each position, is given."""
 
 
 class HedgeCalls:
@@ -40,11 +43,12 @@ class HedgeCalls:
             underlying, word("strategy.strategy", strategy), whole("strategy.after_days", after_days, COUNT),
         )  # fmt: skip
         self._entry = Entry.of(entry)
-        self._plan = LegPlan.of({"side": "sell", "right": "call", **mapping("strategy.leg", leg)}, {}, "strategy.leg")
+        section("strategy.leg", leg, (), _LEG)
+        self._plan = LegPlan.of({"side": "sell", "right": "call", **leg}, {}, "strategy.leg")
         self._exits = exits_of(exits)
         agree.times(self._entry.at, exits)
         agree.marks(exits)
-        agree.legs([self._plan], exits)
+        agree.legs([self._plan], exits, self._entry.at, said="strategy.leg")
 
     @property
     def underlyings(self) -> tuple[str, ...]:

@@ -196,6 +196,8 @@ def _checked(leap: Mapping[str, Any], weekly: Mapping[str, Any]) -> None:
     section(two, weekly, _WEEKLY)
     for key, within in (("max_extrinsic_pct", POSITIVE), ("max_share", SHARE), ("stop", SHARE)):
         number(f"{one}.{key}", leap[key], within)
+    # The weekly is sold at the money, and above this call's strike.
+    number(f"{one}.delta", leap["delta"], Range(above=50, below=100))
     for key in ("dte", "within", "roll_dte"):
         whole(f"{one}.{key}", leap[key], COUNT)
     for key in ("dte", "within", "stretched_strikes"):
@@ -207,6 +209,8 @@ def _checked(leap: Mapping[str, Any], weekly: Mapping[str, Any]) -> None:
     number(f"{two}.target", weekly["target"], Range(above=0, below=1))
     if not items(f"{two}.weekdays", weekly["weekdays"], "weekdays, like [friday, monday]"):
         raise ConfigError(f"{two}.weekdays is empty: wanted a day on which the call is sold")
+    if "weekday" in mapping(f"{two}.entry", weekly["entry"]):
+        raise ConfigError(f"{two}.entry.weekday is set beside {two}.weekdays, which has the days: leave it out")
     for (low, small), (high, large) in (
         ((f"{two}.ema_fast", weekly["ema_fast"]), (f"{two}.ema_slow", weekly["ema_slow"])),
         ((f"{two}.dte", weekly["dte"]), (f"{one}.dte", leap["dte"])),

@@ -16,8 +16,8 @@ from typing import Any, Final
 import numpy as np
 
 from sim.calendar import Venue, load_calendar
-from sim.model.errors import ConfigError, DataError, similar
-from sim.model.given import COUNT, FROM_ONE, mapping, number, optional, section, whole
+from sim.model.errors import ConfigError, similar
+from sim.model.given import COUNT, Range, choice, mapping, number, optional, section, whole, word
 from sim.model.instrument import STRIKE_SCALE, OptionContract, Right, Series, strike_e4
 from sim.model.order import Action, Leg
 from sim.view import Surface, UnderlyingView
@@ -82,7 +82,11 @@ class LegPlan:
     def of(config: Mapping[str, Any], expiration: Mapping[str, Any], where: str = "strategy.legs") -> LegPlan:
         """``expiration`` has the ``dte`` and ``within`` of a leg that says none itself. ConfigError names the leg."""
         config = mapping(where, config)
-        leg = {**section("strategy.expiration", expiration, (), ("dte", "within", "expiration", "root")), **config}
+        shared = section("strategy.expiration", expiration, (), ("dte", "within", "expiration", "root"))
+        for key in ("dte", "within"):
+            if key in shared:
+                _days(f"strategy.expiration.{key}", shared[key])
+        leg = {**shared, **config}
         ways = [way for way in WAYS if config.get(way) is not None]
         unknown = sorted(set(leg) - KEYS)
         if unknown:
@@ -97,27 +101,20 @@ class LegPlan:
             raise ConfigError(f"{where} has {dict(config)}: points are measured from a leg, and {ways[0]} names none")
         if config.get("dte") is not None and config.get("expiration") is not None:
             raise ConfigError(f"{where} has {dict(config)}: dte and expiration are both set: a leg ends on one day")
-        try:
-            way, day = ways[0], leg.get("expiration")
-            if way == "strike":
-                strike_e4(leg["strike"])
-            quantity = whole(f"{where}: quantity", leg.get("quantity", 1), FROM_ONE)
-            dte, within = (whole(f"{where}: {key}", leg.get(key, 0), COUNT) for key in ("dte", "within"))
-            points = optional(number, f"{where}: points", leg.get("points"))
-            plan = LegPlan(
-                SIDES[str(leg["side"]).lower()], RIGHTS[str(leg["right"]).lower()], quantity, way, _numbers(leg[way]),
-                points or 0.0, dte, within,
-                None if day is None else date.fromisoformat(str(day)), str(leg.get("root") or ""),
-                str(leg.get("part") or ""),
-            )  # fmt: skip
-        except (KeyError, ValueError, TypeError, ArithmeticError, DataError) as error:
-            raise ConfigError(
-                f"{where} has {dict(config)}: wanted side sell|buy, right call|put, one of {', '.join(WAYS)}, "
-                f"and dte or expiration ({error})"
-            ) from None
+        way, quantity = ways[0], whole(f"{where}.quantity", leg.get("quantity", 1), Range(least=1, most=10_000))
+        values = _numbers(f"{where}.{way}", leg[way])
+        dte, within = (_days(f"{where}.{key}", leg.get(key, 0)) for key in ("dte", "within"))
+        points = optional(number, f"{where}.points", leg.get("points"))
+        root, part = (optional(word, f"{where}.{key}", leg.get(key)) for key in ("root", "part"))
+        plan = LegPlan(
+            SIDES[_lower(f"{where}.side", leg.get("side"), SIDES)],
+            RIGHTS[_lower(f"{where}.right", leg.get("right"), RIGHTS)],
+            quantity, way, values, points or 0.0, dte, within,
+            optional(_day, f"{where}.expiration", leg.get("expiration")), root or "", part or "",
+        )  # fmt: skip
         for value in plan.values:
             if not _sensible(way, value):
-                raise ConfigError(f"{where} has {dict(config)}: {way} {value:g} {_WANTED[way]}")
+                raise ConfigError(f"{where}.{way} is {value:g}: wanted {_WANTED[way]}")
         return plan
 
     def series(self, board: Board) -> Series | Missing:
@@ -242,30 +239,49 @@ def pick_all(plans: Sequence[LegPlan], board: Board) -> tuple[Leg, ...] | Missin
 
 
 _WANTED: Final = {
-    "strike": "is no strike: wanted points above 0", "offset": "", "from": "is no leg: wanted its number, from 1",
-    "otm": "is out of range: wanted per cent from -90 to 90", "sigma": "is out of range: wanted -10 to 10",
-    "delta": "is out of range: wanted a delta times 100, above 0 and below 100",
+    "strike": "points above 0, with at most four decimals", "from": "the number of an earlier leg, from 1",
+    "otm": "per cent from -90 to 90", "sigma": "standard deviations from -10 to 10", "offset": "points",
+    "delta": "a delta times 100, from 1 and below 100 (16 is a delta of 0.16)",
 }  # fmt: skip
 
 
-def _numbers(value: Any) -> tuple[float, ...]:
+def _lower(key: str, value: Any, known: Mapping[str, Any]) -> str:
+    return choice(key, value.lower() if isinstance(value, str) else value, known)
+
+
+def _day(key: str, value: Any) -> date:
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        raise ConfigError(f"{key} is {value!r}: wanted a date like 2024-08-05") from None
+
+
+def _days(key: str, value: Any) -> int:
+    if isinstance(value, list | tuple):
+        raise ConfigError(f"{key} is {value!r}: wanted one number of days, and within for how many more or less")
+    return whole(key, value, COUNT)
+
+
+def _numbers(key: str, value: Any) -> tuple[float, ...]:
     """One number, or one for each week of the month."""
     found = tuple(value) if isinstance(value, list | tuple) else (value,)
     if not found:
-        raise ValueError("an empty list")
-    return tuple(number("strategy.legs: a strike's number", v) for v in found)
+        raise ConfigError(f"{key} is []: wanted a number, or one for each week of the month")
+    return tuple(number(key, v) for v in found)
 
 
 def _sensible(way: str, value: float) -> bool:
     match way:
         case "delta":
-            return 0.0 < value < 100.0
+            return 1.0 <= value < 100.0
         case "otm":
             return -90.0 <= value <= 90.0
         case "sigma":
             return -10.0 <= value <= 10.0
         case "from":
             return value >= 1 and value.is_integer()
+        case "strike":
+            return value > 0 and (value * STRIKE_SCALE).is_integer()
         case _:
             return not isnan(value)
 

@@ -110,6 +110,12 @@ class ZeroDte:
             raise ConfigError(
                 f"strategy.min_credit is {min_credit} and strategy.wing {wing}: a spread brings less than its width"
             )
+        widest = max(wing, broken_wing or 0.0)
+        if self._threshold > 0 and 2 * self._min_credit >= widest:
+            raise ConfigError(
+                f"strategy.min_credit is {min_credit} a side: a condor asks for both, and brings less than its wider "
+                f"wing, {widest:g}; lower it, or set strategy.threshold_pct=0"
+            )
         row = section("strategy.sizing", sizing, ("table", "at_stop", "max_loss"))
         at_stop, worst = (amount(f"strategy.sizing.{key}", row[key], SHARE) for key in ("at_stop", "max_loss"))
         self._sizing = Sizing(sizes("strategy.sizing.table", row["table"]), at_stop, worst)
@@ -117,6 +123,9 @@ class ZeroDte:
         self._stop = exits.get("stop")
         agree.times(self._entry.at, exits, same_day=True)
         agree.marks(exits)
+        agree.days(0, "a same-day spread", exits, self._entry.at)
+        if strike_mode == "fixed":
+            agree.near(offset, "strategy.offset sells", exits)
 
     @property
     def underlyings(self) -> tuple[str, ...]:

@@ -109,7 +109,7 @@ class TestStrikes:
             ({"strike": 97}, "strikes: Contract not listed"),
             ({"otm": 5, "dte": 60, "within": 5}, "strikes: No such expiration"),
             ({"otm": 5, "dte": 0, "within": 0}, "strikes: No such expiration"),
-            ({"delta": 0.5}, "strikes: Delta not listed"),
+            ({"delta": 1}, "strikes: Delta not listed"),
         ],
     )
     def test_what_is_not_there_is_said(self, leg: dict[str, Any], why: str) -> None:
@@ -153,12 +153,12 @@ class TestConfig:
             ([BUY_CALL | {"delta": 5, "dte": 20}, SELL_CALL | {"delta": 10}], "sells 1 naked call(s)"),
             ([SELL_PUT], "wanted one of strike, offset, otm, delta, sigma, from"),
             ([SELL_PUT | {"strike": 95, "delta": 16}], "to find the strike, not 2"),
-            ([SELL_PUT | {"delta": 120}], "delta 120 is out of range"),
+            ([SELL_PUT | {"delta": 120}], "strategy.legs[0].delta is 120: wanted a delta times 100"),
             ([SELL_PUT | {"delta": 16, "luck": 1}], "a leg with 'luck'"),
-            ([{"side": "lend", "right": "put", "delta": 16}], "wanted side sell|buy"),
-            ([SELL_PUT | {"delta": 16, "quantity": 0}], "quantity is 0: wanted a whole number from 1 on"),
+            ([{"side": "lend", "right": "put", "delta": 16}], "strategy.legs[0].side is 'lend'"),
+            ([SELL_PUT | {"delta": 16, "quantity": 0}], "strategy.legs[0].quantity is 0: wanted a whole number"),
             ([SELL_PUT | {"from": 1, "points": -10}], "leg 1 is measured from leg 1: wanted an earlier one"),
-            ([SELL_PUT | {"strike": "high"}], "wanted side sell|buy"),
+            ([SELL_PUT | {"strike": "high"}], "strategy.legs[0].strike is 'high': wanted a finite number"),
         ],
     )  # fmt: skip
     def test_legs_that_do_not_fit(self, legs: Sequence[Mapping[str, Any]], said: str) -> None:
