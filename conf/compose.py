@@ -129,6 +129,8 @@ def _one_line(error: Exception, words: Sequence[str]) -> str:
         return f"{m.group(1)} has a comma: write a list in brackets, like [30, 40], and a text in quotes"
     if (m := re.search(r"Interpolation key '([^']+)' not found", text)) and (at := re.search(r"full_key: (\S+)", text)):
         return f"{at.group(1)} refers to {m.group(1)!r}, which is not there"
+    if m := re.search(r"Error merging override (\S+).*Cannot merge DictConfig with ListConfig", text, re.S):
+        return f"{m.group(1)} is a list: wanted keys and values"
     if m := re.search(r"Could not find '([^/']+)/([^']+)'", text):
         group, name = m.groups()
         known = sorted(p.stem for p in (HERE / group).glob("*.yaml")) if (HERE / group).is_dir() else []

@@ -47,9 +47,9 @@ class Strikes:
 
     def __post_init__(self) -> None:
         choice("strategy.strike_mode", self.mode, MODES)
-        points = (("offset", self.offset), ("wing", self.wing), ("round", self.step), ("broken_wing", self.broken_wing))
-        for name, value in points:
-            optional(number, f"strategy.{name}", value, POSITIVE)
+        for name, value in (("offset", self.offset), ("wing", self.wing), ("round", self.step)):
+            number(f"strategy.{name}", value, POSITIVE)
+        optional(number, "strategy.broken_wing", self.broken_wing, POSITIVE)
 
 
 @dataclass(frozen=True, slots=True)

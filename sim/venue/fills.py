@@ -48,6 +48,15 @@ class FillModel:
             raise ConfigError(f"fill.share is {self.share!r}: wanted a number from 0 (mid) to 1 (natural)")
         if isinstance(self.delay, bool) or self.delay not in (0, 1):
             raise ConfigError(f"fill.delay is {self.delay!r}: wanted 1, or 0 for at_decision")
+        if (self.delay == 0) != (self.name == "at_decision"):
+            raise ConfigError(
+                f"fill.delay is {self.delay} and fill.name {self.name!r}: wanted 0 for at_decision, else 1"
+            )
+        named = {"mid": 0.0, "natural": 1.0}.get(self.name, self.share)
+        if self.share != named:
+            raise ConfigError(
+                f"fill.share is {self.share:g} and fill.name {self.name!r}: wanted {named:g}; fill=default takes any"
+            )
 
         number("fill.emergency", self.emergency, FROM_ONE)
 

@@ -88,6 +88,8 @@ def test_what_is_there_agrees_with_itself(name: str) -> None:
          "strategy.exits.delta watches the short legs, and strategy.legs sells none"),
         # Wings and credits.
         ("zero_dte", "wing=0", "strategy.wing is 0: wanted a number above 0"),
+        ("zero_dte", "wing=null", "strategy.wing is None: wanted a number above 0"),
+        ("zero_dte", "offset=null", "strategy.offset is None: wanted a number above 0"),
         ("zero_dte", "broken_wing=-5", "strategy.broken_wing is -5: wanted a number above 0"),
         ("zero_dte", "offset=-30", "strategy.offset is -30: wanted a number above 0"),
         ("zero_dte", "min_credit=30", "strategy.min_credit is 30 and strategy.wing 30"),
