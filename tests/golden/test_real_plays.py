@@ -211,7 +211,7 @@ def test_ipmcc_buys_its_leap_and_finds_no_trend(run: Told) -> None:
 
 def test_leap_puts_on_goog(run: Told) -> None:
     """Fourth week of the month: 12 deltas, the 540 put (12.2). VIX closed at 15.57 the day before: one, not two."""
-    assert run("leap_puts", *GOOG, "strategy.exits.dte={days: 393, at: '12:30'}") == [
+    assert run("leap_puts", *GOOG, "strategy.expiration.dte=394", "strategy.exits.dte={days: 393, at: '12:30'}") == [
         "12-24 10:01 17.00: -1 540P 17-01-20 17.00",
         "12-24 12:31 -17.90: +1 540P 17-01-20 17.90",
         "LEAP_PUT_SHORT dte -90.00",
@@ -333,7 +333,7 @@ class TestCustom:
     def test_goog_sixteen_deltas_and_twenty_points(self, run: Told) -> None:
         """680P has 16.4. Sold at 5.90 by 8.20 and bought at 3.70 by 5.40: what crossing two such spreads costs."""
         assert run(
-            "custom", *GOOG, "strategy.expiration.dte=36", "strategy.legs.1.points=-20",
+            "custom", *GOOG, "strategy.expiration.dte=37", "strategy.legs.1.points=-20",
             "strategy.exits.dte={days: 36, at: '12:30'}",
         ) == [
             "12-24 10:31 0.50: -1 680P 16-01-29 5.90, +1 660P 16-01-29 5.40",
