@@ -99,7 +99,7 @@ class ZeroDte:
         self.name = name
         self._underlying = underlying
         self._entry = Entry.of(entry)
-        self._threshold = number("strategy.threshold_pct", threshold_pct, Range(least=-100, most=100))
+        self._threshold = number("strategy.threshold_pct", threshold_pct, Range(least=0, most=100))
         spread = number("strategy.atr_spread", atr_spread, POSITIVE)
         condor = number("strategy.atr_condor", atr_condor, POSITIVE)
         guard = optional(number, "strategy.delta_guard", delta_guard, Range(above=0, below=1))

@@ -92,7 +92,8 @@ def test_what_is_there_agrees_with_itself(name: str) -> None:
         ("zero_dte", "offset=null", "strategy.offset is None: wanted a number above 0"),
         ("zero_dte", "broken_wing=-5", "strategy.broken_wing is -5: wanted a number above 0"),
         ("zero_dte", "offset=-30", "strategy.offset is -30: wanted a number above 0"),
-        ("zero_dte", "threshold_pct=200", "strategy.threshold_pct is 200: wanted a number from -100 to 100"),
+        ("zero_dte", "threshold_pct=200", "strategy.threshold_pct is 200: wanted a number from 0 to 100"),
+        ("zero_dte", "threshold_pct=-5", "strategy.threshold_pct is -5: wanted a number from 0 to 100"),
         ("zero_dte", "min_credit=30", "strategy.min_credit is 30 and strategy.wing 30"),
         ("zero_dte", "min_credit=15", "strategy.min_credit is 15 a side: a condor asks for both"),
         ("zero_dte", "strike_mode=atrr", "strategy.strike_mode is 'atrr' (did you mean 'atr'?)"),
@@ -181,7 +182,6 @@ def test_what_contradicts_itself_is_named(strategy: str, words: str, wanted: str
         ("zero_dte", "exits.review=null & strategy.exits.stop=0.2"),
         ("zero_dte", "exits.dte={days: 0, at: '14:00'}"),
         ("zero_dte", "exits.distance=10"),
-        ("zero_dte", "threshold_pct=-5"),
         ("zero_dte", "strike_mode=atr & strategy.exits.distance=30"),
         ("zero_dte", "entry.at='18:30'"),
         ("zero_dte", "entry.at='18:30' & strategy.exits.at='23:00' & strategy.exits.final='09:45' "
