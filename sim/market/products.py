@@ -19,6 +19,7 @@ from sim.market.futures import (
     NAMED,
     QUARTERS,
     Month,
+    Rule,
     future,
     known_futures,
     last_trading_day,
@@ -105,6 +106,10 @@ TLT  0.01<3,0.05
 GLD  0.01<3,0.05
 """
 
+_AHEAD: Final = frozenset(
+    {Rule.CRUDE, Rule.MICRO_CRUDE, Rule.GAS, Rule.FUEL, Rule.METAL, Rule.BOND, Rule.NOTE, Rule.GRAIN}
+)
+"""Futures whose monthly options end in the month before the one that they are named by."""
 _INDICES: Final = frozenset({"SPX", "XSP", "VIX", "NDX", "RUT"})
 _ELSEWHERE: Final = frozenset({"DXY"})
 """Indices of other exchanges, whose hours are not known here."""
@@ -141,9 +146,10 @@ def _known() -> Mapping[str, Product]:
         roots, underlying, ticks, style, exercise = line.split()
         on = future(underlying)
         for root in roots.split(","):
+            ahead = int(root in monthly_roots() and on.rule in _AHEAD)
             found[root] = Product(
                 root, underlying, Kind.FUTURE, on.multiplier, parse_ticks(ticks), Style(style), Exercise(exercise),
-                on.venue.value,
+                on.venue.value, ahead=ahead,
             )  # fmt: skip
     return found
 
@@ -346,6 +352,7 @@ def read_product(record: Mapping[str, str]) -> Product:
             exercise=Exercise(record["exercise"]),
             venue=Venue(record["venue"]).value,
             currency=record["currency"],
+            ahead=known.ahead if (known := known_product(record["root"])) else 0,
         )
     except (KeyError, ValueError, InvalidOperation) as error:
         raise DataError(f"product {dict(record)!r}: {error} does not fit; wanted the words of a Product") from None

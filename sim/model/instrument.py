@@ -100,6 +100,9 @@ class Product:
     exercise: Exercise
     venue: str
     currency: str = "USD"
+    ahead: int = 0
+    """Months from that of the expiration to the one that a symbol names: 1 for LO, whose January (LOF5) ends in
+    December."""
     increment: Decimal = field(init=False, repr=False, compare=False)
     """The smallest price increment, in points: what one integer tick is worth."""
     tick_value: Decimal = field(init=False, repr=False, compare=False)
@@ -173,8 +176,9 @@ class OptionContract:
         """OCC's 21 characters, or the broker's future-option symbol (``./ESH0 EW1F0 200103P3000``)."""
         day, right = f"{self.expiration:%y%m%d}", self.right.value
         if self.product.kind is Kind.FUTURE:
-            month = f"{MONTH_CODES[self.expiration.month - 1]}{self.expiration.year % 10}"
-            return f"./{self.series.future} {self.product.root}{month} {day}{right}{plain(self.strike)}"
+            year, month = divmod(self.expiration.year * 12 + self.expiration.month - 1 + self.product.ahead, 12)
+            code = f"{self.product.root}{MONTH_CODES[month]}{year % 10}"
+            return f".{'/' + self.series.future:<6}{code:<6}{day}{right}{plain(self.strike)}"
         milli = self.strike_e4 * 1000 // STRIKE_SCALE
         return f"{self.product.root:<6}{day}{right}{milli:08d}"
 

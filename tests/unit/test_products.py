@@ -23,6 +23,7 @@ from sim.market.futures import (
 from sim.market.products import (
     deliverable,
     future_month,
+    future_symbol,
     is_future_root,
     known_product,
     monthly_expiration,
@@ -34,7 +35,7 @@ from sim.market.products import (
     what_is,
 )
 from sim.model.errors import DataError
-from sim.model.instrument import Exercise, Product, Style, strike_e4
+from sim.model.instrument import Exercise, OptionContract, Product, Right, Series, Style, strike_e4
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNDS = frozenset(["SPY", "QQQ", "IWM", "DIA", "VOO", "VTI", "TQQQ", "TNA", "GLD", "SLV", "TLT", "XLE", "XOP", "IBIT"])
@@ -201,7 +202,11 @@ def test_every_monthly_goes_there_and_back(root: str) -> None:
     found, month = product(root), Month(2016, 6)
     for _ in range(150):
         if month.month in future(found.underlying).option_months:
-            assert symbol_month(found, monthly_expiration(found, month)) == month
+            day = monthly_expiration(found, month)
+            assert symbol_month(found, day) == month
+            contract = OptionContract(Series(found, day, "CLF5"), 1_000_000, Right.CALL)
+            named = contract.symbol[7:13].rstrip()
+            assert named == future_symbol(root, month.year, month.month), "a symbol counts the months as the rules do"
         month = month.next()
 
 
@@ -271,3 +276,17 @@ def test_months_of_futures_are_known_with_options_and_without() -> None:
     assert (found.root, found.month, found.year) == ("SIL", 3, 5)
     assert option_month("HE", date(2024, 12, 16)) == Month(2025, 2)
     assert option_month("ZC", date(2024, 11, 25)) == Month(2025, 1)
+
+
+@pytest.mark.parametrize(
+    ("root", "on", "day", "strike", "symbol"),
+    [
+        ("EW4", "ESH5", date(2024, 12, 27), 5500, "./ESH5 EW4Z4 241227P5500"),
+        ("LO", "CLF5", date(2024, 12, 16), 70.5, "./CLF5 LOF5  241216P70.5"),
+        ("EX1", "MESH5", date(2025, 1, 3), 6000, "./MESH5EX1F5 250103P6000"),
+        ("OZC", "ZCZ4", date(2024, 11, 22), 430, "./ZCZ4 OZCZ4 241122P430"),
+    ],
+)
+def test_the_symbol_of_a_future_option(root: str, on: str, day: date, strike: float, symbol: str) -> None:
+    """Fixed widths, as the broker writes them; the option's own month."""
+    assert OptionContract(Series(product(root), day, on), strike_e4(strike), Right.PUT).symbol == symbol
