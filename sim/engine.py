@@ -23,6 +23,7 @@ from sim.model.event import (
     OrderCancelled,
     OrderExpired,
     OrderFilled,
+    OrderInDoubt,
     OrderRejected,
     Refuse,
     SessionClosed,
@@ -115,6 +116,8 @@ class Engine:
             case OrderRejected(ts, order_id, reason):
                 self.desk.to(order_id, Status.REJECTED)
                 return [Alert(ts, f"order {order_id} was rejected: {reason}")]
+            case OrderInDoubt(ts, order_id, reason):
+                return [Alert(ts, f"order {order_id} is in doubt: {reason}")]
             case Settled():
                 self.desk.settled(event)
             case SessionClosed():

@@ -19,6 +19,7 @@ from sim.model.event import (
     OrderCancelled,
     OrderExpired,
     OrderFilled,
+    OrderInDoubt,
     OrderRejected,
     Refuse,
     SessionClosed,
@@ -86,6 +87,8 @@ def _of_event(event: Event) -> tuple[str, str, str]:
             return "cancelled", event.order_id, ""
         case OrderRejected():
             return "rejected", event.order_id, event.reason
+        case OrderInDoubt():
+            return "in_doubt", event.order_id, event.reason
         case OrderExpired():
             return "expired", event.order_id, ""
         case Settled(_, settlement):

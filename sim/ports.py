@@ -107,6 +107,20 @@ class Broker(Protocol):
         """The working orders, oldest first."""
 
 
+class LiveBroker(Broker, Protocol):
+    """A broker over a network. ``submit``, ``cancel`` and ``replace`` return at once and never send anything twice;
+    what came of them, and all else that happens to the account, comes as events."""
+
+    async def start(self) -> None:
+        """Connects and learns the account's truth: working orders, positions, balances. BrokerError where it cannot."""
+
+    async def events(self) -> Sequence[Event]:
+        """What has happened since the last call, oldest first; waits until there is something."""
+
+    async def aclose(self) -> None:
+        """Leaves. Working orders stay as they are."""
+
+
 class Replayed(Broker, Protocol):
     """A broker over history: it is told how far time has moved, and what it did comes back."""
 

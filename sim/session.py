@@ -118,9 +118,10 @@ class Session:
         if not isinstance(event, Moment):
             self.journal.event(self.seq, event)
             match event:
-                case OrderFilled(ts, fill):
+                case OrderFilled(ts, fill, left):
                     self.fills.append(fill)
-                    self._done(fill.order_id, Status.FILLED, ts)
+                    if not left:
+                        self._done(fill.order_id, Status.FILLED, ts)
                     self._bp(fill.k)
                 case OrderAccepted(_, order_id):
                     self.orders[order_id].status = Status.LIVE

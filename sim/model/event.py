@@ -47,8 +47,11 @@ class OrderAccepted:
 @quick
 @dataclass(frozen=True, slots=True)
 class OrderFilled:
+    """``left``: units that still work after this fill; a venue may fill an order in parts."""
+
     ts: int
     fill: Fill
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,15 @@ class OrderCancelled:
 
 @dataclass(frozen=True, slots=True)
 class OrderRejected:
+    ts: int
+    order_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderInDoubt:
+    """It was sent, and nobody knows whether it arrived. What became of it follows, as any other event."""
+
     ts: int
     order_id: str
     reason: str
@@ -102,6 +114,7 @@ Event = (
     | OrderFilled
     | OrderCancelled
     | OrderRejected
+    | OrderInDoubt
     | OrderExpired
     | Settled
     | Command

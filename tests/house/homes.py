@@ -38,7 +38,12 @@ CLOCK: Final = Home(
 RANDOM: Final = Home(
     "randomness",
     frozenset({"random", "secrets", "numpy.random", "os.urandom", "uuid.uuid1", "uuid.uuid4"}),
-    ("sim/market/synthetic/", "sim/report/montecarlo.py"),
+    (
+        "sim/market/synthetic/",
+        "sim/report/montecarlo.py",
+        "adapters/tastytrade/backoff.py",
+        "adapters/emulator/oauth.py",
+    ),
     PACKAGES,
 )
 SCREEN: Final = Home(
