@@ -164,7 +164,7 @@ def contract_of(symbol: str, known: Known = known_product) -> OptionContract:
             series = Series(product, option.expiration, future_symbol(option.future.root, year, option.future.month))
             return OptionContract(series, _strike(symbol, option.strike), option.right)
         case _:
-            raise SymbolError(f"{symbol!r} is a {classify(symbol).lower()}: wanted an option")
+            raise SymbolError(f"{symbol!r} names no option ({classify(symbol)}): wanted the symbol of an option")
 
 
 def _stock(root: str) -> Product:

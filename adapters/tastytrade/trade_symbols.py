@@ -64,9 +64,10 @@ _PRODUCT: Final = re.compile(r"/[A-Z0-9]{1,5}")
 _OPTION_CODE: Final = re.compile(rf"([A-Z0-9]{{1,4}})([{MONTH_CODES}])(\d{{1,2}})")
 _STRIKE: Final = re.compile(r"(?:0|[1-9]\d*)(?:\.\d*[1-9])?")
 _LOOSE_OCC: Final = re.compile(r"([A-Z0-9/]{1,6})\s*(\d{6})([CP])(\d{8})")
+# Where nothing stands between the future and the option, the future has all of its 6 places.
 _LOOSE_FUTURE_OPTION: Final = re.compile(
-    rf"\.?/([A-Z0-9]{{1,5}}?[{MONTH_CODES}]\d{{1,2}})\s*([A-Z0-9]{{1,4}}[{MONTH_CODES}]\d{{1,2}})"
-    r"\s+(\d{6})([CP])(\d+(?:\.\d*)?)"
+    rf"\.?/([A-Z0-9]{{1,4}}[{MONTH_CODES}]\d{{1,2}}(?=\s)|[A-Z0-9]{{3}}[{MONTH_CODES}]\d|[A-Z0-9]{{2}}[{MONTH_CODES}]\d\d)"
+    rf"\s*([A-Z0-9]{{1,4}}[{MONTH_CODES}]\d{{1,2}})\s+(\d{{6}})([CP])(\d+(?:\.\d*)?)"
 )
 _OCC_WIDTH: Final = 21
 _ROOT_WIDTH: Final = 6
