@@ -306,7 +306,7 @@ def test_contracts_of_stocks_funds_and_indices() -> None:
     [
         ("RUTW  250620C02000000", "on an index that is not known here"),
         ("AAPL1 250620C00200000", "on an adjusted contract"),
-        ("./6JU6 JPUU6 260904C0.0068", "root 'JPU' are not known here"),
+        ("./KCU6 KCOU6 260904C250", "root 'KCO' are not known here"),
         ("./ESH5 SPXH5 250320C5000", "root 'SPX' are not known here"),
         ("AAPL", "names no option .Equity."),
         ("/ESZ4", "names no option .Future."),
