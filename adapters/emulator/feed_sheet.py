@@ -1,0 +1,199 @@
+"""What the feed reads, made once for many subscribers: a series of options in one minute, an underlying over one day.
+
+Volatilities and Greeks are those of ``sim.view``: the feed tells a client what a strategy of this house sees. It keeps
+the last minute only, and refuses nothing: what is not known is NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from sim.calendar import Session, load_calendar
+from sim.calendar import Venue as Place
+from sim.market.products import main_symbol
+from sim.model.instrument import STRIKE_SCALE, OptionContract, Series
+from sim.model.market import BLANK, MINUTE_NS, NEVER, Floats, UnderlyingPath
+from sim.ports import Market, MarketDay
+from sim.pricing import black76
+from sim.view import UnderlyingView
+
+PER_POINT: Final = 100.0
+"""The wire's vega and rho are per point (0.01) of volatility and of rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Greek:
+    """One option: ``price`` the mid in points, ``volatility`` annual as a fraction, theta in points a calendar day,
+    vega and rho in points per 0.01; NaN where the price does not tell."""
+
+    price: float
+    volatility: float
+    delta: float
+    gamma: float
+    theta: float
+    rho: float
+    vega: float
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of an option: points, NaN where there is none, and the instant it was quoted (UTC ms, 0 for never)."""
+
+    price: float
+    time_ms: int
+
+
+class Sheet:
+    """One series in column ``k`` of its day."""
+
+    __slots__ = ("_ask", "_ask_age", "_bid", "_bid_age", "_greeks", "_rows", "_view", "forward", "k", "series", "ts")
+
+    def __init__(self, market: Market, day: MarketDay, hours: Session, series: Series, k: int) -> None:
+        chain = day.chain(series, k)
+        self.series, self.k, self.ts = series, k, chain.ts
+        tick = float(series.product.increment)
+        self._bid, self._ask = (_points(side, tick) for side in (chain.bid, chain.ask))
+        self._bid_age, self._ask_age = chain.bid_age.tolist(), chain.ask_age.tolist()
+        keys = (chain.board.strike_e4 << 1) | chain.board.is_put
+        self._rows = {key: i for i, key in enumerate(keys.tolist())}
+        self._view = UnderlyingView(market, day, hours, k, day.quotes)
+        self._greeks: list[Greek] | None = None
+        self.forward = float("nan")
+
+    def has(self, contract: OptionContract) -> bool:
+        return contract.row_key in self._rows
+
+    def quote(self, contract: OptionContract) -> tuple[Side, Side]:
+        """Bid and ask; the contract must be one of the series'."""
+        i = self._rows[contract.row_key]
+        return self._side(self._bid[i], self._bid_age[i]), self._side(self._ask[i], self._ask_age[i])
+
+    def greek(self, contract: OptionContract) -> Greek:
+        return self._all()[self._rows[contract.row_key]]
+
+    def at_the_money(self) -> float:
+        """The volatility at the strike nearest to the forward, call and put together; NaN where neither has one."""
+        greeks = self._all()
+        found = [(abs((key >> 1) / STRIKE_SCALE - self.forward), greeks[i].volatility) for key, i in self._rows.items()]
+        live = [(gap, vol) for gap, vol in found if vol == vol]
+        if not live:
+            return float("nan")
+        nearest = min(gap for gap, _ in live)
+        near = [vol for gap, vol in live if gap == nearest]
+        return sum(near) / len(near)
+
+    def _side(self, price: float, age: int) -> Side:
+        if age >= NEVER or price != price:
+            return Side(float("nan"), 0)
+        return Side(price, (self.ts - age * MINUTE_NS) // 1_000_000)
+
+    def _all(self) -> list[Greek]:
+        if self._greeks is None:
+            product = self.series.product
+            end = load_calendar().settlement_instant(
+                Place(product.venue), self.series.expiration, morning=product.exercise.morning
+            )
+            surface = self._view.surface(self.series, end)
+            self.forward = surface.forward
+            board = surface.chain.board
+            strike, is_call = board.strike_e4 / STRIKE_SCALE, ~board.is_put
+            greeks = black76.greeks(surface.forward, strike, surface.t, surface.iv, is_call)
+            price = black76.price(surface.forward, strike, surface.t, surface.iv, is_call)
+            rho = surface.t * (surface.forward * greeks.delta - price) / PER_POINT
+            columns = (
+                _mids(self._bid, self._ask), surface.iv.tolist(), surface.delta.tolist(), greeks.gamma.tolist(),
+                greeks.theta.tolist(), rho.tolist(), (greeks.vega / PER_POINT).tolist(),
+            )  # fmt: skip
+            self._greeks = [Greek(*row) for row in zip(*columns, strict=True)]
+        return self._greeks
+
+
+def _points(ticks: np.ndarray, tick: float) -> list[float]:
+    """Ticks as points without the noise of a product of doubles; NaN where the side is blank."""
+    out: list[float] = np.where(ticks > BLANK, np.round(ticks * tick, 9), np.nan).tolist()
+    return out
+
+
+def _mids(bid: list[float], ask: list[float]) -> list[float]:
+    return [round(0.5 * (b + a), 9) if a > b else float("nan") for b, a in zip(bid, ask, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """An underlying, a month of a future or an option over one session, by column; points, NaN where not known.
+
+    ``volume`` counts from the session's open; ``high`` and ``low`` are those of the session so far, ``turnover`` its
+    price times volume.
+    """
+
+    open_ns: int
+    hours: Session
+    last: Floats
+    bid: Floats
+    ask: Floats
+    volume: Floats
+    high: Floats
+    low: Floats
+    turnover: Floats
+    first: int
+    """The column of the day's first price, the regular session's for what does not trade all night; -1 where none."""
+    front: bool = True
+    """The market's daily bars are this symbol's."""
+
+
+def prices_of(day: MarketDay, hours: Session, future: str = "") -> Prices | None:
+    """The underlying of a day, or one month ``future`` (``ESU4``) of it; None where nothing tells that month's price.
+
+    The path follows the nearest month. Another one is known from the options on it: its price is what they are priced
+    on, its quote as wide as the nearest month's, its volume unknown.
+    """
+    path = day.path
+    if not future:
+        return _prices(day, hours, path, front=True)
+    months = {s.future: s for s in day.series() if s.future}
+    front = main_symbol(day.underlying, day.session, months)
+    if front is None or future == front:
+        return _prices(day, hours, path, front=True)
+    if future not in months:
+        return None
+    last = day.forwards(months[future])
+    gap = last - path.last
+    unknown = np.full(len(last), np.nan)
+    return _prices(
+        day, hours, UnderlyingPath(last, path.bid + gap, path.ask + gap, unknown, float("nan"), -1), front=False
+    )
+
+
+def option_prices(day: MarketDay, hours: Session, contract: OptionContract) -> Prices | None:
+    """An option by its quotes: no trades of options are known, so the mid stands for the last."""
+    found = day.quotes(contract)
+    if found is None:
+        return None
+    tick = float(contract.product.increment)
+    bid, ask = (np.where(side > BLANK, np.round(side * tick, 9), np.nan) for side in (found.bid, found.ask))
+    unknown = np.full(len(bid), np.nan)
+    mid = np.where(ask > bid, 0.5 * (bid + ask), np.nan)
+    return _prices(day, hours, UnderlyingPath(mid, bid, ask, unknown, float("nan"), -1), front=False)
+
+
+def _prices(day: MarketDay, hours: Session, path: UnderlyingPath, *, front: bool) -> Prices:
+    last = path.last
+    there = np.flatnonzero(~np.isnan(last))
+    first = int(there[0]) if len(there) else -1
+    if first >= 0 and hours.open_ns == hours.rth_open_ns and path.open_at >= 0:
+        first = path.open_at
+    traded = np.diff(path.volume, prepend=0.0)
+    return Prices(
+        day.open_ns, hours, last, path.bid, path.ask, path.volume,
+        np.fmax.accumulate(last), np.fmin.accumulate(last), np.nancumsum(traded * last) + 0.0 * path.volume, first,
+        front,
+    )  # fmt: skip
+
+
+def nearest_to(series: Mapping[Series, int], days: int) -> Series | None:
+    """The series whose days to expiration are nearest to ``days``, the later one of two."""
+    return min(series, key=lambda s: (abs(series[s] - days), -series[s])) if series else None
