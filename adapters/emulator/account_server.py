@@ -125,9 +125,7 @@ class AccountLink:
             self._reply({}, "error", "", message="invalid-message")
             return
         action = message["action"]
-        given = message.get("auth-token")
-        bearer = isinstance(given, str) and given.startswith(BEARER)
-        allowed = self._accounts_of(given[len(BEARER) :]) if bearer else None
+        allowed = self._allowed(message.get("auth-token"))
         if allowed is None:
             self._reply(message, "error", action, message="failed")
         elif action in {"connect", "account-subscribe"}:
@@ -144,11 +142,21 @@ class AccountLink:
         else:
             self._reply(message, "error", action[:60], message="not-implemented")
 
+    def _allowed(self, given: object) -> Collection[str] | None:
+        """The accounts of an ``auth-token``; None without Bearer in front of it, or with a wrong one."""
+        if not isinstance(given, str) or not given.startswith(BEARER):
+            return None
+        return self._accounts_of(given[len(BEARER) :])
+
     def _connect(self, message: dict[str, Any], action: str, allowed: Collection[str]) -> None:
         """Connects to the accounts of a list, or to one that stands alone; later ones are added."""
         value = message.get("value")
         accounts = [value] if isinstance(value, str) else value
-        if not isinstance(accounts, list) or not accounts or not all(a in allowed for a in accounts):
+        if (
+            not isinstance(accounts, list)
+            or not accounts
+            or not all(isinstance(a, str) and a in allowed for a in accounts)
+        ):
             self._reply(message, "error", action, message="failed")
             return
         self._accounts |= frozenset(accounts)

@@ -246,7 +246,7 @@ class DXLinkLink:
             )
             return
         channel.setup(period, form, wanted)
-        channel.due = min(channel.due, self._now() + channel.period)
+        channel.due = self._now() + channel.period
         if not self._options.lazy_config:
             self._out.append(channel.config())
 
