@@ -147,7 +147,7 @@ def today(prices: Prices, k: int, spec: CandleSpec) -> Candle | None:
 
 def candle_row(symbol: str, candle: Candle, flags: int = 0) -> Row:
     """A candle as the wire's event."""
-    mean = (candle.high + candle.low + candle.close) / 3.0
+    mean = round((candle.high + candle.low + candle.close) / 3.0, 9)
     return {
         "eventType": "Candle",
         "eventSymbol": symbol,

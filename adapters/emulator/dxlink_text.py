@@ -54,15 +54,18 @@ class Layout:
         return self._encode(head | full).decode()
 
     def history(self, symbol: str, from_ms: int) -> list[str]:
-        """A snapshot of a time series, newest first, with its flags where they were asked for."""
+        """A snapshot of a time series, newest first, with its flags where they were asked for.
+
+        A whole one ends with a row that is removed at ``from_ms``, unless an event stands just there: to remove that
+        would take it away again.
+        """
         found = self._feed.history(self.event_type, symbol, from_ms)
         rows = [dict(row) for row in found.rows]
-        flagged = "eventFlags" in self._names
-        if flagged and found.whole:
-            rows.append(self._edge(symbol, from_ms))
-        if rows:
+        if "eventFlags" in self._names:
+            if found.whole and not (rows and rows[-1]["time"] == from_ms):
+                rows.append(self._edge(symbol, from_ms))
             rows[0]["eventFlags"] = _flags(rows[0]) | BEGIN
-            rows[-1]["eventFlags"] = _flags(rows[-1]) | (0 if found.whole else SNIP)
+            rows[-1]["eventFlags"] = _flags(rows[-1]) | (END if found.whole else SNIP)
         return [self.encode(row) for row in rows]
 
     def newer(self, symbol: str, from_ms: int) -> list[tuple[int, str]]:
