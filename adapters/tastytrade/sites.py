@@ -1,0 +1,51 @@
+"""Where TastyTrade is: the sandbox (the broker calls it cert) and production. Addresses only; no default between them.
+
+The address of market data is not here: it comes with every quote token.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+from urllib.parse import urlsplit
+
+from sim.model.errors import ConfigError
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1", "testserver"})
+
+
+class Environment(StrEnum):
+    SANDBOX = "sandbox"
+    PRODUCTION = "production"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One environment at one address. ConfigError where secrets would travel in the clear to another machine.
+
+    ``accept_version`` is the YYYYMMDD that every request asks for, None to ask for none: the sandbox has refused it.
+    """
+
+    environment: Environment
+    rest: str
+    account_streamer: str
+    accept_version: str | None = None
+
+    def __post_init__(self) -> None:
+        for address, safe in ((self.rest, "https"), (self.account_streamer, "wss")):
+            parts = urlsplit(address)
+            if not parts.hostname or parts.query or parts.fragment or parts.username:
+                raise ConfigError(f"{safe} address {parts.hostname or 'without a host'!r}: wanted {safe}://host[:port]")
+            if parts.scheme != safe and parts.hostname not in LOOPBACK:
+                raise ConfigError(
+                    f"{parts.scheme}://{parts.hostname} is not encrypted: use {safe}, or a loopback address"
+                )
+
+
+SANDBOX: Final = Site(
+    Environment.SANDBOX, "https://api.cert.tastyworks.com", "wss://streamer.cert.tastyworks.com", accept_version=None
+)
+PRODUCTION: Final = Site(
+    Environment.PRODUCTION, "https://api.tastyworks.com", "wss://streamer.tastyworks.com", accept_version="20251101"
+)
