@@ -6,8 +6,9 @@
 | refresh token | ``TASTYTRADE_REFRESH_TOKEN`` | ``TASTYTRADE_REFRESH_TOKEN_SANDBOX`` |
 
 In the keyring: service ``tomking.tastytrade.production`` or ``tomking.tastytrade.sandbox``, user names
-``client-secret`` and ``refresh-token``. A variable that is set wins. Neither environment ever takes the other's: a sandbox run must not
-carry the secrets of real money. Refuses files, arguments and configuration, and to be printed, pickled or encoded.
+``client-secret`` and ``refresh-token``. A variable that is set wins. Neither environment ever takes the other's: a
+sandbox run must not carry the secrets of real money. Refuses files, arguments and configuration, and to be printed,
+pickled or encoded.
 """
 
 from __future__ import annotations
