@@ -22,52 +22,54 @@ PERIOD: Final = 1.02
 EVERYTHING: Final = 50
 """Requests a second over all endpoints."""
 
-READ: Final = frozenset({"GET"})
-MOVES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most ``per_second`` requests of ``methods`` to ``routes`` together. ``{x}`` is one segment of a path."""
+    """At most ``per_second`` of ``requests`` together, each ``METHOD /route``. ``{x}`` is one segment of a path."""
 
     name: str
     per_second: int
-    methods: frozenset[str]
-    routes: tuple[str, ...]
+    requests: tuple[str, ...]
 
     def covers(self, method: str, path: str) -> bool:
         """``path``: a route, or a raw path (still percent-encoded)."""
-        return method in self.methods and any(
-            re.fullmatch(re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(route)), path) for route in self.routes
+        return any(
+            re.fullmatch(re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(request)), f"{method} {path}")
+            for request in self.requests
         )
 
 
-_ORDER: Final = "/accounts/{account}/orders"
-_COMPLEX: Final = "/accounts/{account}/complex-orders"
+_ACCOUNT: Final = "/accounts/{account}"
+_CHAIN: Final = "GET /option-chains/{symbol}"
+_FUTURES_CHAIN: Final = "GET /futures-option-chains/{code}"
 
 PUBLISHED: Final[tuple[Limit, ...]] = (
-    Limit("market-data", 2, READ, ("/market-data/by-type", "/market-data/{type}/{symbol}")),
-    Limit("option-chains", 2, READ, tuple(f"/option-chains/{{symbol}}{kind}" for kind in ("", "/compact", "/nested"))),
-    Limit(
-        "futures-option-chains", 2, READ, tuple(f"/futures-option-chains/{{code}}{kind}" for kind in ("", "/nested"))
-    ),
-    Limit("equities", 2, READ, ("/instruments/equities",)),
-    Limit("equity", 3, READ, ("/instruments/equities/{symbol}",)),
-    Limit("futures", 1, READ, ("/instruments/futures",)),
-    Limit("future-products", 1, READ, ("/instruments/future-products",)),
-    Limit("future-option-products", 1, READ, ("/instruments/future-option-products",)),
-    Limit("equity-option", 3, READ, ("/instruments/equity-options/{symbol}",)),
-    Limit("future-option", 3, READ, ("/instruments/future-options/{symbol}",)),
-    Limit("positions", 1, READ, ("/accounts/{account}/positions",)),
-    Limit("balances", 1, READ, ("/accounts/{account}/balances", "/accounts/{account}/balances/{currency}")),
-    Limit("trading-status", 1, READ, ("/accounts/{account}/trading-status",)),
-    Limit("accounts", 1, READ, ("/customers/me/accounts",)),
-    # A cap that the broker does not advertise, on whatever moves an order.
+    Limit("market-data", 2, ("GET /market-data/by-type", "GET /market-data/{type}/{symbol}")),
+    Limit("option-chains", 2, (_CHAIN, f"{_CHAIN}/compact", f"{_CHAIN}/nested")),
+    Limit("futures-option-chains", 2, (_FUTURES_CHAIN, f"{_FUTURES_CHAIN}/nested")),
+    Limit("equities", 2, ("GET /instruments/equities",)),
+    Limit("equity", 3, ("GET /instruments/equities/{symbol}",)),
+    Limit("futures", 1, ("GET /instruments/futures",)),
+    Limit("future-products", 1, ("GET /instruments/future-products",)),
+    Limit("future-option-products", 1, ("GET /instruments/future-option-products",)),
+    Limit("equity-option", 3, ("GET /instruments/equity-options/{symbol}",)),
+    Limit("future-option", 3, ("GET /instruments/future-options/{symbol}",)),
+    Limit("positions", 1, (f"GET {_ACCOUNT}/positions",)),
+    Limit("balances", 1, (f"GET {_ACCOUNT}/balances", f"GET {_ACCOUNT}/balances/{{currency}}")),
+    Limit("trading-status", 1, (f"GET {_ACCOUNT}/trading-status",)),
+    Limit("accounts", 1, ("GET /customers/me/accounts",)),
+    # A cap that the broker does not advertise, on whatever moves an order. A dry run moves none.
     Limit(
         "order-moving",
         20,
-        MOVES,
-        (_ORDER, f"{_ORDER}/{{id}}", f"{_ORDER}/{{id}}/reconfirm", _COMPLEX, f"{_COMPLEX}/{{id}}"),
+        (
+            *(f"POST {_ACCOUNT}/{kind}" for kind in ("orders", "complex-orders", "orders/{id}/reconfirm")),
+            *(
+                f"{method} {_ACCOUNT}/{kind}/{{id}}"
+                for method in ("PUT", "PATCH", "DELETE")
+                for kind in ("orders", "complex-orders")
+            ),
+        ),
     ),
 )
 
