@@ -15,9 +15,9 @@ import pytest
 from adapters.tastytrade.auth import Auth, lifetime
 from adapters.tastytrade.backoff import Backoff
 from adapters.tastytrade.credentials import Credentials, ask_keyring, missing, variable
-from adapters.tastytrade.errors import BrokerError, CredentialError, Malformed, ServerFault, TooMany, Unreachable
+from adapters.tastytrade.errors import CredentialError, Malformed, ServerFault, TooMany, Unreachable
 from adapters.tastytrade.sites import PRODUCTION, SANDBOX, Environment, Site
-from sim.model.errors import ConfigError
+from sim.model.errors import BrokerError, ConfigError
 from tests.wire.web import HTML_502, PROD, REFRESH, SECRET, SITE, Broker, Time, page_of_html, problem, run
 
 

@@ -151,7 +151,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)
 
 
-ORDER = {
+ORDER: dict[str, Any] = {
     "id": 900001,
     "account-number": ACCOUNT,
     "order-type": "Limit",
@@ -203,8 +203,14 @@ FEES = {
     "total-fees-effect": "Debit",
     "per-quantity": False,
 }
-PLACED = {"order": ORDER, "buying-power-effect": EFFECT, "fee-calculation": FEES, "warnings": [], "notes": []}
-BODY = {
+PLACED: dict[str, Any] = {
+    "order": ORDER,
+    "buying-power-effect": EFFECT,
+    "fee-calculation": FEES,
+    "warnings": [],
+    "notes": [],
+}
+BODY: dict[str, Any] = {
     "order-type": "Limit",
     "time-in-force": "Day",
     "price": "1.25",
