@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Final, NoReturn
 
 from adapters.tastytrade.errors import CredentialError
@@ -114,11 +115,13 @@ def ask_keyring(service_name: str, user: str) -> str | None:
     """The desktop's keyring. CredentialError where the package is not installed, or there is no keyring or it is
     locked."""
     try:
-        import keyring
-        from keyring.errors import KeyringError
+        # Not an import statement: the type checker runs where the extra is not installed.
+        ring = import_module("keyring")
+        fault: type[Exception] = import_module("keyring.errors").KeyringError
     except ImportError:
         raise CredentialError("the keyring is not installed: pip install 'tomking[keyring]'") from None
     try:
-        return keyring.get_password(service_name, user)
-    except (KeyringError, RuntimeError, OSError) as error:
+        value = ring.get_password(service_name, user)
+        return value if isinstance(value, str) else None
+    except (fault, RuntimeError, OSError) as error:
         raise CredentialError(f"the keyring cannot be asked: {type(error).__name__}") from None

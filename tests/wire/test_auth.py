@@ -6,6 +6,8 @@ import asyncio
 import copy
 import json
 import pickle
+import sys
+from types import ModuleType
 from typing import Any
 
 import httpx
@@ -383,25 +385,29 @@ def test_what_is_missing_is_one_line_without_values() -> None:
 
 
 def test_an_absent_keyring_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     monkeypatch.setitem(sys.modules, "keyring", None)
     with pytest.raises(CredentialError, match="not installed"):
         ask_keyring("tomking.tastytrade.sandbox", "client-secret")
     assert len(missing(Environment.SANDBOX, {})) == 2
 
 
-def test_a_keyring_without_a_backend_is_one_clear_line() -> None:
-    import keyring
-    from keyring.backends.fail import Keyring
+@pytest.mark.parametrize("kept", ["kept", None, KeyError("locked"), OSError("no bus")], ids=repr)
+def test_a_keyring_answers_or_is_one_clear_line(kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def get_password(service: str, user: str) -> Any:
+        if isinstance(kept, Exception):
+            raise kept
+        return kept
 
-    before = keyring.get_keyring()
-    keyring.set_keyring(Keyring())  # type: ignore[no-untyped-call]
-    try:
-        with pytest.raises(CredentialError, match="cannot be asked: NoKeyringError"):
-            ask_keyring("tomking.tastytrade.sandbox", "client-secret")
-    finally:
-        keyring.set_keyring(before)
+    ring, errors = ModuleType("keyring"), ModuleType("keyring.errors")
+    monkeypatch.setattr(ring, "get_password", get_password, raising=False)
+    monkeypatch.setattr(errors, "KeyringError", KeyError, raising=False)
+    monkeypatch.setitem(sys.modules, "keyring", ring)
+    monkeypatch.setitem(sys.modules, "keyring.errors", errors)
+    if not isinstance(kept, Exception):
+        assert ask_keyring("tomking.tastytrade.sandbox", "client-secret") == kept
+        return
+    with pytest.raises(CredentialError, match=f"cannot be asked: {type(kept).__name__}"):
+        ask_keyring("tomking.tastytrade.sandbox", "client-secret")
 
 
 @pytest.mark.parametrize("value", ["", "a b", "a\nb", "pass\u00e9", "a\x00"])
