@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from adapters.tastytrade.errors import Answered, Detail, Malformed, refusal, scrub
-from adapters.tastytrade.exchange import Answer
+from adapters.tastytrade.wire import Answer
 
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError, ArithmeticError)
 _DEEPEST: Final = 8

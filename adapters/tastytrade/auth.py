@@ -20,8 +20,8 @@ from adapters.tastytrade.answers import parsed, refused, text_of
 from adapters.tastytrade.backoff import Backoff
 from adapters.tastytrade.credentials import Credentials
 from adapters.tastytrade.errors import CredentialError, Malformed, ServerFault, TooMany, Unreachable
-from adapters.tastytrade.exchange import Answer, NoAnswer, Patience, Wire
 from adapters.tastytrade.sites import Environment, Site
+from adapters.tastytrade.wire import Answer, NoAnswer, Patience, Wire
 from sim.clock import WallClock, stopwatch
 from sim.model.errors import BrokerError
 

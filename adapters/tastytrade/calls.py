@@ -27,9 +27,9 @@ import msgspec
 from adapters.tastytrade.answers import error_of, parse, parsed, refused, text_of
 from adapters.tastytrade.backoff import Backoff
 from adapters.tastytrade.errors import InDoubt, ServerFault, TooMany, Unauthorized, Unreachable
-from adapters.tastytrade.exchange import Answer, NoAnswer, Patience, Wire
 from adapters.tastytrade.limits import Governor
 from adapters.tastytrade.sites import Site
+from adapters.tastytrade.wire import Answer, NoAnswer, Patience, Wire
 from sim.clock import WallClock, stopwatch
 from sim.model.errors import BrokerError, UsageError
 

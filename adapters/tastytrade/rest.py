@@ -16,7 +16,6 @@ import httpx
 
 from adapters.tastytrade.backoff import Backoff
 from adapters.tastytrade.calls import Calls, Tokens
-from adapters.tastytrade.exchange import Patience
 from adapters.tastytrade.limits import Governor
 from adapters.tastytrade.rest_accounts import Accounts
 from adapters.tastytrade.rest_complex import ComplexOrders
@@ -24,6 +23,7 @@ from adapters.tastytrade.rest_instruments import Instruments
 from adapters.tastytrade.rest_market import Markets
 from adapters.tastytrade.rest_orders import Orders
 from adapters.tastytrade.sites import Site
+from adapters.tastytrade.wire import Patience
 from sim.clock import stopwatch
 
 

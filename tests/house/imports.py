@@ -188,7 +188,7 @@ def dependencies(tree: Tree, pyproject: str) -> list[str]:
     project = tomllib.loads(pyproject)["project"]
     extras = project.get("optional-dependencies", {})
     base = _names(project["dependencies"])
-    runtime = base | _names(extras.get("broker", []))
+    runtime = base | _names(extras.get("keyring", []))
     findings, used = [], set(DATA_ONLY)
     for path, source in tree.items():
         owner = PurePosixPath(path).parts[0]
