@@ -183,7 +183,7 @@ def test_layers_allows(path: str, source: str) -> None:
 PROJECT = """
 [project]
 dependencies = ["numpy>=2", "hydra-core>=1.3", "tzdata"]
-optional-dependencies = {broker = ["httpx"], test = ["pytest>=9"]}
+optional-dependencies = {keyring = ["httpx"], test = ["pytest>=9"]}
 """
 USED = {
     "sim/a.py": "import os, numpy\nfrom sim import b",
