@@ -62,6 +62,7 @@ class There:
     def __init__(self, url: str, end: Pipe) -> None:
         self.url, self.end = url, end
         self.heard: list[dict[str, Any]] = []
+        self._passed: list[dict[str, Any]] = []
 
     async def tell(self, *frames: object) -> None:
         for frame in frames:
@@ -75,16 +76,19 @@ class There:
         return frame
 
     async def until(self, key: str, value: str) -> dict[str, Any]:
-        """The next frame whose ``key`` is ``value``; others are read over."""
-        while True:
-            frame = await self.hear()
+        """The next frame whose ``key`` is ``value``; the others before it are kept for later."""
+        for i, frame in enumerate(self._passed):
             if frame.get(key) == value:
-                return frame
+                return self._passed.pop(i)
+        while (frame := await self.hear()).get(key) != value:
+            self._passed.append(frame)
+        return frame
 
     async def rest(self) -> list[dict[str, Any]]:
         """What has been sent and not been read."""
         await settle()
-        found = []
+        found = self._passed
+        self._passed = []
         while True:
             try:
                 async with asyncio.timeout(0):

@@ -21,6 +21,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Final
 
 from adapters.tastytrade.account_stream import (
     AccountStream,
@@ -50,6 +51,9 @@ from adapters.tastytrade.supervise import (
 from adapters.tastytrade.transport import Closed, Dial, Transport
 from sim.clock import stopwatch
 from sim.model.errors import BrokerError
+
+UNASKED: Final = 16
+"""Frames that may come before the acknowledgement although there is no room for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +143,13 @@ class AccountFeed:
         return not self._current
 
     @property
+    def readable(self) -> int:
+        """How often ``next()`` would not wait."""
+        return len(self._out)
+
+    @property
     def waiting(self) -> int:
-        """Notices that nobody has read yet."""
+        """What nobody has read yet, held notices included."""
         return len(self._out) + len(self._held)
 
     @property
@@ -169,6 +178,8 @@ class AccountFeed:
             # A connection that is not acknowledged yet brings no notices, only the answer that all else waits for.
             if self._stream.ready:
                 await self._until_room()
+            elif frames > UNASKED and self.waiting >= self._most:
+                raise Lost("the account streamer sends notices before it acknowledges connect")
             text = await transport.receive()
             self._heard = self._wall()
             self._hear(self._stream.received(text))
@@ -225,6 +236,7 @@ class AccountFeed:
         await asyncio.Event().wait()
 
     def _hear(self, happened: list[Happened]) -> None:
+        end: BrokerError | None = None
         for one in happened:
             match one:
                 case Notice() if self._current:
@@ -238,9 +250,11 @@ class AccountFeed:
                     self._faults.heard(one.fault, self._stream.problems[one.fault], one.line)
                 case Refused():
                     self._refused()
-                    raise TokenRefused(one.line)
+                    end = TokenRefused(one.line)
                 case Dead():
-                    raise Lost(one.line)
+                    end = Lost(one.line)
+        if end is not None:
+            raise end
         if self._stream.outbox:
             self._post.set()
 

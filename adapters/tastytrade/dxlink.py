@@ -195,6 +195,7 @@ class DxLink:
             if one is not None:
                 removed.setdefault(one.type, []).append(one)
             self._forget(key)
+        self._timed = {one.type for one in self._wanted.values() if one.since is not None}
         for kind, ones in removed.items():
             channel = self._channels.get(kind)
             if channel is not None and channel.open:
@@ -208,6 +209,11 @@ class DxLink:
     @property
     def wanted(self) -> tuple[Subscription, ...]:
         return tuple(self._wanted.values())
+
+    @property
+    def series(self) -> frozenset[str]:
+        """Types of which a history is wanted: each of their events counts."""
+        return frozenset(self._timed)
 
     @property
     def ready(self) -> bool:

@@ -37,8 +37,9 @@ class Latest:
         self.conflated = 0
         self.dropped: Counter[str] = Counter()
 
-    def put(self, rows: Rows) -> None:
-        if rows.type in LASTING:
+    def put(self, rows: Rows, *, series: bool = False) -> None:
+        """``series``: every one of these counts although the type is a lasting one, as where its history was asked."""
+        if rows.type in LASTING and not series:
             self._replace(rows)
             return
         self._series.append(rows)

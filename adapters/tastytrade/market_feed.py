@@ -103,7 +103,7 @@ class MarketFeed:
         self._token: QuoteToken | None = None
         self._fetched = 0.0
         self._box = Latest(most)
-        self._gaps: deque[Gap] = deque(maxlen=GAPS)
+        self._gaps: deque[Gap] = deque()
         self._heard = 0
         self._missing_since = 0
         self._channels_missing: dict[str, int] = {}
@@ -213,12 +213,13 @@ class MarketFeed:
                     await asyncio.Event().wait()
 
     def _hear(self, happened: list[Happened]) -> None:
+        end: BrokerError | None = None
         for one in happened:
             match one:
                 case Rows():
                     if one.type == "Quote":
                         self.book.apply(one, self._heard)
-                    self._box.put(one)
+                    self._box.put(one, series=one.type in self._link.series)
                     self._keeper.news.set()
                 case Problem():
                     self._faults.heard(one.fault, self._link.problems[one.fault], one.line)
@@ -231,9 +232,11 @@ class MarketFeed:
                     if since is not None:
                         self._gap(Gap(since, self._wall(), (one.type,)))
                 case Refused():
-                    raise TokenRefused(one.line)
+                    end = TokenRefused(one.line)
                 case Dead():
-                    raise Lost(one.line)
+                    end = Lost(one.line)
+        if end is not None:
+            raise end
         if not self._ready and self._link.ready:
             self._ready = True
             self._keeper.stands()
@@ -244,6 +247,11 @@ class MarketFeed:
             self._post.set()
 
     def _gap(self, gap: Gap) -> None:
+        if len(self._gaps) >= GAPS:
+            # Nobody reads: two become one that spans both, so that none is forgotten.
+            one, other = self._gaps.popleft(), self._gaps.popleft()
+            types = {*one.types, *other.types} if one.types and other.types else ()
+            self._gaps.appendleft(Gap(one.since, max(one.until, other.until), tuple(sorted(types))))
         self._gaps.append(gap)
         self._keeper.news.set()
 

@@ -11,19 +11,26 @@ from typing import Final
 
 HIDDEN: Final = "***"
 _LONGEST: Final = 160
-_LIKE_A_TOKEN: Final = re.compile(r"[A-Za-z0-9_\-+/=.~]{20,}")
-"""A run as no word is: a JWT, a key, a session. Endpoint paths of that length are hidden with them."""
+_LONG: Final = re.compile(r"eyJ[\w.\-]+|[A-Za-z0-9_\-+=~]{16,}")
+"""What a JWT begins with, and runs as long as few words are."""
 
 
 def plain(said: object, secrets: Iterable[str] = ()) -> str:
-    """``said`` as one printable line of at most 160 characters, without ``secrets`` and without long runs of letters
-    and digits. What is not text is told by its type alone."""
+    """``said`` as one printable line of at most 160 characters, without ``secrets`` and without anything
+    that looks like a token. What is not text is told by its type alone."""
     if not isinstance(said, str):
         return "nothing" if said is None else f"a {type(said).__name__}"
     text = said[: 8 * _LONGEST]
     for secret in secrets:
         if secret:
             text = text.replace(secret, HIDDEN)
-    text = " ".join(_LIKE_A_TOKEN.sub(HIDDEN, text).split())
+    text = " ".join(_LONG.sub(_unless_words, text).split())
     text = "".join(c if c.isascii() and c.isprintable() else "?" for c in text)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def _unless_words(run: re.Match[str]) -> str:
+    """``connect-not-completed`` and ``UNSUPPORTED_PROTOCOL`` are words; what mixes cases or has digits may be a key."""
+    text = run[0]
+    words = text.replace("-", "").replace("_", "")
+    return text if words.isalpha() and (text.islower() or text.isupper()) else HIDDEN

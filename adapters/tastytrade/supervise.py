@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from adapters.tastytrade.plain import plain
 from adapters.tastytrade.transport import NORMAL, Closed
 from sim.clock import WallClock
 from sim.model.errors import BrokerError
@@ -111,6 +112,8 @@ class Keeper:
         self.news.set()
         if not quietly and not self._told:
             self._raise_failure(task)
+        elif not task.cancelled() and (failure := task.exception()) is not None:
+            self._say(f"the stream had ended before, of {type(failure).__name__}")
 
     async def wait(self) -> None:
         """Until there may be news. Raises what the stream died of, ``Closed`` where it was stopped."""
@@ -162,12 +165,12 @@ class Keeper:
             restart = self._stood and isinstance(ended, Closed) and ended.code == RESTART
             if restart and (at_once is None or self._now() - at_once >= AT_ONCE_S):
                 at_once = self._now()
-                self._say(f"{ended}; connecting again at once")
+                self._say(f"{plain(str(ended))}; connecting again at once")
                 continue
             delay = next(delays, None)
             if delay is None:
                 raise ended
-            self._say(f"{ended}; connecting again in {delay:.1f} s")
+            self._say(f"{plain(str(ended))}; connecting again in {delay:.1f} s")
             await self._sleep(delay)
 
 

@@ -46,6 +46,9 @@ class Client:
         self.time.seconds += seconds
         return self.stream.tick(listening=listening)
 
+    def ready(self) -> bool:
+        return self.stream.ready
+
     def connect(self) -> None:
         self.stream.opened()
         self.sent()
@@ -65,11 +68,11 @@ def test_connect_is_first_and_alone_until_it_is_acknowledged() -> None:
     ]  # rows 17, 18
     assert client.wait(9) == []
     assert client.sent() == []
-    assert not client.stream.ready
+    assert not client.ready()
     client.told(status="ok", action="heartbeat")
-    assert not client.stream.ready
+    assert not client.ready()
     assert client.told(status="ok", action="connect", **{"request-id": "1"}) == [Connected()]
-    assert client.stream.ready
+    assert client.ready()
     assert [(frame["action"], frame.get("value"), frame["request-id"]) for frame in client.sent()] == [
         (ALERTS, None, 2),
         (USER, "ext-1", 3),
@@ -120,12 +123,11 @@ def test_results_are_a_batch() -> None:
     assert [type(one) for one in client.told(results={"a": 1})] == [Problem]
 
 
-@pytest.mark.parametrize("reply", [{"action": "connect", "message": "failed"}, {"action": "heartbeat", "message": "failed"},
-    {"action": "connect", "message": "other"}])  # fmt: skip
-def test_a_token_that_is_not_taken(reply: dict[str, str]) -> None:
+@pytest.mark.parametrize(("action", "message"), [("connect", "failed"), ("heartbeat", "failed"), ("connect", "other")])
+def test_a_token_that_is_not_taken(action: str, message: str) -> None:
     client = Client()
     client.connect()
-    told = client.told(status="error", **reply)
+    told = client.told(status="error", action=action, message=message)
     assert [type(one) for one in told] == [Problem, Refused]
 
 
@@ -166,7 +168,7 @@ def test_closed_says_nothing() -> None:
     client.stream.closed()
     assert client.wait(500) == []
     assert client.sent() == []
-    assert not client.stream.ready
+    assert not client.ready()
 
 
 @pytest.mark.parametrize("accounts", [(), [], "5WT00001"])
@@ -187,7 +189,7 @@ def test_nothing_shows_a_token_an_account_or_an_object() -> None:
         assert word not in said
 
 
-# --- what a notification says of itself --------------------------------------------------------------------------------
+# --- what a notification says of itself ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -219,7 +221,7 @@ def test_the_key_of_an_object() -> None:
     assert Notice("UserMessage", {"id": 1}).key is None
 
 
-# --- fuzz --------------------------------------------------------------------------------------------------------------
+# --- fuzz ------------------------------------------------------------------------------------------------------------
 
 WORDS = ["type", "data", "status", "action", "message", "results", "request-id", "timestamp", "value"]
 leaf = (

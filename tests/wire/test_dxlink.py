@@ -269,7 +269,7 @@ def test_a_new_connection_asks_for_everything_again() -> None:
     assert [one["symbol"] for one in again[1]["add"]] == ["SPY", "/ESZ26:XCME", "QQQ"]
 
 
-# --- 5.8: time series go on where they were ---------------------------------------------------------------------------
+# --- 5.8: time series go on where they were --------------------------------------------------------------------------
 
 CANDLES = Subscription("Candle", "SPY{=1m}", since=NS)
 FLAT = ["eventSymbol", "eventFlags", "time", "close"]
@@ -313,7 +313,7 @@ def test_without_flags_it_is_asked_from_the_beginning() -> None:
     assert asked_from(client) == 0
 
 
-# --- 5.3: keepalives, both ways ---------------------------------------------------------------------------------------
+# --- 5.3: keepalives, both ways --------------------------------------------------------------------------------------
 
 
 def test_something_is_sent_every_thirty_seconds() -> None:
@@ -353,7 +353,7 @@ def test_any_frame_is_a_sign_of_life() -> None:
     assert client.wait(60) == []
 
 
-# --- 5.4: errors --------------------------------------------------------------------------------------------------------
+# --- 5.4: errors -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("error", ["UNSUPPORTED_PROTOCOL", "INVALID_MESSAGE", "BAD_ACTION", "UNKNOWN", "NEW_ONE", None])
