@@ -15,6 +15,7 @@ WORDS: Final = {
     "explain": "explain",
     "verify": "verify",
     "doctor": "doctor",
+    "emulator": "emulator",
 }
 """Command to the module in conf/ that carries it out."""
 
@@ -23,7 +24,6 @@ LATER: Final = {
     "scenario": "it arrives with the scenario suite",
     "paper": "it arrives with paper trading",
     "live": "it arrives with live trading, behind two separate keys",
-    "emulator": "it arrives with the TastyTrade emulator",
     "account": "it arrives with live trading",
 }
 """Words of the plan that are not built yet, and what to do instead."""
@@ -44,6 +44,7 @@ commands
   verify lookahead RUN             the same decisions with the data cut at each of them
   verify replay RUN                the same run again, byte for byte
   doctor                           versions, calendar, store, credentials present or not
+  emulator                         serve TastyTrade's wire on this machine; `tomking emulator --help`
 
 groups (choose with group=name, change with group.key=value)
   strategy  zero_dte, lt112, strangle, ipmcc, leap_puts, ratio, butterfly, diagonal, box, enhanced_strangle,
@@ -54,7 +55,7 @@ groups (choose with group=name, change with group.key=value)
   fill      default, mid, natural, at_decision
   fees      tastytrade, none         margin   default, none
   account   default                  report   html, none
-  adapter   replay                   experiment  a pinned study of conf/experiment
+  adapter   replay, emulator         experiment  a pinned study of conf/experiment
 
 examples
   tomking backtest

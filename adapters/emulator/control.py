@@ -1,0 +1,139 @@
+"""``/emulator/…``: the handles of this program, which the broker does not have: faults, the clock, tokens, reset.
+
+No token is asked for: the server listens on this machine alone, and a body must be JSON, so that no web page of a
+browser can send one. Times are instants of the market.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from adapters.emulator.clock import VirtualClock
+from adapters.emulator.faults import Fault, Faults
+from adapters.emulator.oauth import Doors
+from adapters.emulator.replies import Reply, Request, Routes, instant, items, not_found
+from sim.calendar import ny
+from sim.model.errors import similar
+from sim.model.given import COUNT, POSITIVE, flag, number
+
+
+class StreamFaults(Protocol):
+    """The faults of one stream, which the stream itself understands."""
+
+    def arm(self, given: Mapping[str, Any]) -> None:
+        """From a request's body; ConfigError for what does not fit."""
+
+    def clear(self) -> None: ...
+    def records(self) -> Sequence[Mapping[str, Any]]: ...
+
+
+class Control:
+    """The routes. ``tick`` lets the exchange and the streams see that time has moved, ``reset`` is cert's: orders,
+    positions and transactions go, accounts stay. ``facts`` are shown under ``/emulator``."""
+
+    __slots__ = ("_clock", "_doors", "_facts", "_faults", "_reset", "_streams", "_tick")
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        faults: Faults,
+        doors: Doors,
+        *,
+        tick: Callable[[], None],
+        reset: Callable[[], None],
+        streams: Mapping[str, StreamFaults] | None = None,
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._clock, self._faults, self._doors = clock, faults, doors
+        self._tick, self._reset = tick, reset
+        self._streams, self._facts = dict(streams or {}), dict(facts or {})
+
+    def add_to(self, routes: Routes) -> None:
+        routes.add("GET", "/emulator", lambda _: Reply(data={**self._facts, "clock": self._now()}))
+        routes.add("GET", "/emulator/faults", lambda _: items(self._faults.records()))
+        routes.add("POST", "/emulator/faults", self.arm)
+        routes.add("DELETE", "/emulator/faults", self.disarm_all)
+        routes.add("DELETE", "/emulator/faults/{id}", self.disarm)
+        routes.add("GET", "/emulator/streams/{stream}/faults", lambda r: items(self._stream(r).records()))
+        routes.add("POST", "/emulator/streams/{stream}/faults", self.arm_stream)
+        routes.add("DELETE", "/emulator/streams/{stream}/faults", self.disarm_stream)
+        routes.add("GET", "/emulator/clock", lambda _: Reply(data=self._now()))
+        routes.add("POST", "/emulator/clock/step", self.step)
+        routes.add("POST", "/emulator/clock/speed", self.speed)
+        routes.add("POST", "/emulator/clock/pause", self.pause)
+        routes.add("POST", "/emulator/clock/resume", self.resume)
+        routes.add("POST", "/emulator/tokens/expire", self.expire)
+        routes.add("POST", "/emulator/reset", self.reset)
+
+    def arm(self, request: Request) -> Reply:
+        made = self._faults.add(Fault.of(request.body))
+        return Reply(201, next(row for row in self._faults.records() if row["id"] == made))
+
+    def disarm_all(self, _: Request) -> Reply:
+        self._faults.clear()
+        return Reply(204)
+
+    def disarm(self, request: Request) -> Reply:
+        text = request.params["id"]
+        if not text.isdigit() or not self._faults.clear(int(text)):
+            raise not_found(f"a fault {text}; GET /emulator/faults lists them")
+        return Reply(204)
+
+    def arm_stream(self, request: Request) -> Reply:
+        found = self._stream(request)
+        found.arm(request.body)
+        return Reply(201, {"items": list(found.records())})
+
+    def disarm_stream(self, request: Request) -> Reply:
+        self._stream(request).clear()
+        return Reply(204)
+
+    def step(self, request: Request) -> Reply:
+        """``{"seconds": 60}``; everything that the step brings about has happened when this answers."""
+        self._clock.step(number("seconds", request.body.get("seconds"), COUNT))
+        return self._moved()
+
+    def speed(self, request: Request) -> Reply:
+        """``{"speed": 60}``: virtual seconds a real one."""
+        self._clock.accelerate(number("speed", request.body.get("speed"), POSITIVE))
+        return self._moved()
+
+    def pause(self, _: Request) -> Reply:
+        self._clock.pause()
+        return self._moved()
+
+    def resume(self, _: Request) -> Reply:
+        self._clock.resume()
+        return self._moved()
+
+    def expire(self, request: Request) -> Reply:
+        """Every access token dies now; with ``{"quotes": true}`` the quote tokens too."""
+        self._doors.expire(quotes=flag("quotes", request.body.get("quotes", False)))
+        return Reply(204)
+
+    def reset(self, _: Request) -> Reply:
+        self._reset()
+        return Reply(204)
+
+    def _moved(self) -> Reply:
+        self._tick()
+        return Reply(data=self._now())
+
+    def _now(self) -> dict[str, Any]:
+        now = self._clock.now()
+        return {
+            "now": instant(now),
+            "now-ns": now,
+            "new-york": ny(now).isoformat(),
+            "speed": self._clock.speed,
+            "paused": self._clock.paused,
+        }
+
+    def _stream(self, request: Request) -> StreamFaults:
+        name = request.params["stream"]
+        found = self._streams.get(name)
+        if found is None:
+            known = ", ".join(self._streams) or "none"
+            raise not_found(f"a stream {name!r}{similar(name, self._streams)}; here are {known}")
+        return found

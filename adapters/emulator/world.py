@@ -1,0 +1,262 @@
+"""One market of the store at the emulator's present instant: prices and quotes as they are known now.
+
+Column ``k`` of a day is known at its open plus ``k`` minutes, and nothing here reads a later one. When the clock passes
+a close the next session follows by itself. After the market's last session the last prices stand and nothing trades. It
+refuses an instant before the market's first session.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, time
+from math import isnan, nan
+from typing import Final
+
+import numpy as np
+
+from sim.calendar import Calendar, Session, Venue, at_ny, load_calendar
+from sim.clock import Clock
+from sim.market.futures import front_month
+from sim.market.products import future_symbol, is_future_root, venue_for
+from sim.model.errors import ConfigError, DataError, similar
+from sim.model.instrument import OptionContract, Product, Right, Series, contract_key
+from sim.model.market import BLANK, MINUTE_NS, Chain, DailyBar, Ints, Quote
+from sim.ports import Market, MarketDay
+from sim.quotes import LIMITS
+
+KEPT_CHAINS: Final = 256
+OPENS: Final = time(10)
+"""The New York time at which the emulator opens when nobody says another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """An underlying or a future, in points; NaN where a side or a trade is not known. ``volume`` of the session."""
+
+    bid: float
+    ask: float
+    last: float
+    volume: float = nan
+
+
+BLIND: Final = Spot(nan, nan, nan)
+
+
+def first_friday(market: Market, underlying: str) -> date:
+    """The first Friday of the market, or its first session where it has none."""
+    dates = market.sessions(underlying)
+    if not dates:
+        raise DataError(f"market {market.name!r} has no session of {underlying}; choose another market or underlying")
+    return next((d for d in dates if d.weekday() == 4), dates[0])
+
+
+def opening(market: Market, underlying: str, day: date | None = None, clock: time = OPENS) -> int:
+    """The instant at which the emulator opens: a New York time of ``day``, of the market's first Friday if None."""
+    return at_ny(day or first_friday(market, underlying), clock)
+
+
+class World:
+    """The market now. ``underlyings`` are those that are served; None for all of the market."""
+
+    __slots__ = ("_chains", "_dates", "_days", "_keys", "_venues", "calendar", "clock", "market", "underlyings")
+
+    def __init__(self, market: Market, clock: Clock, underlyings: Sequence[str] | None = None) -> None:
+        known = market.underlyings()
+        self.underlyings = tuple(underlyings or known)
+        for name in self.underlyings:
+            if name not in known:
+                raise ConfigError(
+                    f"market {market.name!r} has no {name!r}{similar(name, known)}: it has {', '.join(known)}"
+                )
+        self.market, self.clock = market, clock
+        self.calendar: Calendar = load_calendar()
+        products = market.products()
+        self._venues = {u: _venue(u, products) for u in self.underlyings}
+        self._dates = {u: market.sessions(u) for u in self.underlyings}
+        self._days: dict[str, MarketDay] = {}
+        self._chains: OrderedDict[tuple[Series, date, int], Chain] = OrderedDict()
+        self._keys: dict[tuple[Series, date], Ints] = {}
+        empty = next((u for u, dates in self._dates.items() if not dates), None)
+        if empty is not None:
+            raise DataError(f"market {market.name!r} has no session of {empty}; leave it out of adapter.underlyings")
+        self.trade_date(self.underlyings[0])
+
+    def now(self) -> int:
+        return self.clock.now()
+
+    def seen_by(self, clock: Clock) -> World:
+        """The same market at the instant of another clock, such as a delayed one."""
+        return World(self.market, clock, self.underlyings)
+
+    def venue(self, underlying: str) -> Venue:
+        return self._venues[underlying]
+
+    def trade_date(self, underlying: str) -> date:
+        """The present session of the underlying, or the market's last one when that is over."""
+        dates = self._dates[underlying]
+        present = self.calendar.session_of(self._venues[underlying], self.now())
+        if present < dates[0]:
+            raise ConfigError(
+                f"the clock stands on {present}, before the first session of {underlying} in market"
+                f" {self.market.name!r}, {dates[0]}: set adapter.start to a later date"
+            )
+        if present > dates[-1]:
+            return dates[-1]
+        # A date that the market skips shows the session before it.
+        return dates[bisect_right(dates, present) - 1]
+
+    def over(self, underlying: str) -> bool:
+        """Whether the market's last session has closed."""
+        return (
+            self.now() > self.hours(underlying).close_ns and self.trade_date(underlying) == self._dates[underlying][-1]
+        )
+
+    def hours(self, underlying: str) -> Session:
+        """The hours of the present session."""
+        return self.calendar.session(self._venues[underlying], self.trade_date(underlying))
+
+    def is_open(self, underlying: str) -> bool:
+        return self.hours(underlying).is_open(self.now())
+
+    def day(self, underlying: str) -> MarketDay:
+        """The data of the present session. Only columns up to ``column`` of it may be read."""
+        wanted = self.trade_date(underlying)
+        found = self._days.get(underlying)
+        if found is None or found.session != wanted:
+            found = self._days[underlying] = self.market.day(underlying, wanted)
+            self._keys = {key: value for key, value in self._keys.items() if key[1] >= wanted}
+        return found
+
+    def column(self, underlying: str) -> int:
+        """The last column that is known now; -1 before the session's first."""
+        day = self.day(underlying)
+        return max(-1, min((self.now() - day.open_ns) // MINUTE_NS, day.minutes - 1))
+
+    def known_ns(self, underlying: str) -> int:
+        """The instant since which the present column is known: the time stamp of every price of the underlying."""
+        day = self.day(underlying)
+        return day.open_ns + max(self.column(underlying), 0) * MINUTE_NS
+
+    def spot(self, underlying: str) -> Spot:
+        """The underlying now, a future's front month under its root; the last close before a session's first price."""
+        k = self.column(underlying)
+        if k >= 0:
+            path = self.day(underlying).path
+            last = float(path.last[k])
+            if not isnan(last):
+                return Spot(float(path.bid[k]), float(path.ask[k]), last, float(path.volume[k]))
+        bars = self.history(underlying, 1)
+        return Spot(nan, nan, bars[-1].close) if bars else BLIND
+
+    def history(self, underlying: str, days: int) -> tuple[DailyBar, ...]:
+        """At most ``days`` daily bars before the present session, oldest first."""
+        return self.market.history(underlying, self.trade_date(underlying), days)
+
+    def front(self, underlying: str) -> str | None:
+        """The future's month that ``spot`` follows, ``ESU4``; None where the underlying is no future."""
+        if not is_future_root(underlying):
+            return None
+        month = front_month(underlying, self.trade_date(underlying))
+        return future_symbol(underlying, month.year, month.month)
+
+    def future(self, underlying: str, symbol: str) -> Spot:
+        """A future's month now: the front as quoted; another one as the options on it imply, without bid and ask."""
+        if symbol == self.front(underlying):
+            return self.spot(underlying)
+        k = self.column(underlying)
+        series = next((s for s in self.series(underlying) if s.future == symbol), None)
+        return BLIND if series is None or k < 0 else Spot(nan, nan, self.day(underlying).forward(series, k))
+
+    def series(self, underlying: str) -> tuple[Series, ...]:
+        """The series listed in the present session."""
+        return self.day(underlying).series()
+
+    def listed(self, contract: OptionContract) -> bool:
+        """Whether the present session lists the contract."""
+        return self._row(contract) is not None
+
+    def chain(self, series: Series) -> Chain | None:
+        """The whole series now; None before the first column. Kept for the minute."""
+        underlying = series.product.underlying
+        k = self.column(underlying)
+        if k < 0:
+            return None
+        day = self.day(underlying)
+        key = (series, day.session, k)
+        found = self._chains.get(key)
+        if found is None:
+            found = self._chains[key] = day.chain(series, k)
+            if len(self._chains) > KEPT_CHAINS:
+                self._chains.popitem(last=False)
+        return found
+
+    def quote(self, contract: OptionContract) -> Quote | None:
+        """The contract's market now, in ticks; None where it is not listed, or before the session's first column.
+
+        A side that a sparse source has not repeated for long counts as withdrawn and is blank. While the venue is
+        closed the last quotes stand; from the series' last trading instant on both sides are blank.
+        """
+        row = self._row(contract)
+        chain = None if row is None else self.chain(contract.series)
+        if row is None or chain is None:
+            return None
+        limits = LIMITS[self.market.nature]
+        bid, ask = int(chain.bid[row]), int(chain.ask[row])
+        bid_age, ask_age = int(chain.bid_age[row]), int(chain.ask_age[row])
+        gone = self.now() >= self.ends(contract.series)
+        if gone or (limits.withdrawn and bid_age > limits.side):
+            bid = BLANK
+        if gone or (limits.withdrawn and ask_age > limits.side):
+            ask = BLANK
+        known = self.known_ns(contract.underlying)
+        return Quote(known, known, bid, ask, bid_age, ask_age)
+
+    def forward(self, series: Series) -> float:
+        """The price of the series' own underlying now, points; NaN before the first column."""
+        k = self.column(series.product.underlying)
+        return nan if k < 0 else self.day(series.product.underlying).forward(series, k)
+
+    def ends(self, series: Series) -> int:
+        """The instant from which the series is no longer traded."""
+        product = series.product
+        day = self.calendar.session_on_or_before(series.expiration)
+        return self.calendar.last_trading_instant(Venue(product.venue), day, morning=product.exercise.morning)
+
+    def settles(self, series: Series) -> int:
+        """The instant at which the series gets its price."""
+        product = series.product
+        day = self.calendar.session_on_or_before(series.expiration)
+        return self.calendar.settlement_instant(Venue(product.venue), day, morning=product.exercise.morning)
+
+    def settlement(self, series: Series) -> float | None:
+        """The price on which the series settled, in points; None until it has, or where the market cannot tell."""
+        return self.market.settlement(series) if self.now() >= self.settles(series) else None
+
+    def tradable(self, contract: OptionContract) -> bool:
+        """Whether an order in the contract can fill now: listed, not over, and its venue open."""
+        open_now = self.is_open(contract.underlying)
+        return open_now and self.now() < self.ends(contract.series) and self.listed(contract)
+
+    def _row(self, contract: OptionContract) -> int | None:
+        underlying = contract.underlying
+        if underlying not in self._venues:
+            return None
+        day = self.day(underlying)
+        key = (contract.series, day.session)
+        keys = self._keys.get(key)
+        if keys is None:
+            if contract.series not in day.series():
+                return None
+            board = day.board(contract.series)
+            keys = self._keys[key] = (board.strike_e4 << 1) | board.is_put
+        wanted = contract_key(contract.strike_e4, contract.right is Right.PUT)
+        row = int(np.searchsorted(keys, wanted))
+        return row if row < len(keys) and keys[row] == wanted else None
+
+
+def _venue(underlying: str, products: Sequence[Product]) -> Venue:
+    own = [p for p in products if p.underlying == underlying]
+    return venue_for(underlying, own)

@@ -1,0 +1,203 @@
+"""``tomking emulator``: TastyTrade's wire on this machine, over any market, until Ctrl-C.
+
+One line of JSON says where it listens and how to come in, once it takes requests. Nothing leaves the machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, time
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from conf import build, console
+from conf.compose import compose, home
+from conf.options import Options
+from sim.clock import WallClock, stopwatch
+from sim.model.errors import ConfigError, UsageError
+from sim.model.given import (
+    COUNT,
+    FROM_ONE,
+    PART,
+    POSITIVE,
+    Range,
+    amount,
+    choice,
+    flag,
+    number,
+    optional,
+    section,
+    whole,
+    word,
+    words,
+)
+
+if TYPE_CHECKING:
+    from adapters.emulator.emulator import Emulator
+    from adapters.emulator.serve import Server
+
+PROFILES: Final = ("market-simulator", "classic-cert", "scripted")
+KEYS: Final = (
+    "name", "host", "port", "start", "speed", "paused", "underlyings", "listing", "accounts", "cash", "profile",
+    "delayed", "tokens", "strict_agent", "versions", "sessions",
+)  # fmt: skip
+NUMBER: Final = re.compile(r"[0-9A-Z]{5,12}")
+
+HELP: Final = """\
+tomking emulator: TastyTrade's REST API, DXLink and account streamer on this machine, offline
+
+usage: tomking emulator [market=NAME] [adapter.KEY=VALUE ...]
+
+When it is ready it prints one line of JSON: rest, account_streamer, dxlink, client_secret, refresh_token, accounts.
+It serves until Ctrl-C. Without options it opens at 10:00 New York on the first Friday of es_sample, at real speed.
+
+  market=es_sample            any market: es_sample, es_2024, es_2020_2024, or an imported one
+  adapter.port=0              7475; 0 takes a free port
+  adapter.start="'2024-08-05 09:30'"   New York instant
+  adapter.speed=60            a minute of the market a second
+  adapter.paused=true         time stands until POST /emulator/clock/step {"seconds": 60}
+  adapter.underlyings=[ES,SPX,SPY,VIX]
+  adapter.listing.days=60     chains show expirations of the next 60 days only
+  adapter.accounts=[5WT00001,5WT00002]
+  adapter.profile=market-simulator     or classic-cert, scripted
+  adapter.delayed=true        market data 15 minutes behind, as in the sandbox
+
+Faults, the clock, expiring tokens and the reset are under /emulator of the same port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """``conf/adapter/emulator.yaml`` as it was read, with what the exchange needs of it. ``cash`` in dollars."""
+
+    host: str
+    port: int
+    accounts: tuple[str, ...]
+    cash: Decimal
+    profile: str
+    delayed: bool
+
+
+def command(args: Sequence[str]) -> int:
+    """Serves until it is stopped by a signal."""
+    options = Options.of(args, flags=("help", "json"), values=("config-dir",))
+    if options.flag("help") or "-h" in options.overrides:
+        console.out(HELP)
+        return 0
+    chosen = list(options.overrides)
+    adapters = [w for w in chosen if w.startswith("adapter=")]
+    if any(w != "adapter=emulator" for w in adapters):
+        raise UsageError(f"tomking emulator {adapters[0]}: it serves adapter=emulator only; leave the word out")
+    usual = ("adapter=emulator", "market=es_sample")
+    first = [w for w in usual if not any(c.startswith(f"{w.partition('=')[0]}=") for c in chosen)]
+    config = compose([*first, *chosen], options.value("config-dir"))
+    settings, emulator = assemble(config, home())
+    asyncio.run(_serve(settings, emulator))
+    return 0
+
+
+async def _serve(settings: Settings, emulator: Emulator) -> None:
+    from adapters.emulator.serve import Server
+
+    server = Server(emulator)
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(sign, server.stop)
+    await server.run(settings.port, settings.host, _announce(server, settings, emulator))
+
+
+def _announce(server: Server, settings: Settings, emulator: Emulator) -> Callable[[], None]:
+    def ready() -> None:
+        console.out(json.dumps(introduction(server, settings, emulator)))
+
+    return ready
+
+
+def introduction(server: Server, settings: Settings, emulator: Emulator) -> dict[str, Any]:
+    """The line that says where it listens and how to come in."""
+    return {
+        "rest": server.rest,
+        "account_streamer": server.account_streamer,
+        "dxlink": server.dxlink,
+        "client_secret": emulator.doors.client_secret,
+        "refresh_token": emulator.doors.refresh_token,
+        "accounts": list(settings.accounts),
+    }
+
+
+def assemble(config: Mapping[str, Any], root: Path) -> tuple[Settings, Emulator]:
+    """The emulator that a configuration describes; ConfigError for what does not fit."""
+    from adapters.emulator.app import Manners
+    from adapters.emulator.clock import VirtualClock
+    from adapters.emulator.customers import Account
+    from adapters.emulator.emulator import Emulator
+    from adapters.emulator.listing import Listing, Window
+    from adapters.emulator.oauth import Doors
+    from adapters.emulator.world import World, opening
+
+    node = section("adapter", config["adapter"], KEYS)
+    choice("adapter.name", node["name"], ("emulator",))
+    listed = section("adapter.listing", node["listing"], ("days", "below", "above"))
+    tokens = section("adapter.tokens", node["tokens"], ("lifetime", "clock"))
+    settings = _settings(node)
+    market = build.market(config, root)
+    chosen = optional(words, "adapter.underlyings", node["underlyings"])
+    day, clock_time = _start(node["start"])
+    speed = number("adapter.speed", node["speed"], POSITIVE)
+    starts = opening(market, (chosen or market.underlyings())[0], day, clock_time)
+    clock = VirtualClock(starts, stopwatch, speed=speed, paused=flag("adapter.paused", node["paused"]))
+    window = Window(
+        optional(whole, "adapter.listing.days", listed["days"], COUNT),
+        optional(number, "adapter.listing.below", listed["below"], PART),
+        optional(number, "adapter.listing.above", listed["above"], COUNT),
+    )
+    real = choice("adapter.tokens.clock", tokens["clock"], ("real", "virtual")) == "real"
+    doors = Doors(
+        WallClock().now if real else clock.now,
+        lifetime=whole("adapter.tokens.lifetime", tokens["lifetime"], FROM_ONE),
+        level="demo" if settings.delayed else "api",
+        legacy=flag("adapter.sessions", node["sessions"]),
+    )
+    manners = Manners(flag("adapter.strict_agent", node["strict_agent"]), flag("adapter.versions", node["versions"]))
+    facts = {
+        "market": market.name,
+        "source": market.source,
+        "synthetic": market.synthetic,
+        "profile": settings.profile,
+        "delayed": settings.delayed,
+        "accounts": list(settings.accounts),
+    }
+    world = World(market, clock, chosen)
+    accounts = [Account(a) for a in settings.accounts]
+    return settings, Emulator(Listing(world, window), clock, doors, accounts, manners=manners, facts=facts)
+
+
+def _settings(node: Mapping[str, Any]) -> Settings:
+    accounts = words("adapter.accounts", node["accounts"])
+    for account in accounts:
+        if not NUMBER.fullmatch(account):
+            raise ConfigError(f"adapter.accounts has {account!r}: wanted 5 to 12 capitals and digits, like 5WT00001")
+    return Settings(
+        word("adapter.host", node["host"]),
+        whole("adapter.port", node["port"], Range(least=0, most=65535)),
+        accounts,
+        amount("adapter.cash", node["cash"], COUNT),
+        choice("adapter.profile", node["profile"], PROFILES),
+        flag("adapter.delayed", node["delayed"]),
+    )
+
+
+def _start(value: Any) -> tuple[date | None, time]:
+    """A date and a New York time of day; 10:00 where only the date is said."""
+    from adapters.emulator.world import OPENS
+    from sim.calendar import parse_time
+
+    if value is None:
+        return None, OPENS
+    first, _, rest = str(value).strip().partition(" ")
+    return build.day("adapter.start", first), parse_time(rest, "adapter.start") if rest else OPENS
