@@ -149,7 +149,8 @@ def assemble(config: Mapping[str, Any], root: Path) -> tuple[Settings, Emulator]
     chosen = optional(words, "adapter.underlyings", node["underlyings"])
     day, clock_time = _start(node["start"])
     speed = number("adapter.speed", node["speed"], POSITIVE)
-    starts = opening(market, (chosen or market.underlyings())[0], day, clock_time)
+    known = [u for u in chosen or () if u in market.underlyings()]
+    starts = opening(market, (known or market.underlyings())[0], day, clock_time)
     clock = VirtualClock(starts, stopwatch, speed=speed, paused=flag("adapter.paused", node["paused"]))
     window = Window(
         optional(whole, "adapter.listing.days", listed["days"], COUNT),

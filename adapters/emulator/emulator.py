@@ -137,7 +137,7 @@ class Emulator:
         ):  # fmt: skip
             part.add_to(routes)
         if self.exchange is not None:
-            OrderRoutes(self.exchange).add_to(routes)
+            OrderRoutes(self.exchange, self.accounts.has).add_to(routes)
 
     def quote_token(self, request: Request) -> Reply:
         """With the address by which the client came here."""

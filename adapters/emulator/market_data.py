@@ -51,6 +51,8 @@ class MarketData:
 
     def one(self, request: Request) -> Reply:
         name, symbol = request.params["type"], request.params["symbol"]
+        if name == Type.FUTURE_OPTION.value and not symbol.startswith("./"):
+            symbol = f"./{symbol}"  # clients drop the dot of a path as if it were a folder's
         kind = next((k for k in Type if k.value == name), None)
         row = None if kind is None else self._row(kind, symbol)
         if row is None:

@@ -6,10 +6,10 @@ whether it may be placed, is the exchange's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from adapters.emulator.replies import Reply, Request, Routes, invalid, items, not_found
+from adapters.emulator.replies import Refusal, Reply, Request, Routes, invalid, items, not_found
 
 Json = dict[str, Any]
 Filters = Mapping[str, object]
@@ -63,12 +63,12 @@ class Exchange(Protocol):
 
 
 class OrderRoutes:
-    """The account routes over an exchange."""
+    """The account routes over an exchange; ``accounts`` tells which numbers are the customer's."""
 
-    __slots__ = ("_exchange",)
+    __slots__ = ("_accounts", "_exchange")
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
+    def __init__(self, exchange: Exchange, accounts: Callable[[str], bool]) -> None:
+        self._exchange, self._accounts = exchange, accounts
 
     def add_to(self, routes: Routes) -> None:
         self._orders(routes)
@@ -129,11 +129,20 @@ class OrderRoutes:
 
     def customer_orders(self, request: Request) -> Reply:
         """Of several accounts, as one list without pages."""
-        every = [self._exchange.orders(a, _filters(request)).items for a in _accounts(request)]
+        every = [self._exchange.orders(a, _filters(request)).items for a in self._named(request)]
         return items(row for rows in every for row in rows)
 
     def customer_live(self, request: Request) -> Reply:
-        return items(row for a in _accounts(request) for row in self._exchange.live_orders(a))
+        return items(row for a in self._named(request) for row in self._exchange.live_orders(a))
+
+    def _named(self, request: Request) -> tuple[str, ...]:
+        """The accounts that the query names."""
+        wanted = request.query.many("account-numbers")
+        if not wanted:
+            raise invalid("account-numbers", "is missing")
+        if not all(self._accounts(number) for number in wanted):
+            raise Refusal(403, "not_permitted", "User not permitted access")
+        return wanted
 
 
 def _made(data: Json) -> Reply:
@@ -146,13 +155,6 @@ def _page(page: Page) -> Reply:
 
 def _filters(request: Request) -> Filters:
     return request.query.mapping(ARRAYS)
-
-
-def _accounts(request: Request) -> tuple[str, ...]:
-    wanted = request.query.many("account-numbers")
-    if not wanted:
-        raise invalid("account-numbers", "is missing")
-    return wanted
 
 
 def _id(request: Request) -> int:

@@ -1,0 +1,160 @@
+"""One emulator on a real loopback port: REST, both WebSockets, broken connections, and the command."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.websockets import WebSocket
+
+from adapters.emulator.emulator import Emulator, Streams
+from adapters.emulator.faults import Fault
+from adapters.emulator.serve import Server
+from adapters.tastytrade.transport import dial
+from conf.emulator import assemble, command
+from sim.model.errors import ConfigError, UsageError
+from tests.wire.emulated import emulator, grant, sample
+
+ROOT = Path(__file__).parents[2]
+
+
+def echo(name: str) -> Callable[[WebSocket], Awaitable[None]]:
+    async def attend(socket: WebSocket) -> None:
+        await socket.accept()
+        await socket.send_text(f"{name} {await socket.receive_text()}")
+        await socket.close()
+
+    return attend
+
+
+def served(made: Emulator, use: Callable[[Server], Awaitable[None]]) -> None:
+    """Serves on a free port while ``use`` runs."""
+
+    async def main() -> None:
+        server, up = Server(made), asyncio.Event()
+        running = asyncio.create_task(server.run(ready=up.set))
+        await up.wait()
+        try:
+            await use(server)
+        finally:
+            server.stop()
+            await running
+
+    asyncio.run(main())
+
+
+def test_rest_streams_and_broken_connections_on_one_port() -> None:
+    made = emulator()
+    made.streams = Streams(echo("dxlink"), echo("account"), lambda: None)
+
+    async def use(server: Server) -> None:
+        headers = {"Authorization": f"Bearer {grant(made)}"}
+        async with httpx.AsyncClient(base_url=server.rest, headers=headers) as client:
+            assert (await client.get("/customers/me")).status_code == 200
+            quote = (await client.get("/api-quote-tokens")).json()["data"]
+            assert quote["dxlink-url"] == server.dxlink == f"ws://127.0.0.1:{server.port}/realtime"
+            for url, name in ((server.dxlink, "dxlink"), (server.account_streamer, "account")):
+                async with dial(url) as end:
+                    await end.send("hello")
+                    assert await end.receive() == f"{name} hello"
+            for kind, errors in (
+                ("drop", (httpx.ReadError, httpx.RemoteProtocolError)),
+                ("cut", (httpx.ReadError, httpx.RemoteProtocolError)),
+                ("silence", (httpx.ReadTimeout,)),
+            ):
+                made.faults.add(Fault.of({"kind": kind}))
+                with pytest.raises(errors):
+                    await client.get("/customers/me", timeout=0.05)
+                assert (await client.get("/customers/me")).status_code == 200
+            stranger = await client.get("/customers/me", headers={"Host": "evil.example"})
+            assert stranger.status_code == 400
+
+    served(made, use)
+
+
+def test_no_other_host_and_no_port_that_is_taken() -> None:
+    made = emulator()
+    with pytest.raises(ConfigError, match=r"127\.0\.0\.1 only"):
+        asyncio.run(Server(made).run(0, "0.0.0.0"))
+
+    async def use(server: Server) -> None:
+        with pytest.raises(ConfigError, match="cannot be opened"):
+            await Server(made).run(server.port)
+
+    served(made, use)
+
+
+def test_the_command_says_where_it_is_and_ends_on_a_signal() -> None:
+    sample()  # the market is built once a home, not twice
+    words = [sys.executable, "-m", "conf.main", "emulator", "market=es_sample", "adapter.port=0", "adapter.paused=true"]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        try:
+            said = json.loads(running.stdout.readline())
+            assert list(said) == ["rest", "account_streamer", "dxlink", "client_secret", "refresh_token", "accounts"]
+            assert said["accounts"] == ["5WT00001", "5WT00002"]
+            body = {
+                "grant_type": "refresh_token", "refresh_token": said["refresh_token"],
+                "client_secret": said["client_secret"],
+            }  # fmt: skip
+            token = httpx.post(f"{said['rest']}/oauth/token", json=body).json()["access_token"]
+            headers = {"Authorization": f"Bearer {token}"}
+            shown = httpx.get(f"{said['rest']}/market-data/by-type?index=VIX", headers=headers).json()
+            assert shown["data"]["items"][0]["updated-at"] == "2024-07-19T14:00:00.000Z"
+            for underlying in ("SPX", "SPY"):
+                chain = httpx.get(f"{said['rest']}/option-chains/{underlying}/nested", headers=headers, timeout=30)
+                assert chain.json()["data"]["items"]
+        finally:
+            running.send_signal(signal.SIGTERM)
+        out, errors = running.communicate(timeout=20)
+        assert (running.returncode, out, errors) == (0, "", "")
+
+
+def test_help_and_words_that_do_not_fit(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(["--help"]) == 0
+    assert "adapter.paused=true" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="adapter=emulator only"):
+        command(["adapter=replay"])
+
+
+@pytest.mark.parametrize(
+    ("word", "error"),
+    [
+        ("adapter.speed=0", r"adapter\.speed is 0"),
+        ("adapter.accounts=[a]", "wanted 5 to 12 capitals"),
+        ("adapter.accounts=[]", "at least one"),
+        ("adapter.accounts=[5WT00001,5WT00001]", "its own number"),
+        ("adapter.profile=classic", "choose one of"),
+        ("adapter.start=yesterday", "wanted a date"),
+        ("adapter.start='2024-07-19 25:00'", "New York time"),
+        ("adapter.start=2023-01-03", "before the first session"),
+        ("adapter.underlyings=[ESS]", "did you mean 'ES'"),
+        ("adapter.listing.below=-1", r"adapter\.listing\.below"),
+        ("adapter.port=70000", r"adapter\.port is 70000"),
+        ("adapter.tokens.lifetime=0", r"adapter\.tokens\.lifetime"),
+    ],
+)
+def test_a_configuration_that_does_not_fit_is_one_line(word: str, error: str) -> None:
+    with pytest.raises(ConfigError, match=error):
+        command(["adapter.port=0", word])
+
+
+def test_a_configuration_becomes_an_emulator() -> None:
+    from conf.compose import compose, home
+
+    words = ["adapter=emulator", "market=es_sample", "adapter.start='2024-08-05 09:31'", "adapter.delayed=true",
+             "adapter.paused=true", "adapter.underlyings=[SPY,VIX]", "adapter.cash=5000"]  # fmt: skip
+    settings, made = assemble(compose(words), home())
+    assert (settings.delayed, settings.cash, settings.profile) == (True, Decimal(5000), "market-simulator")
+    assert made.doors.level == "demo"
+    assert made.clock.paused
+    assert made.world.underlyings == ("SPY", "VIX")
+    assert made.world.column("SPY") == 1
