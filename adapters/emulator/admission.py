@@ -98,7 +98,8 @@ class Admission:
         for order in self._desk.working(account.number):
             waits = order.contingent == PENDING
             follows = self._desk.orders.get(order.replaces)
-            if order is but or waits or (follows is not None and not follows.over):
+            paired = but is not None and but.complex_id and order.complex_id == but.complex_id
+            if order is but or waits or paired or (follows is not None and not follows.over):
                 continue
             for leg in order.legs:
                 if leg.action.endswith("Close") and leg.quantity is not None:
