@@ -132,12 +132,12 @@ def introduction(server: Server, settings: Settings, emulator: Emulator) -> dict
 
 def assemble(config: Mapping[str, Any], root: Path) -> tuple[Settings, Emulator]:
     """The emulator that a configuration describes; ConfigError for what does not fit."""
-    from adapters.emulator.app import Manners
     from adapters.emulator.clock import VirtualClock
-    from adapters.emulator.customers import Account
     from adapters.emulator.emulator import Emulator
     from adapters.emulator.listing import Listing, Window
-    from adapters.emulator.oauth import Doors
+    from adapters.emulator.rest.app import Manners
+    from adapters.emulator.rest.customers import Account
+    from adapters.emulator.rest.oauth import Doors
     from adapters.emulator.world import World, opening
 
     node = section("adapter", config["adapter"], KEYS)

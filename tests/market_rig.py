@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from adapters.tastytrade.dxlink import Subscription
-from adapters.tastytrade.dxlink_events import FIELDS, Quote, Rows
-from adapters.tastytrade.market_feed import MarketFeed, News, QuoteToken
+from adapters.tastytrade.streams.dxlink import Subscription
+from adapters.tastytrade.streams.dxlink_events import FIELDS, Quote, Rows
+from adapters.tastytrade.streams.market_feed import MarketFeed, News, QuoteToken
 from sim.model.errors import BrokerError
 from tests.stream_rig import TOKEN, Servers, There, Time, delays
 

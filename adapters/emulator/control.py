@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from adapters.emulator.clock import VirtualClock
 from adapters.emulator.faults import Fault, Faults
-from adapters.emulator.oauth import Doors
-from adapters.emulator.replies import Reply, Request, Routes, instant, items, not_found
+from adapters.emulator.rest.oauth import Doors
+from adapters.emulator.rest.replies import Reply, Request, Routes, instant, items, not_found
 from sim.calendar import ny
 from sim.model.errors import similar
 from sim.model.given import COUNT, POSITIVE, flag, number

@@ -15,22 +15,22 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from adapters.emulator.app import Manners, Rest, Wires
-from adapters.emulator.chains import Chains
 from adapters.emulator.clock import Sleep, VirtualClock
 from adapters.emulator.control import Control, StreamFaults
-from adapters.emulator.customers import Account, Customers
 from adapters.emulator.faults import Faults
-from adapters.emulator.instrument_routes import Instruments
 from adapters.emulator.listing import Listing
-from adapters.emulator.lists import Lists
-from adapters.emulator.market_data import MarketData
-from adapters.emulator.market_time import MarketTime
-from adapters.emulator.metrics import Metrics
-from adapters.emulator.oauth import Doors
-from adapters.emulator.order_routes import Exchange, OrderRoutes
 from adapters.emulator.prices import Prices
-from adapters.emulator.replies import Reply, Request, Routes
+from adapters.emulator.rest.app import Manners, Rest, Wires
+from adapters.emulator.rest.chains import Chains
+from adapters.emulator.rest.customers import Account, Customers
+from adapters.emulator.rest.instrument_routes import Instruments
+from adapters.emulator.rest.lists import Lists
+from adapters.emulator.rest.market_data import MarketData
+from adapters.emulator.rest.market_time import MarketTime
+from adapters.emulator.rest.metrics import Metrics
+from adapters.emulator.rest.oauth import Doors
+from adapters.emulator.rest.order_routes import Exchange, OrderRoutes
+from adapters.emulator.rest.replies import Reply, Request, Routes
 
 
 class Moving(Exchange, Protocol):

@@ -16,12 +16,12 @@ from typing import Any, Final
 import httpx
 import msgspec
 
-from adapters.tastytrade.answers import parsed, refused, text_of
 from adapters.tastytrade.backoff import Backoff
 from adapters.tastytrade.credentials import Credentials
 from adapters.tastytrade.errors import CredentialError, Malformed, ServerFault, TooMany, Unreachable
+from adapters.tastytrade.rest.answers import parsed, refused, text_of
+from adapters.tastytrade.rest.wire import Answer, NoAnswer, Patience, Wire
 from adapters.tastytrade.sites import Environment, Site
-from adapters.tastytrade.wire import Answer, NoAnswer, Patience, Wire
 from sim.clock import WallClock, stopwatch
 from sim.model.errors import BrokerError
 

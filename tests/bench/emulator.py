@@ -26,10 +26,10 @@ from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from adapters.emulator.account_server import AccountServer, Bus
-from adapters.emulator.dxlink_server import DXLinkServer
-from adapters.emulator.feed import Feed
-from adapters.emulator.sockets import attend
+from adapters.emulator.streams.account_server import AccountServer, Bus
+from adapters.emulator.streams.dxlink_server import DXLinkServer
+from adapters.emulator.streams.feed import Feed
+from adapters.emulator.streams.sockets import attend
 from adapters.tastytrade.transport import dial
 from sim.calendar import at_ny
 from sim.market.synthetic import SyntheticMarket, named_market

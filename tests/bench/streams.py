@@ -29,7 +29,7 @@ from tests.bench.bars import Bar, median, spread, table
 from tests.bench.processes import ROOT, BenchError, Command, once
 
 if TYPE_CHECKING:
-    from adapters.tastytrade.dxlink import DxLink
+    from adapters.tastytrade.streams.dxlink import DxLink
 
 PEER: Final = "TOMKING_PEER_PYTHON"
 SYMBOLS: Final = tuple(f".SPXW261218P{5000 + 5 * i}" for i in range(50))
@@ -80,8 +80,8 @@ def frame(k: int, fields: Sequence[str]) -> dict[str, object]:
 
 def ours(frames: Sequence[str], rounds: int) -> list[float]:
     """Events a second, from text to the book."""
-    from adapters.tastytrade.book import QuoteBook
-    from adapters.tastytrade.dxlink_events import Rows
+    from adapters.tastytrade.streams.book import QuoteBook
+    from adapters.tastytrade.streams.dxlink_events import Rows
 
     rates = []
     for _ in range(rounds + 1):
@@ -110,9 +110,9 @@ def theirs(python: str, rounds: int, folder: Path) -> tuple[str, list[float]]:
 
 def hour(seconds: int) -> tuple[float, float, int]:
     """Peak memory in MiB after the first minute and at the end, and events taken in; nobody reads."""
-    from adapters.tastytrade.book import QuoteBook
-    from adapters.tastytrade.dxlink_events import FIELDS, Rows
-    from adapters.tastytrade.mailbox import Latest
+    from adapters.tastytrade.streams.book import QuoteBook
+    from adapters.tastytrade.streams.dxlink_events import FIELDS, Rows
+    from adapters.tastytrade.streams.mailbox import Latest
 
     link, book, box = _standing(), QuoteBook(), Latest()
     early = 0.0
@@ -129,7 +129,7 @@ def hour(seconds: int) -> tuple[float, float, int]:
 
 
 def _standing() -> DxLink:
-    from adapters.tastytrade.dxlink import DxLink, Subscription
+    from adapters.tastytrade.streams.dxlink import DxLink, Subscription
 
     link = DxLink("token", now=time.perf_counter)
     link.subscribe([Subscription("Quote", symbol) for symbol in SYMBOLS])
@@ -149,7 +149,7 @@ def _peak() -> float:
 
 def bars(rounds: int, seconds: int, folder: Path) -> Iterator[Bar]:
     """The rows. The SDK's is missing where TOMKING_PEER_PYTHON names no Python."""
-    from adapters.tastytrade.dxlink_events import FIELDS
+    from adapters.tastytrade.streams.dxlink_events import FIELDS
 
     folder.mkdir(parents=True, exist_ok=True)
     spent = once(Command("memory", (sys.executable, __file__, "--memory", str(seconds)), ROOT))

@@ -17,7 +17,7 @@ def test_frames_are_as_each_side_asks_for_them() -> None:
 
 
 def test_ours_takes_every_quote_and_an_hour_leaves_one_of_each_symbol() -> None:
-    from adapters.tastytrade.dxlink_events import FIELDS
+    from adapters.tastytrade.streams.dxlink_events import FIELDS
 
     assert set(FIELDS["Quote"]) == set(streams.PEER_FIELDS)
     assert len(streams.ours([json.dumps(streams.frame(k, FIELDS["Quote"])) for k in range(3)], 2)) == 2

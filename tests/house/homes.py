@@ -42,7 +42,7 @@ RANDOM: Final = Home(
         "sim/market/synthetic/",
         "sim/report/montecarlo.py",
         "adapters/tastytrade/backoff.py",
-        "adapters/emulator/oauth.py",
+        "adapters/emulator/rest/oauth.py",
     ),
     PACKAGES,
 )
@@ -80,7 +80,7 @@ SEEDED: Final = frozenset(
     }
     | {"random.Random"}
 )
-UNGUESSED: Final = frozenset({("adapters/emulator/oauth.py", "secrets")})
+UNGUESSED: Final = frozenset({("adapters/emulator/rest/oauth.py", "secrets")})
 """Where a number must not be foreseen: the tokens of the emulator."""
 HARMLESS: Final = frozenset({"numpy.random", "random", "numpy.random.Generator", "numpy.random.BitGenerator"})
 

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from adapters.emulator.dxlink_server import DXLinkOptions, DXLinkServer
-from adapters.emulator.feed import Feed
-from adapters.emulator.stream_faults import StreamFault, StreamFaults
+from adapters.emulator.streams.dxlink_server import DXLinkOptions, DXLinkServer
+from adapters.emulator.streams.feed import Feed
+from adapters.emulator.streams.stream_faults import StreamFault, StreamFaults
 from sim.market.synthetic import SyntheticMarket
 from tests.wire.feed_rig import FRIDAY, Client, StillWorld, Ticker, client
 from tests.wire.peers import (

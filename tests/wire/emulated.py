@@ -11,12 +11,12 @@ from typing import Any
 
 import httpx
 
-from adapters.emulator.app import Manners
 from adapters.emulator.clock import Sleep, VirtualClock
-from adapters.emulator.customers import Account
 from adapters.emulator.emulator import Emulator, Moving
 from adapters.emulator.listing import Listing, Window
-from adapters.emulator.oauth import Doors
+from adapters.emulator.rest.app import Manners
+from adapters.emulator.rest.customers import Account
+from adapters.emulator.rest.oauth import Doors
 from adapters.emulator.world import World, opening
 from conf.compose import home
 from sim.market.synthetic.market import SyntheticMarket, named_market

@@ -11,9 +11,9 @@ from typing import Any
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from adapters.emulator.account import Opening
-from adapters.emulator.exchange import Exchange
-from adapters.emulator.profiles import MarketSimulator, Profile
+from adapters.emulator.exchange.account import Opening
+from adapters.emulator.exchange.exchange import Exchange
+from adapters.emulator.exchange.profiles import MarketSimulator, Profile
 from sim.calendar import at_ny
 from sim.fees import FeeSchedule
 from sim.market.products import equity_option, known_product

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from adapters.tastytrade.orders.tracker import Tracker
 from adapters.tastytrade.symbols import contract_of, wire_symbol
-from adapters.tastytrade.tracker import Tracker
 from sim.model.event import Event, OrderFilled
 from sim.model.fill import Fill
 from sim.model.instrument import OptionContract

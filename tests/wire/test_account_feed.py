@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection, serve
 
-from adapters.tastytrade.account_feed import AccountFeed, AccountNews, Snapshot, merged
-from adapters.tastytrade.account_stream import Fault, Notice
-from adapters.tastytrade.supervise import Gap, TokenRefused
+from adapters.tastytrade.streams.account_feed import AccountFeed, AccountNews, Snapshot, merged
+from adapters.tastytrade.streams.account_stream import Fault, Notice
+from adapters.tastytrade.streams.supervise import Gap, TokenRefused
 from adapters.tastytrade.transport import Closed, dial
 from sim.model.errors import BrokerError
 from tests.stream_rig import START_NS, Servers, There, Time, delays, settle

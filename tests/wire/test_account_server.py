@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.emulator.account_server import AccountOptions, AccountServer, Bus
-from adapters.emulator.stream_faults import FaultKind, StreamFault, StreamFaults
+from adapters.emulator.streams.account_server import AccountOptions, AccountServer, Bus
+from adapters.emulator.streams.stream_faults import FaultKind, StreamFault, StreamFaults
 from tests.wire.feed_rig import Client, Ticker, client, settle
 
 MINE, OTHER = "5WT00001", "5WT00002"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.tastytrade.account_stream import (
+from adapters.tastytrade.streams.account_stream import (
     ALERTS,
     USER,
     AccountStream,

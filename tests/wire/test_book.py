@@ -7,9 +7,9 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.tastytrade.book import QuoteBook
-from adapters.tastytrade.dxlink_events import FIELDS, Rows
-from adapters.tastytrade.mailbox import Latest, Overrun
+from adapters.tastytrade.streams.book import QuoteBook
+from adapters.tastytrade.streams.dxlink_events import FIELDS, Rows
+from adapters.tastytrade.streams.mailbox import Latest, Overrun
 
 NARROW = ("eventSymbol", "askPrice", "bidPrice")
 

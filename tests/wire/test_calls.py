@@ -23,8 +23,8 @@ from adapters.tastytrade.errors import (
     Unprocessable,
     Unreachable,
 )
-from adapters.tastytrade.rest import Rest
-from adapters.tastytrade.wire import Patience
+from adapters.tastytrade.rest.client import Rest
+from adapters.tastytrade.rest.wire import Patience
 from sim.model.errors import BrokerError, UsageError
 from tests.wire.web import (
     ACCOUNT,

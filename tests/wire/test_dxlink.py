@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adapters.tastytrade.dxlink import (
+from adapters.tastytrade.streams.dxlink import (
     Authorized,
     ChannelLost,
     Dead,
@@ -18,8 +18,8 @@ from adapters.tastytrade.dxlink import (
     Refused,
     Subscription,
 )
-from adapters.tastytrade.dxlink_data import Fault
-from adapters.tastytrade.dxlink_events import FIELDS, Rows
+from adapters.tastytrade.streams.dxlink_data import Fault
+from adapters.tastytrade.streams.dxlink_events import FIELDS, Rows
 from sim.model.errors import BrokerError
 from tests.stream_rig import TOKEN, Time
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.tastytrade.dxlink import DxLink, Happened, Problem, Subscription
-from adapters.tastytrade.dxlink_data import Fault
-from adapters.tastytrade.dxlink_events import FIELDS, Quote, Rows
+from adapters.tastytrade.streams.dxlink import DxLink, Happened, Problem, Subscription
+from adapters.tastytrade.streams.dxlink_data import Fault
+from adapters.tastytrade.streams.dxlink_events import FIELDS, Quote, Rows
 from tests.stream_rig import TOKEN, Time
 
 WANTED = (Subscription("Quote", "SPY"), Subscription("Trade", "SPY"), Subscription("Candle", "SPY{=m}", since=0))

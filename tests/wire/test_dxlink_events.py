@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.tastytrade.candles import UNITS, CandleSymbol, canonical
-from adapters.tastytrade.dxlink_events import (
+from adapters.tastytrade.streams.candles import UNITS, CandleSymbol, canonical
+from adapters.tastytrade.streams.dxlink_events import (
     FIELDS,
     LASTING,
     Candle,

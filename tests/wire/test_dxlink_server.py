@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adapters.emulator.feed_fields import FIELDS
+from adapters.emulator.streams.feed_fields import FIELDS
 from sim.market.synthetic import SyntheticMarket
 from tests.wire.dxlink_rig import Rig, play
 from tests.wire.feed_rig import FRIDAY, market, types

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.emulator.dxlink_server import EVEN_CHANNEL
-from adapters.emulator.feed import Feed
-from adapters.emulator.stream_faults import FaultKind, StreamFault
+from adapters.emulator.streams.dxlink_server import EVEN_CHANNEL
+from adapters.emulator.streams.feed import Feed
+from adapters.emulator.streams.stream_faults import FaultKind, StreamFault
 from adapters.tastytrade.transport import Closed
 from sim.market.synthetic import SyntheticMarket
 from tests.wire.dxlink_rig import Rig, play

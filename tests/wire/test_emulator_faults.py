@@ -11,7 +11,7 @@ import pytest
 
 from adapters.emulator.emulator import Emulator
 from adapters.emulator.faults import Fault
-from adapters.emulator.replies import Reply, Request
+from adapters.emulator.rest.replies import Reply, Request
 from sim.model.errors import ConfigError
 from tests.wire.emulated import client, emulator
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from adapters.emulator.emulator import Emulator, Moving
-from adapters.emulator.replies import Refusal
+from adapters.emulator.rest.replies import Refusal
 from tests.wire.emulated import ACCOUNT, client, emulator
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.emulator.app import Manners
 from adapters.emulator.emulator import Emulator
-from adapters.emulator.replies import Query, Refusal, Reply, Routes, decimal, instant
+from adapters.emulator.rest.app import Manners
+from adapters.emulator.rest.replies import Query, Refusal, Reply, Routes, decimal, instant
 from tests.wire.emulated import ACCOUNT, client, emulator, grant
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from adapters.emulator.account import Account
-from adapters.emulator.forms import Refusal, iso, number, text
-from adapters.emulator.profiles import ClassicCert
+from adapters.emulator.exchange.account import Account
+from adapters.emulator.exchange.forms import Refusal, iso, number, text
+from adapters.emulator.exchange.profiles import ClassicCert
 from sim.calendar import at_ny
 from sim.model.errors import CheckFailed
 from tests.margins import load as model

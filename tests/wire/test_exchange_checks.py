@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from adapters.emulator.account import Opening
-from adapters.emulator.exchange import Exchange
-from adapters.emulator.forms import Refusal
-from adapters.emulator.profiles import MarketSimulator
+from adapters.emulator.exchange.account import Opening
+from adapters.emulator.exchange.exchange import Exchange
+from adapters.emulator.exchange.forms import Refusal
+from adapters.emulator.exchange.profiles import MarketSimulator
 from sim.calendar import at_ny
 from tests.margins import load as margin_model
 from tests.wire.exchange_rig import (

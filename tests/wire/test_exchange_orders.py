@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from adapters.emulator.forms import Refusal
-from adapters.emulator.order_json import STEPS
-from adapters.emulator.profiles import Script, Scripted
+from adapters.emulator.exchange.forms import Refusal
+from adapters.emulator.exchange.order_json import STEPS
+from adapters.emulator.exchange.profiles import Script, Scripted
 from sim.calendar import at_ny
 from tests.wire.exchange_rig import (
     DAY,

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from adapters.emulator.candles import parse_candle
-from adapters.emulator.feed import Feed, month_of
-from adapters.emulator.feed_fields import EVENT_TYPES, FIELDS, known, number
+from adapters.emulator.streams.candles import parse_candle
+from adapters.emulator.streams.feed import Feed, month_of
+from adapters.emulator.streams.feed_fields import EVENT_TYPES, FIELDS, known, number
 from sim.calendar import Venue, at_ny, load_calendar
 from sim.market.synthetic import SyntheticMarket
 from sim.model.market import BLANK, MINUTE_NS
@@ -258,7 +258,7 @@ def test_candles_of_other_sessions_and_of_options(world: StillWorld) -> None:
 
 
 def test_a_long_history_is_cut_and_says_so(world: StillWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.emulator.feed.LONGEST", 50)
+    monkeypatch.setattr("adapters.emulator.streams.feed.LONGEST", 50)
     found = Feed(world, world.market).history("Candle", f"{FUTURE}{{=m}}", 0)
     assert (len(found.rows), found.whole) == (50, False)
 

@@ -7,11 +7,11 @@ import json
 
 import pytest
 
-from adapters.tastytrade.dxlink import Subscription
-from adapters.tastytrade.dxlink_data import Fault
-from adapters.tastytrade.dxlink_events import FIELDS, Rows
-from adapters.tastytrade.market_feed import QuoteToken
-from adapters.tastytrade.supervise import Gap
+from adapters.tastytrade.streams.dxlink import Subscription
+from adapters.tastytrade.streams.dxlink_data import Fault
+from adapters.tastytrade.streams.dxlink_events import FIELDS, Rows
+from adapters.tastytrade.streams.market_feed import QuoteToken
+from adapters.tastytrade.streams.supervise import Gap
 from tests.market_rig import MINUTES, SPY, Rig, data, play, quotes, row
 from tests.stream_rig import START_NS, TOKEN, settle
 
@@ -116,7 +116,7 @@ def test_a_history_of_a_lasting_type_is_not_conflated() -> None:
 
 
 def test_gaps_that_nobody_reads_become_wider_and_none_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.tastytrade.market_feed.GAPS", 2)
+    monkeypatch.setattr("adapters.tastytrade.streams.market_feed.GAPS", 2)
 
     async def script(rig: Rig) -> None:
         for _ in range(4):

@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.tastytrade.dry_run import Message, Outcome, Policy, judge, read_dry_run
-from adapters.tastytrade.order_shapes import instant, read_order, rules
-from adapters.tastytrade.orders import (
+from adapters.tastytrade.orders.bodies import (
     OrderShapeError,
     decimal,
     effect_of,
@@ -24,6 +22,8 @@ from adapters.tastytrade.orders import (
     shared_ratio,
     signed,
 )
+from adapters.tastytrade.orders.dry_run import Message, Outcome, Policy, judge, read_dry_run
+from adapters.tastytrade.orders.shapes import instant, read_order, rules
 from sim.model.order import OrderError, TimeInForce
 from tests.wire.order_frames import (
     BTC,

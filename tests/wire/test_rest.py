@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.tastytrade.errors import InDoubt, Malformed
-from adapters.tastytrade.rest import Rest
-from adapters.tastytrade.rest_orders import Filter
+from adapters.tastytrade.rest.client import Rest
+from adapters.tastytrade.rest.orders import Filter
 from sim.model.errors import BrokerError, UsageError
 from tests.wire.web import (
     ACCOUNT,

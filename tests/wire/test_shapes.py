@@ -13,11 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.tastytrade.errors import Malformed
-from adapters.tastytrade.shapes import Page, Pagination, dasherized, decode, instant, items_of, page, shape, signed
-from adapters.tastytrade.shapes_account import Balance, Customer, Holding, MarginReport, NetLiq, QuoteToken, Watchlist
-from adapters.tastytrade.shapes_instrument import CompactChain, FutureChains, NestedChain, TickSize, tick_at
-from adapters.tastytrade.shapes_market import MarketData, MarketMetric, SessionDay
-from adapters.tastytrade.shapes_order import OrderInfo, PlacedOrder, placed
+from adapters.tastytrade.rest.shapes import Page, Pagination, dasherized, decode, instant, items_of, page, shape, signed
+from adapters.tastytrade.rest.shapes_account import (
+    Balance,
+    Customer,
+    Holding,
+    MarginReport,
+    NetLiq,
+    QuoteToken,
+    Watchlist,
+)
+from adapters.tastytrade.rest.shapes_instrument import CompactChain, FutureChains, NestedChain, TickSize, tick_at
+from adapters.tastytrade.rest.shapes_market import MarketData, MarketMetric, SessionDay
+from adapters.tastytrade.rest.shapes_order import OrderInfo, PlacedOrder, placed
 from tests.wire.web import ACCOUNT, ORDER, PLACED
 
 D = Decimal

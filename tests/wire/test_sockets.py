@@ -16,11 +16,11 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
 
-from adapters.emulator.account_server import AccountServer, Bus
-from adapters.emulator.dxlink_server import DXLinkServer
-from adapters.emulator.feed import Feed
-from adapters.emulator.sockets import attend
-from adapters.emulator.stream_faults import FaultKind, StreamFault
+from adapters.emulator.streams.account_server import AccountServer, Bus
+from adapters.emulator.streams.dxlink_server import DXLinkServer
+from adapters.emulator.streams.feed import Feed
+from adapters.emulator.streams.sockets import attend
+from adapters.emulator.streams.stream_faults import FaultKind, StreamFault
 from adapters.tastytrade.transport import Closed, dial
 from sim.clock import stopwatch
 from sim.market.synthetic import SyntheticMarket

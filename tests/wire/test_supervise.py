@@ -7,7 +7,7 @@ from itertools import islice
 
 import pytest
 
-from adapters.tastytrade.supervise import Gap, Keeper, TokenRefused
+from adapters.tastytrade.streams.supervise import Gap, Keeper, TokenRefused
 from adapters.tastytrade.transport import Closed
 from sim.model.errors import BrokerError
 from tests.market_rig import SPY, Lasting, Rig, data, play, quotes, row

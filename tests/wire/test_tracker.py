@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from adapters.tastytrade.fills import whole_ticks
-from adapters.tastytrade.order_state import STATUSES
-from adapters.tastytrade.orders import OrderShapeError
+from adapters.tastytrade.orders.bodies import OrderShapeError
+from adapters.tastytrade.orders.fills import whole_ticks
+from adapters.tastytrade.orders.states import STATUSES
 from sim.model.event import (
     Event,
     OrderAccepted,

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 import httpx
 
 from adapters.tastytrade.backoff import Backoff
-from adapters.tastytrade.calls import Tokens
-from adapters.tastytrade.rest import Rest
+from adapters.tastytrade.rest.calls import Tokens
+from adapters.tastytrade.rest.client import Rest
+from adapters.tastytrade.rest.wire import Patience
 from adapters.tastytrade.sites import Environment, Site
-from adapters.tastytrade.wire import Patience
 
 ACCOUNT = "5WT00001"
 TOKEN = "tok-Aq7Zr2Lm9Xw4Kp8Vn3Bs6Yt1Hd5Jf0Gc"

@@ -1,0 +1,1 @@
+"""Accounts, orders, fills, margin and fees of the emulator, without a socket. ``exchange.Exchange`` is the way in."""

@@ -1,0 +1,1 @@
+"""The REST side of the emulator, but for the exchange behind it."""

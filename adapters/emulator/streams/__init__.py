@@ -1,0 +1,1 @@
+"""Market data and account streams as the emulator serves them."""

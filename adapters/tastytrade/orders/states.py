@@ -1,0 +1,135 @@
+"""Where an order of the broker stands: its statuses as data, and one order put together from whatever messages came.
+
+Messages come twice, late, out of order, or not at all. ``BrokerOrder.merge`` keeps the newest state (the end of an
+order wins over everything, then ``updated-at``) and the union of all fills, so that the order of arrival does not
+matter. A status that is not in the table is kept as it came: it is an end only if the message says when it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final
+
+from adapters.tastytrade.orders.shapes import WireFill, WireOrder
+from sim.model.order import Status
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRow:
+    """One status of the broker. ``means`` in the model's words; ``next`` what usually follows; ``rank`` how far along.
+
+    The flags ``cancellable`` and ``editable`` of the message decide, not this table; here is what they usually are.
+    """
+
+    word: str
+    means: Status
+    rank: int
+    cancellable: bool
+    next: tuple[str, ...]
+
+    @property
+    def terminal(self) -> bool:
+        return self.means.done
+
+
+def _table() -> Mapping[str, StatusRow]:
+    live, gone = Status.LIVE, Status.CANCELLED
+    rows = (
+        StatusRow("Received", live, 0, True, ("Routed", "Rejected", "Contingent", "Cancelled", "Expired")),
+        StatusRow("Contingent", live, 0, True, ("Routed", "Received", "Cancelled", "Expired")),
+        StatusRow("Routed", live, 1, False, ("In Flight", "Live", "Rejected", "Filled")),
+        StatusRow("In Flight", live, 2, False, ("Live", "Filled", "Rejected")),
+        StatusRow(
+            "Live", live, 3, True,
+            ("Filled", "Cancel Requested", "Replace Requested", "Expired", "Cancelled", "Rejected", "Removed",
+             "Partially Removed"),
+        ),
+        StatusRow("Cancel Requested", live, 4, False, ("Cancelled", "Filled", "Live")),
+        StatusRow("Replace Requested", live, 4, False, ("Cancelled", "Filled", "Live")),
+        StatusRow("Remove Pending", live, 4, False, ("Removed", "Partially Removed", "Filled")),
+        StatusRow("Filled", Status.FILLED, 5, False, ()),
+        StatusRow("Cancelled", gone, 5, False, ()),
+        StatusRow("Canceled", gone, 5, False, ()),
+        StatusRow("Expired", Status.EXPIRED, 5, False, ()),
+        StatusRow("Rejected", Status.REJECTED, 5, False, ()),
+        StatusRow("Removed", gone, 5, False, ()),
+        StatusRow("Partially Removed", gone, 5, False, ()),
+    )  # fmt: skip
+    return {row.word: row for row in rows}
+
+
+STATUSES: Final[Mapping[str, StatusRow]] = _table()
+
+
+def meaning(order: WireOrder) -> Status:
+    """The model's status of an order object; an unknown word works on, or is cancelled where it has ended."""
+    row = STATUSES.get(order.status)
+    if row is not None:
+        return row.means
+    return Status.CANCELLED if order.terminal else Status.LIVE
+
+
+def _age(order: WireOrder) -> tuple[bool, int, int, bool, str]:
+    """What is compared to tell the newer of two messages: only the later parts where the clock cannot tell."""
+    row = STATUSES.get(order.status)
+    return meaning(order).done, order.updated, row.rank if row else 0, order.terminal, order.status
+
+
+@dataclass(slots=True)
+class BrokerOrder:
+    """One id of the broker: the newest object of it, and every fill that any message told of, by leg and fill id."""
+
+    newest: WireOrder
+    fills: dict[tuple[str, str], WireFill] = field(default_factory=dict)
+    replaces: str = ""
+    replaced_by: str = ""
+    client_id: str = ""
+
+    @staticmethod
+    def of(order: WireOrder) -> BrokerOrder:
+        made = BrokerOrder(order)
+        made.merge(order)
+        return made
+
+    def merge(self, order: WireOrder) -> tuple[str, ...]:
+        """Takes one more message in; the keys of fills that it tells differently from an earlier one."""
+        if _age(order) > _age(self.newest):
+            self.newest = order
+        self.replaces = self.replaces or order.replaces
+        self.replaced_by = self.replaced_by or order.replaced_by
+        self.client_id = self.client_id or order.client_id
+        changed = []
+        for leg in order.legs:
+            for fill in leg.fills:
+                known = self.fills.setdefault((leg.key, fill.id), fill)
+                if (known.quantity, known.price) != (fill.quantity, fill.price):
+                    changed.append(f"{leg.symbol} {fill.id}")
+        return tuple(changed)
+
+    @property
+    def means(self) -> Status:
+        return meaning(self.newest)
+
+    @property
+    def done(self) -> bool:
+        return self.means.done
+
+    @property
+    def whole(self) -> bool:
+        """Whether every leg of the newest object has all its fills here: only then is ``Filled`` the whole story."""
+        filled: dict[str, Decimal] = {}
+        for (key, _), fill in self.fills.items():
+            filled[key] = fill.quantity + filled.get(key, Decimal(0))
+        legs = self.newest.legs
+        return bool(legs) and all(leg.quantity is None or filled.get(leg.key) == leg.quantity for leg in legs)
+
+    @property
+    def cancellable(self) -> bool:
+        """The broker's flag counts, and an old flag on a finished order does not."""
+        return self.newest.cancellable and not self.done
+
+    @property
+    def editable(self) -> bool:
+        return self.newest.editable and not self.done

@@ -1,0 +1,313 @@
+"""What became of our orders, from the broker's messages: events of the model, each told once.
+
+One of our orders may be several of the broker's: repriced (a chain of replacements), or the two sides of an OCO. The
+tracker keeps every id of the broker, whose it is, and tells ``OrderAccepted``, ``OrderFilled``, ``OrderCancelled``,
+``OrderRejected``, ``OrderExpired``. Messages of REST and of the stream are the same objects and may come in any order
+and any number; what they tell of fills and of the end is the same however they come.
+
+It never concludes more than it was told. An order that has ended while fills of it are missing is ``held``: the caller
+reads it again, or gives it up. What is strange (a side that flipped, an unknown status, a fill too many) is a note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from adapters.tastytrade.orders.bodies import OrderShapeError
+from adapters.tastytrade.orders.fills import Column, Fee, Units, fills_of
+from adapters.tastytrade.orders.shapes import WireOrder, nested_orders, read_order, squeezed
+from adapters.tastytrade.orders.states import STATUSES, BrokerOrder
+from adapters.tastytrade.symbols import wire_symbol
+from sim.model.event import Event, OrderAccepted, OrderCancelled, OrderExpired, OrderFilled, OrderRejected
+from sim.model.order import Order, OrderError, Status
+
+
+@dataclass(slots=True)
+class _Ours:
+    """One of our orders. ``ended`` is the end that was told; ``replaced_by`` our own order that takes its place."""
+
+    order: Order
+    keys: dict[str, int]
+    brokers: list[str] = field(default_factory=list)
+    replaced_by: str = ""
+    accepted: bool = False
+    ended: Status | None = None
+    filled: int = 0
+
+    @property
+    def left(self) -> int:
+        return max(0, self.order.request.quantity - self.filled)
+
+
+class Tracker:
+    """Consumes order objects, answers with events. ``column`` and ``fee`` as in ``fills``; instants in UTC ns."""
+
+    __slots__ = ("_after", "_before", "_column", "_fee", "_noted", "_notes", "_orders", "_ours", "_owner", "_units")
+
+    def __init__(self, column: Column, fee: Fee) -> None:
+        self._column, self._fee = column, fee
+        self._ours: dict[str, _Ours] = {}
+        self._orders: dict[str, BrokerOrder] = {}
+        self._owner: dict[str, str] = {}
+        self._units: dict[str, Units] = {}
+        self._before: dict[str, str] = {}
+        self._after: dict[str, set[str]] = {}
+        self._notes: list[str] = []
+        self._noted: set[str] = set()
+
+    # --- what we do -------------------------------------------------------------------------------------------------
+
+    def register(self, order: Order) -> None:
+        """An order of ours, before it is sent. From here on a message with its id as external identifier is its own."""
+        if order.id in self._ours:
+            raise OrderError(f"order {order.id} was submitted twice")
+        keys = {squeezed(wire_symbol(leg.contract)): i for i, leg in enumerate(order.request.legs)}
+        self._ours[order.id] = _Ours(order, keys)
+
+    def register_replacement(self, old: str, order: Order) -> None:
+        """An order of ours that takes the place of another: the successor of the old one at the broker is its own."""
+        self.register(order)
+        self._of(old).replaced_by = order.id
+
+    def bind(self, order_id: str, broker_id: object, now: int) -> list[Event]:
+        """The broker's id of an order, as the answer to its submission says; events of what was heard of it before."""
+        self._of(order_id)
+        wanted = str(broker_id)
+        if self._owner.setdefault(wanted, order_id) != order_id:
+            raise OrderError(f"order {wanted} of the broker is {self._owner[wanted]}'s, not {order_id}'s: look at both")
+        return self._tell(wanted, now)
+
+    def refuse(self, order_id: str, reason: str, now: int) -> list[Event]:
+        """The broker refused to take it (an HTTP 4xx): it is not there, unless a message has shown that it is."""
+        ours = self._of(order_id)
+        if ours.brokers or ours.ended:
+            self._note(f"order {order_id} was refused ({reason}) and yet is with the broker")
+            return []
+        for other in self._ours.values():
+            if other.replaced_by == order_id:
+                other.replaced_by = ""
+        ours.ended = Status.REJECTED
+        return [OrderRejected(now, order_id, reason)]
+
+    def give_up(self, order_id: str, now: int) -> list[Event]:
+        """Ends a held order with what is known of it: no more fills will be told of by anybody."""
+        ours = self._of(order_id)
+        if ours.ended is not None or order_id not in self.held():
+            return []
+        for broker in ours.brokers:
+            if broker in self._units and any(self._units[broker].loose):
+                self._note(f"order {order_id}: {self._units[broker].loose} contracts by leg have no partner; reconcile")
+        ours.ended = Status.CANCELLED
+        return [OrderCancelled(now, order_id)]
+
+    # --- what the broker says ---------------------------------------------------------------------------------------
+
+    def consume(self, raw: Mapping[str, object], now: int) -> list[Event]:
+        """One order object. OrderShapeError where it cannot be read; nothing has changed then."""
+        order = read_order(raw)
+        if not order.id:
+            raise OrderShapeError("an order without an id: a dry run is judged, not tracked")
+        known = self._orders.get(order.id)
+        if known is None:
+            self._orders[order.id] = BrokerOrder.of(order)
+        else:
+            for fill in known.merge(order):
+                self._note(
+                    f"order {order.id}: fill {fill} was told of with another price or quantity; the first stands"
+                )
+        if order.replaces:
+            self._link(order.replaces, order.id)
+        if order.replaced_by:
+            self._link(order.id, order.replaced_by)
+        return self._tell(order.id, now)
+
+    def consume_complex(self, raw: Mapping[str, object], now: int) -> list[Event]:
+        """A complex order: every order inside it that has an id."""
+        return [e for each in nested_orders(raw) if each.get("id") is not None for e in self.consume(each, now)]
+
+    def bind_complex(self, raw: Mapping[str, object], order_ids: Sequence[str], now: int) -> list[Event]:
+        """The answer to a complex order: whose its orders are, the trigger first, then both sides of the OCO."""
+        nested = nested_orders(raw)
+        if len(nested) != len(order_ids):
+            raise OrderShapeError(f"a complex order with {len(nested)} orders: wanted {len(order_ids)}")
+        out: list[Event] = []
+        for each, order_id in zip(nested, order_ids, strict=True):
+            if each.get("id") is not None:
+                out += self.bind(order_id, each["id"], now)
+                out += self.consume(each, now)
+        return out
+
+    # --- what is known ----------------------------------------------------------------------------------------------
+
+    def status(self, order_id: str) -> Status:
+        """Where an order of ours stands; NEW until the broker is known to have it."""
+        ours = self._of(order_id)
+        return ours.ended or (Status.LIVE if ours.accepted else Status.NEW)
+
+    def left(self, order_id: str) -> int:
+        """Units of the order that are not filled."""
+        return self._of(order_id).left
+
+    def snapshot(self) -> tuple[Order, ...]:
+        """Our orders that are not over, oldest first, at their present status."""
+        return tuple(o.order.to(Status.LIVE) if o.accepted else o.order for o in self._ours.values() if o.ended is None)
+
+    def broker_ids(self, order_id: str) -> tuple[str, ...]:
+        """Every id that the broker gave it, oldest first."""
+        return tuple(sorted(self._of(order_id).brokers, key=_natural))
+
+    def working(self, order_id: str) -> tuple[str, ...]:
+        """Those of its ids that are not over, newest first: what a cancel has to name."""
+        ids = self.broker_ids(order_id)[::-1]
+        return tuple(each for each in ids if each not in self._orders or not self._orders[each].done)
+
+    def broker_order(self, broker_id: object) -> BrokerOrder | None:
+        """What is known of an id of the broker, ours or not."""
+        return self._orders.get(str(broker_id))
+
+    def held(self) -> tuple[str, ...]:
+        """Our orders that are over at the broker while fills or a successor are missing here: read them again."""
+        out = []
+        for order_id, ours in self._ours.items():
+            seen = [self._orders[each] for each in ours.brokers if each in self._orders]
+            if ours.ended is None and seen and all(order.done for order in seen):
+                out.append(order_id)
+        return tuple(out)
+
+    def notes(self) -> tuple[str, ...]:
+        """What was strange since the last call; each once."""
+        out, self._notes = tuple(self._notes), []
+        return out
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _of(self, order_id: str) -> _Ours:
+        found = self._ours.get(order_id)
+        if found is None:
+            raise OrderError(f"order {order_id} is not tracked: register it before it is sent")
+        return found
+
+    def _note(self, text: str) -> None:
+        if text not in self._noted:
+            self._noted.add(text)
+            self._notes.append(text)
+
+    def _link(self, old: str, new: str) -> None:
+        self._before[new] = old
+        self._after.setdefault(old, set()).add(new)
+
+    def _whose(self, broker_id: str) -> str | None:
+        """Whose an id is. The successor of one of ours goes by the chain, not by the identifier it still carries."""
+        found = self._owner.get(broker_id)
+        if found is None:
+            before = self._before.get(broker_id)
+            order = self._orders.get(broker_id)
+            if before is not None:
+                found = self._owner.get(before)
+                if found is not None:
+                    found = self._ours[found].replaced_by or found
+            elif order is not None and order.client_id in self._ours:
+                found = order.client_id
+            if found is not None:
+                self._owner[broker_id] = found
+        if found is not None and broker_id not in self._ours[found].brokers:
+            self._ours[found].brokers.append(broker_id)
+        return found
+
+    def _chain(self, broker_id: str) -> list[str]:
+        """The id with all that came before and after it, oldest first."""
+        first, seen = broker_id, {broker_id}
+        while (before := self._before.get(first)) is not None and before not in seen:
+            first = before
+            seen.add(first)
+        out, todo = [], [first]
+        while todo:
+            each = todo.pop(0)
+            if each not in out:
+                out.append(each)
+                todo += sorted(self._after.get(each, ()), key=_natural)
+        return out
+
+    def _tell(self, broker_id: str, now: int) -> list[Event]:
+        owners = [self._whose(each) for each in self._chain(broker_id)]
+        return [e for order_id in dict.fromkeys(owners) if order_id is not None for e in self._news(order_id, now)]
+
+    def _news(self, order_id: str, now: int) -> list[Event]:
+        """What has become of one of ours since it was last told."""
+        ours = self._ours[order_id]
+        known = [(each, self._orders[each]) for each in sorted(ours.brokers, key=_natural) if each in self._orders]
+        out: list[Event] = []
+        if not ours.accepted and any(o.means is not Status.REJECTED or o.fills for _, o in known):
+            ours.accepted = True
+            out.append(OrderAccepted(now, order_id))
+        for broker_id, order in known:
+            self._look(ours, order.newest)
+            out += self._filled(ours, broker_id, order, now)
+        if ours.ended is None:
+            out += self._ended(ours, known, now)
+        return out
+
+    def _look(self, ours: _Ours, order: WireOrder) -> None:
+        """Notes what the broker's object says otherwise than our order does."""
+        name = f"order {ours.order.id}"
+        if order.status not in STATUSES:
+            self._note(
+                f"{name}: status {order.status!r} is not known; it counts as {'ended' if order.terminal else 'live'}"
+            )
+        for leg in order.legs:
+            i = ours.keys.get(leg.key)
+            if i is None:
+                self._note(f"{name}: the broker's has a leg {leg.symbol} that ours has not; reconcile")
+            elif leg.action and leg.action != ours.order.request.legs[i].action.value:
+                sent = ours.order.request.legs[i].action.value
+                self._note(f"{name}: {leg.symbol} was sent as {sent} and came back as {leg.action}")
+
+    def _filled(self, ours: _Ours, broker_id: str, order: BrokerOrder, now: int) -> list[Event]:
+        units = self._units.get(broker_id)
+        if units is None:
+            units = self._units[broker_id] = Units(ours.order.request.legs)
+        for (key, _), fill in order.fills.items():
+            if key in ours.keys:
+                units.add(ours.keys[key], fill)
+        out: list[Event] = []
+        for told in fills_of(ours.order, units, now, self._column, self._fee):
+            ours.filled += told.quantity
+            if ours.filled > ours.order.request.quantity:
+                self._note(f"order {ours.order.id} filled {ours.filled} of {ours.order.request.quantity}; reconcile")
+            elif ours.ended is not None:
+                self._note(f"order {ours.order.id} filled after it was {ours.ended.value}")
+            out.append(OrderFilled(now, told, ours.left))
+        return out
+
+    def _ended(self, ours: _Ours, known: Sequence[tuple[str, BrokerOrder]], now: int) -> list[Event]:
+        if not ours.left:
+            ours.ended = Status.FILLED
+            return []
+        unseen = len(known) < len(ours.brokers)  # a successor that was told of and has not been seen
+        if not known or unseen or not all(order.done for _, order in known) or self._more_to_come(known):
+            return []
+        mine = set(ours.brokers)
+        leaves = [each for each in known if not self._after.get(each[0], set()) & mine] or known
+        last = max(leaves, key=lambda each: (each[1].newest.updated, _natural(each[0])))[1]
+        # Filled, whole, and yet fewer units than ours: nobody works on the rest.
+        ours.ended = Status.CANCELLED if last.means is Status.FILLED else last.means
+        order_id = ours.order.id
+        match ours.ended:
+            case Status.REJECTED:
+                return [OrderRejected(now, order_id, last.newest.reason or last.newest.status)]
+            case Status.EXPIRED:
+                return [OrderExpired(now, order_id)]
+            case _:
+                return [OrderCancelled(now, order_id)]
+
+    def _more_to_come(self, known: Iterable[tuple[str, BrokerOrder]]) -> bool:
+        """Whether the broker has told of more fills than its messages have shown so far."""
+        return any(
+            any(self._units[broker_id].loose) or (order.means is Status.FILLED and not order.whole)
+            for broker_id, order in known
+        )
+
+
+def _natural(text: str) -> tuple[int, str]:
+    return len(text), text

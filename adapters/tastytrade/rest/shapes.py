@@ -1,0 +1,239 @@
+"""What TastyTrade sends, as records that are read forgivingly: the ground that the shapes of each subject stand on.
+
+Numbers come as strings, ints or floats; keys are absent or null; words are added without notice; keys are dasherized,
+in places camelCase or snake_case; ``"NaN"`` stands where nothing is known. All of that is read. What a record does not
+name is kept in ``raw``. A value that cannot be what it stands for is ``Malformed``, with endpoint and path.
+
+Money is Decimal as it came: magnitudes, with the sign in a word beside them (``signed``). Instants stay as they came
+and are read by ``instant`` (UTC ns). Refuses to print account numbers, tokens and persons.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from typing import Any, ClassVar, Final, Generic, TypeVar, cast
+
+import msgspec
+from msgspec import inspect
+
+from adapters.tastytrade.errors import Malformed
+from adapters.tastytrade.rest.answers import parse
+
+T = TypeVar("T")
+
+Instant = int | str | None
+"""An instant as the wire sends it: epoch ms, or ISO text."""
+Word = str | int | None
+"""An identifier that comes as text or as a number."""
+
+PRIVATE: Final = frozenset({"raw", "account_number", "token", "username", "user_id", "nickname", "external_id"})
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
+    """Base of all: kebab-case keys, every key optional. ``raw``: the object as it came, unknown keys and all."""
+
+    varying: ClassVar[bool] = False
+    """Keys may come camelCase or snake_case as well."""
+    raw: dict[str, Any] = msgspec.field(default_factory=dict, name="#raw")
+
+    def __repr__(self) -> str:
+        shown = (
+            f"{field.name}={value!r}"
+            for field in msgspec.structs.fields(self)
+            if field.name not in PRIVATE and (value := getattr(self, field.name)) not in (None, "", ())
+        )
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+class Numbers(Shape, frozen=True, kw_only=True):
+    """A shape whose numbers may be NaN on the wire: those are None."""
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if isinstance(value, Decimal) and not value.is_finite():
+                msgspec.structs.force_setattr(self, name, None)
+
+
+class Pagination(Shape, frozen=True, kw_only=True):
+    """``page_offset`` counts pages, from 0."""
+
+    per_page: int | None = None
+    page_offset: int | None = None
+    item_offset: int | None = None
+    total_items: int | None = None
+    total_pages: int | None = None
+    current_item_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a list; ``pagination`` is None where the list is not paged."""
+
+    items: tuple[T, ...]
+    pagination: Pagination | None = None
+
+    @property
+    def last(self) -> bool:
+        pages = self.pagination
+        if not self.items or pages is None or pages.page_offset is None or pages.total_pages is None:
+            return True
+        return pages.page_offset >= pages.total_pages - 1
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.items)
+
+
+def shape(kind: type[T], value: Any, where: str) -> T:
+    """``value`` (parsed JSON) as ``kind``. Malformed, naming ``where`` and the path, where it cannot be one."""
+    came = value
+    if getattr(kind, "varying", False):
+        value = dasherized(value)
+    try:
+        made = msgspec.convert(value, kind, strict=False)
+    except (msgspec.ValidationError, ValueError, ArithmeticError, RecursionError):
+        # The second look costs more and forgives more.
+        try:
+            made = msgspec.convert(_mended(_type_of(cast("Hashable", kind)), value), kind, strict=False)
+        except (msgspec.ValidationError, ValueError, ArithmeticError, RecursionError) as error:
+            raise Malformed(where, str(error)) from None
+    if isinstance(made, Shape) and isinstance(came, dict):
+        msgspec.structs.force_setattr(made, "raw", came)
+    return made
+
+
+def decode(kind: type[T], raw: bytes | str, where: str = "a message") -> T:
+    """``shape`` of JSON text. Malformed where it is no JSON."""
+    return shape(kind, parse(raw, where), where)
+
+
+def data_of(body: Any, where: str) -> Any:
+    """What the wrapper ``{"data": ..., "context": ...}`` wraps; the body itself where there is no wrapper."""
+    if not isinstance(body, dict):
+        raise Malformed(where, f"the body is {_kind(body)}, wanted an object")
+    return body["data"] if body.get("data") is not None else body
+
+
+def items_of(body: Any, where: str) -> list[Any]:
+    """The items of a list, an object that stands alone (a list of one in another version), or an array."""
+    data = data_of(body, where)
+    match data:
+        case {"items": list() as items}:
+            return items
+        case {"items": None}:
+            return []
+        case {"items": other}:
+            raise Malformed(where, f"its items are {_kind(other)}, wanted a list - at `$.data.items`")
+        case list():
+            return data
+        case _:
+            return [data]
+
+
+def listed(kind: type[T], body: Any, where: str, pick: Callable[[Any], Any] = lambda one: one) -> tuple[T, ...]:
+    """Every item as ``kind``; ``pick`` chooses the part of an item that is one."""
+    return tuple(shape(kind, pick(one), f"{where} (item {n})") for n, one in enumerate(items_of(body, where)))
+
+
+def page(kind: type[T], body: Any, where: str) -> Page[T]:
+    pages = body.get("pagination") if isinstance(body, dict) else None
+    return Page(listed(kind, body, where), shape(Pagination, pages, where) if isinstance(pages, dict) else None)
+
+
+def signed(magnitude: Decimal | None, effect: str | None) -> Decimal | None:
+    """Credit positive, debit negative; None where there is no magnitude, whatever its effect says."""
+    if magnitude is None:
+        return None
+    return -magnitude if effect == "Debit" else magnitude
+
+
+def instant(value: Instant, where: str = "an instant") -> int | None:
+    """UTC ns of epoch ms (0 is none: a dry run has no time) or of ISO text with an offset. Malformed for others."""
+    if value is None or value in ("", 0):
+        return None
+    if isinstance(value, str) and value.lstrip("-").isdigit() and len(value) >= 11:
+        value = int(value)
+    if isinstance(value, int):
+        return value * 1_000_000
+    try:
+        when = datetime.fromisoformat(value)
+    except ValueError:
+        raise Malformed(where, f"{value[:40]!r} is no instant") from None
+    if when.tzinfo is None:
+        raise Malformed(where, f"{value[:40]!r} is an instant without an offset")
+    return (when - _EPOCH) // timedelta(microseconds=1) * 1000
+
+
+@cache
+def _dashes(key: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", key).lower().replace("_", "-") if key else key
+
+
+def dasherized(value: Any) -> Any:
+    """Keys as ``like-this``, from likeThis and like_this, at every depth."""
+    match value:
+        case dict():
+            return {_dashes(str(key)): dasherized(one) for key, one in value.items()}
+        case list():
+            return [dasherized(one) for one in value]
+        case _:
+            return value
+
+
+@cache
+def _type_of(kind: Hashable) -> inspect.Type:
+    return inspect.type_info(kind)
+
+
+def _mended(wanted: inspect.Type, value: Any) -> Any:
+    """``value`` with what a strict reading trips over put right: no nulls, no empty numbers, words for numbers."""
+    match wanted, value:
+        case inspect.StructType(fields=fields), dict():
+            by_key = {field.encode_name: field.type for field in fields}
+            kept = {}
+            for key, one in value.items():
+                if key in by_key and (mended := _mended(by_key[key], one)) is not None:
+                    kept[key] = mended
+            return kept
+        case inspect.VarTupleType(item_type=inner), list():
+            return [_mended(inner, one) for one in value if one is not None]
+        case inspect.VarTupleType(item_type=inner), {"items": list() as items}:
+            return [_mended(inner, one) for one in items if one is not None]
+        case inspect.UnionType(types=types), _:
+            return _mended_union(types, value)
+        case inspect.StrType(), int() | float() if not isinstance(value, bool):
+            return str(value)
+        case inspect.DecimalType() | inspect.IntType(), str() if value.strip().lower() in {"", "nan", "null", "none"}:
+            return None
+        case inspect.IntType(), str() if re.fullmatch(r"\s*-?\d+\.0*\s*", value):
+            return int(float(value))
+        case inspect.DateType(), str():
+            return value[:10] or None
+        case _:
+            return value
+
+
+def _mended_union(types: tuple[inspect.Type, ...], value: Any) -> Any:
+    inner = [one for one in types if not isinstance(one, inspect.NoneType)]
+    if len(inner) == 1:
+        return _mended(inner[0], value)
+    words = any(isinstance(one, inspect.StrType) for one in inner)
+    return str(value) if words and isinstance(value, float) else value
+
+
+def _kind(value: Any) -> str:
+    match value:
+        case Mapping():
+            return "an object"
+        case list():
+            return "a list"
+        case None:
+            return "nothing"
+        case _:
+            return f"a {type(value).__name__}"
