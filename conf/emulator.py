@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Final
 from conf import build, console
 from conf.compose import compose, home
 from conf.options import Options
-from sim.clock import WallClock, stopwatch
 from sim.model.errors import ConfigError, UsageError
 from sim.model.given import (
     COUNT,
@@ -39,6 +38,7 @@ from sim.model.given import (
 )
 
 if TYPE_CHECKING:
+    from adapters.emulator.assembly import Tokens
     from adapters.emulator.emulator import Emulator
     from adapters.emulator.serve import Server
 
@@ -132,39 +132,15 @@ def introduction(server: Server, settings: Settings, emulator: Emulator) -> dict
 
 def assemble(config: Mapping[str, Any], root: Path) -> tuple[Settings, Emulator]:
     """The emulator that a configuration describes; ConfigError for what does not fit."""
-    from adapters.emulator.clock import VirtualClock
-    from adapters.emulator.emulator import Emulator
-    from adapters.emulator.listing import Listing, Window
+    from adapters.emulator.assembly import Ways, emulated
+    from adapters.emulator.listing import Window
     from adapters.emulator.rest.app import Manners
-    from adapters.emulator.rest.customers import Account
-    from adapters.emulator.rest.oauth import Doors
-    from adapters.emulator.world import World, opening
 
     node = section("adapter", config["adapter"], KEYS)
     choice("adapter.name", node["name"], ("emulator",))
     listed = section("adapter.listing", node["listing"], ("days", "below", "above"))
-    tokens = section("adapter.tokens", node["tokens"], ("lifetime", "clock"))
     settings = _settings(node)
     market = build.market(config, root)
-    chosen = optional(words, "adapter.underlyings", node["underlyings"])
-    day, clock_time = _start(node["start"])
-    speed = number("adapter.speed", node["speed"], POSITIVE)
-    known = [u for u in chosen or () if u in market.underlyings()]
-    starts = opening(market, (known or market.underlyings())[0], day, clock_time)
-    clock = VirtualClock(starts, stopwatch, speed=speed, paused=flag("adapter.paused", node["paused"]))
-    window = Window(
-        optional(whole, "adapter.listing.days", listed["days"], COUNT),
-        optional(number, "adapter.listing.below", listed["below"], PART),
-        optional(number, "adapter.listing.above", listed["above"], COUNT),
-    )
-    real = choice("adapter.tokens.clock", tokens["clock"], ("real", "virtual")) == "real"
-    doors = Doors(
-        WallClock().now if real else clock.now,
-        lifetime=whole("adapter.tokens.lifetime", tokens["lifetime"], FROM_ONE),
-        level="demo" if settings.delayed else "api",
-        legacy=flag("adapter.sessions", node["sessions"]),
-    )
-    manners = Manners(flag("adapter.strict_agent", node["strict_agent"]), flag("adapter.versions", node["versions"]))
     facts = {
         "market": market.name,
         "source": market.source,
@@ -173,9 +149,29 @@ def assemble(config: Mapping[str, Any], root: Path) -> tuple[Settings, Emulator]
         "delayed": settings.delayed,
         "accounts": list(settings.accounts),
     }
-    world = World(market, clock, chosen)
-    accounts = [Account(a) for a in settings.accounts]
-    return settings, Emulator(Listing(world, window), clock, doors, accounts, manners=manners, facts=facts)
+    manners = Manners(flag("adapter.strict_agent", node["strict_agent"]), flag("adapter.versions", node["versions"]))
+    made = emulated(
+        market,
+        fees=build.target(config["fees"], where="fees"),
+        margin=build.target(config["margin"], where="margin"),
+        start=_start(node["start"]),
+        accounts=settings.accounts,
+        cash=settings.cash,
+        profile=settings.profile,
+        speed=number("adapter.speed", node["speed"], POSITIVE),
+        paused=flag("adapter.paused", node["paused"]),
+        delayed=settings.delayed,
+        underlyings=optional(words, "adapter.underlyings", node["underlyings"]),
+        window=Window(
+            optional(whole, "adapter.listing.days", listed["days"], COUNT),
+            optional(number, "adapter.listing.below", listed["below"], PART),
+            optional(number, "adapter.listing.above", listed["above"], COUNT),
+        ),
+        tokens=_tokens(node),
+        ways=Ways(manners),
+        facts=facts,
+    )
+    return settings, made
 
 
 def _settings(node: Mapping[str, Any]) -> Settings:
@@ -190,6 +186,17 @@ def _settings(node: Mapping[str, Any]) -> Settings:
         amount("adapter.cash", node["cash"], COUNT),
         choice("adapter.profile", node["profile"], PROFILES),
         flag("adapter.delayed", node["delayed"]),
+    )
+
+
+def _tokens(node: Mapping[str, Any]) -> Tokens:
+    from adapters.emulator.assembly import Tokens
+
+    given = section("adapter.tokens", node["tokens"], ("lifetime", "clock"))
+    return Tokens(
+        whole("adapter.tokens.lifetime", given["lifetime"], FROM_ONE),
+        virtual=choice("adapter.tokens.clock", given["clock"], ("real", "virtual")) == "virtual",
+        legacy=flag("adapter.sessions", node["sessions"]),
     )
 
 

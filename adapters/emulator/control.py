@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from adapters.emulator.clock import VirtualClock
+from adapters.emulator.exchange.profiles import Script
+from adapters.emulator.exchange.ticket import BEHAVIORS
 from adapters.emulator.faults import Fault, Faults
 from adapters.emulator.rest.oauth import Doors
 from adapters.emulator.rest.replies import Reply, Request, Routes, instant, items, not_found
 from sim.calendar import ny
-from sim.model.errors import similar
-from sim.model.given import COUNT, POSITIVE, flag, number
+from sim.model.errors import ConfigError, similar
+from sim.model.given import COUNT, FROM_ONE, POSITIVE, choice, flag, number, whole, word
 
 
 class StreamFaults(Protocol):
@@ -28,11 +30,16 @@ class StreamFaults(Protocol):
     def records(self) -> Sequence[Mapping[str, Any]]: ...
 
 
+Scripting = Callable[[str, Script], None]
+"""Takes an order's external identifier and what that order will do."""
+
+
 class Control:
     """The routes. ``tick`` lets the exchange and the streams see that time has moved, ``reset`` is cert's: orders,
-    positions and transactions go, accounts stay. ``facts`` are shown under ``/emulator``."""
+    positions and transactions go, accounts stay. ``restart`` closes the connections of a stream, ``facts`` are shown
+    under ``/emulator``."""
 
-    __slots__ = ("_clock", "_doors", "_facts", "_faults", "_reset", "_streams", "_tick")
+    __slots__ = ("_clock", "_doors", "_facts", "_faults", "_reset", "_restart", "_script", "_streams", "_tick")
 
     def __init__(
         self,
@@ -42,12 +49,14 @@ class Control:
         *,
         tick: Callable[[], None],
         reset: Callable[[], None],
-        streams: Mapping[str, StreamFaults] | None = None,
+        script: Scripting,
+        streams: Mapping[str, StreamFaults],
+        restart: Callable[[str], None],
         facts: Mapping[str, Any] | None = None,
     ) -> None:
         self._clock, self._faults, self._doors = clock, faults, doors
-        self._tick, self._reset = tick, reset
-        self._streams, self._facts = dict(streams or {}), dict(facts or {})
+        self._tick, self._reset, self._script, self._restart = tick, reset, script, restart
+        self._streams, self._facts = dict(streams), dict(facts or {})
 
     def add_to(self, routes: Routes) -> None:
         routes.add("GET", "/emulator", lambda _: Reply(data={**self._facts, "clock": self._now()}))
@@ -58,6 +67,8 @@ class Control:
         routes.add("GET", "/emulator/streams/{stream}/faults", lambda r: items(self._stream(r).records()))
         routes.add("POST", "/emulator/streams/{stream}/faults", self.arm_stream)
         routes.add("DELETE", "/emulator/streams/{stream}/faults", self.disarm_stream)
+        routes.add("POST", "/emulator/streams/{stream}/restart", self.restart_stream)
+        routes.add("POST", "/emulator/scripts", self.script)
         routes.add("GET", "/emulator/clock", lambda _: Reply(data=self._now()))
         routes.add("POST", "/emulator/clock/step", self.step)
         routes.add("POST", "/emulator/clock/speed", self.speed)
@@ -87,6 +98,18 @@ class Control:
 
     def disarm_stream(self, request: Request) -> Reply:
         self._stream(request).clear()
+        return Reply(204)
+
+    def restart_stream(self, request: Request) -> Reply:
+        """Every connection of the stream is closed with 1012."""
+        self._stream(request)
+        self._restart(request.params["stream"])
+        return Reply(204)
+
+    def script(self, request: Request) -> Reply:
+        """``{"external-identifier": "x", "behavior": "partial", "parts": [1, 2]}``: what the order of that identifier
+        will do, under the profile scripted."""
+        self._script(word("external-identifier", request.body.get("external-identifier")), _script(request.body))
         return Reply(204)
 
     def step(self, request: Request) -> Reply:
@@ -137,3 +160,17 @@ class Control:
             known = ", ".join(self._streams) or "none"
             raise not_found(f"a stream {name!r}{similar(name, self._streams)}; here are {known}")
         return found
+
+
+def _script(body: Mapping[str, Any]) -> Script:
+    """ConfigError for a word or a number that does not fit. ``at`` is an instant of the market in UTC ns."""
+    parts = body.get("parts") or []
+    if not isinstance(parts, list):
+        raise ConfigError(f"parts is {parts!r}: wanted a list of whole numbers, the units of each fill")
+    return Script(
+        choice("behavior", body.get("behavior", "immediate"), BEHAVIORS),
+        number("delay", body.get("delay", 0), COUNT),
+        whole("at", body.get("at", 0), COUNT),
+        tuple(whole("parts", each, FROM_ONE) for each in parts),
+        word("reason", body.get("reason", "Rejected by the script")),
+    )

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from adapters.emulator.assembly import Tokens, Ways, emulated
 from adapters.emulator.clock import Sleep, VirtualClock
-from adapters.emulator.emulator import Emulator, Moving
-from adapters.emulator.listing import Listing, Window
+from adapters.emulator.emulator import Emulator
+from adapters.emulator.listing import Window
+from adapters.emulator.opening import Opening
 from adapters.emulator.rest.app import Manners
-from adapters.emulator.rest.customers import Account
-from adapters.emulator.rest.oauth import Doors
 from adapters.emulator.world import World, opening
 from conf.compose import home
 from sim.market.synthetic.market import SyntheticMarket, named_market
+from tests.margins import load as margin_model
+from tests.wire.exchange_rig import fees
 
 ACCOUNT, OTHER = "5WT00001", "5WT00002"
 
@@ -51,6 +55,7 @@ def world(hands: Hands | None = None, *, underlyings: tuple[str, ...] = ("ES", "
 
 async def no_sleep(_: float) -> None:
     """Time of the machine that has already passed."""
+    await asyncio.sleep(0)
 
 
 def emulator(
@@ -58,21 +63,26 @@ def emulator(
     hands: Hands | None = None,
     now: Callable[[], int] | None = None,
     manners: Manners | None = None,
-    exchange: Moving | None = None,
     level: str = "api",
     legacy: bool = False,
     sleep: Sleep = no_sleep,
+    **more: Any,
 ) -> Emulator:
-    """Tokens age by the virtual clock unless ``now`` is another."""
-    served = world(hands)
-    clock = served.clock
-    assert isinstance(clock, VirtualClock)
-    doors = Doors(now or clock.now, level=level, legacy=legacy, seed=1)
-    accounts = [Account(ACCOUNT), Account(OTHER, margin=False)]
-    window = Window(days=40, below=0.05, above=0.05)
-    return Emulator(
-        Listing(served, window), clock, doors, accounts, exchange=exchange, manners=manners, sleep=sleep
-    )  # fmt: skip
+    """Tokens age by the virtual clock unless ``now`` is another; ``more`` goes to ``emulated``."""
+    return emulated(
+        sample(),
+        fees=fees(),
+        margin=margin_model(),
+        accounts=(Opening(ACCOUNT, Decimal(100_000)), Opening(OTHER, Decimal(100_000), margin=False)),
+        delayed=level != "api",
+        underlyings=more.pop("underlyings", ("ES", "SPX", "SPY", "VIX")),
+        window=Window(days=40, below=0.05, above=0.05),
+        seconds=hands or Hands(),
+        sleep=sleep,
+        tokens=Tokens(virtual=True, legacy=legacy, seed=1) if now is None else Tokens(now=now, legacy=legacy, seed=1),
+        ways=Ways(manners or Manners()),
+        **more,
+    )
 
 
 def grant(made: Emulator) -> str:

@@ -11,9 +11,9 @@ from typing import Any
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from adapters.emulator.exchange.account import Opening
 from adapters.emulator.exchange.exchange import Exchange
 from adapters.emulator.exchange.profiles import MarketSimulator, Profile
+from adapters.emulator.opening import Opening
 from sim.calendar import at_ny
 from sim.fees import FeeSchedule
 from sim.market.products import equity_option, known_product

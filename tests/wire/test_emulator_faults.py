@@ -207,6 +207,6 @@ def test_a_web_page_cannot_send_a_body_and_unknown_handles_are_404() -> None:
             return (await opened.post("/emulator/clock/step", content=b'{"seconds": 1}')).status_code
 
     assert asyncio.run(main()) == 415
-    assert control(made, "GET", "/emulator/streams/dxlink/faults").status_code == 404
+    assert control(made, "GET", "/emulator/streams/dxlnk/faults").status_code == 404
     assert control(made, "GET", "/emulator/nothing").status_code == 404
     assert "clock" in control(made, "GET", "/emulator").json()["data"]

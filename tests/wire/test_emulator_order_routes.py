@@ -10,8 +10,9 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from adapters.emulator.emulator import Emulator, Moving
-from adapters.emulator.rest.replies import Refusal
+from adapters.emulator.emulator import Moving
+from adapters.emulator.refusal import Refusal
+from adapters.emulator.rest.order_routes import OrderRoutes
 from tests.wire.emulated import ACCOUNT, client, emulator
 
 
@@ -27,12 +28,15 @@ class Recorder:
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []
 
+    def drain(self) -> list[Any]:
+        return []
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def method(*given: Any) -> Any:
             self.asked.append((name, *given))
-            if name in ("orders", "complex_orders", "transactions", "balance_snapshots"):
+            if name in ("list", "list_complex", "transactions", "balance_snapshots"):
                 return Pages([{"asked": name}], {"page-offset": 0, "total-pages": 1})
-            if name in ("live_orders", "live_complex_orders", "positions"):
+            if name in ("live", "live_complex", "positions", "net_liq_history"):
                 return [{"asked": name}]
             if name == "reconfirm":
                 raise Refusal(422, "cannot_reconfirm_order", "No")
@@ -42,7 +46,9 @@ class Recorder:
 
 
 def ask(recorder: Recorder, method: str, path: str, **given: Any) -> httpx.Response:
-    made: Emulator = emulator(exchange=cast(Moving, recorder))
+    made = emulator()
+    made.exchange = cast(Moving, recorder)
+    OrderRoutes(made.exchange, made.accounts.has).add_to(made.routes)
 
     async def main() -> httpx.Response:
         async with client(made) as opened:
@@ -63,28 +69,29 @@ BODY = {"order-type": "Limit"}
         ("POST", f"{A}/orders/dry-run", 201, ("dry_run", ACCOUNT, BODY)),
         ("PUT", f"{A}/orders/7", 200, ("replace", ACCOUNT, 7, BODY)),
         ("PATCH", f"{A}/orders/7", 200, ("edit", ACCOUNT, 7, BODY)),
-        ("POST", f"{A}/orders/7/dry-run", 201, ("dry_run_edit", ACCOUNT, 7, BODY)),
+        ("POST", f"{A}/orders/7/dry-run", 201, ("edit_dry_run", ACCOUNT, 7, BODY)),
         ("POST", f"{A}/orders/7/reconfirm", 422, ("reconfirm", ACCOUNT, 7)),
         ("DELETE", f"{A}/orders/7", 200, ("cancel", ACCOUNT, 7)),
-        ("GET", f"{A}/orders/7", 200, ("order", ACCOUNT, 7)),
-        ("GET", f"{A}/orders/live", 200, ("live_orders", ACCOUNT)),
-        ("GET", f"{A}/orders?status[]=Live&sort=Asc", 200, ("orders", ACCOUNT, {"status": ["Live"], "sort": "Asc"})),
+        ("GET", f"{A}/orders/7", 200, ("get", ACCOUNT, 7)),
+        ("GET", f"{A}/orders/live", 200, ("live", ACCOUNT)),
+        ("GET", f"{A}/orders?status[]=Live&sort=Asc", 200, ("list", ACCOUNT, {"status": ["Live"], "sort": "Asc"})),
         ("POST", f"{A}/complex-orders", 201, ("place_complex", ACCOUNT, BODY)),
         ("POST", f"{A}/complex-orders/dry-run", 201, ("dry_run_complex", ACCOUNT, BODY)),
-        ("GET", f"{A}/complex-orders", 200, ("complex_orders", ACCOUNT, {})),
-        ("GET", f"{A}/complex-orders/live", 200, ("live_complex_orders", ACCOUNT)),
-        ("GET", f"{A}/complex-orders/9", 200, ("complex_order", ACCOUNT, 9)),
+        ("GET", f"{A}/complex-orders", 200, ("list_complex", ACCOUNT, {})),
+        ("GET", f"{A}/complex-orders/live", 200, ("live_complex", ACCOUNT)),
+        ("GET", f"{A}/complex-orders/9", 200, ("get_complex", ACCOUNT, 9)),
         ("DELETE", f"{A}/complex-orders/9", 200, ("cancel_complex", ACCOUNT, 9)),
         ("GET", f"{A}/balances/USD", 200, ("balances", ACCOUNT)),
         ("GET", f"{A}/positions?include-marks=true", 200, ("positions", ACCOUNT, {"include-marks": "true"})),
         ("GET", f"{A}/transactions?types[]=Trade", 200, ("transactions", ACCOUNT, {"types": ["Trade"]})),
-        ("GET", f"{A}/transactions/total-fees?date=2024-07-19", 200, ("total_fees", ACCOUNT, {"date": "2024-07-19"})),
+        ("GET", f"{A}/transactions/total-fees?date=2024-07-19", 200, ("total_fees", ACCOUNT, "2024-07-19")),
         ("GET", f"{A}/transactions/5", 200, ("transaction", ACCOUNT, 5)),
         ("GET", f"{A}/balance-snapshots?time-of-day=EOD", 200, ("balance_snapshots", ACCOUNT, {"time-of-day": "EOD"})),
+        ("GET", f"{A}/net-liq/history?time-back=1d", 200, ("net_liq_history", ACCOUNT, {"time-back": "1d"})),
         ("GET", f"{A}/trading-status", 200, ("trading_status", ACCOUNT)),
         ("GET", f"{A}/position-limit", 200, ("position_limit", ACCOUNT)),
         ("GET", f"{A}/margin-requirements/%2FESU4/effective", 200, ("effective_margin", ACCOUNT, "/ESU4")),
-        ("GET", f"{M}/requirements", 200, ("margin", ACCOUNT)),
+        ("GET", f"{M}/requirements", 200, ("margin_requirements", ACCOUNT)),
         ("POST", f"{M}/dry-run", 201, ("margin_dry_run", ACCOUNT, BODY)),
     ],
 )
@@ -98,7 +105,7 @@ def test_every_route_is_one_call(method: str, path: str, status: int, asked: tup
 def test_lists_and_pages_in_their_wrapper() -> None:
     answer = ask(Recorder(), "GET", f"{A}/orders").json()
     assert answer == {
-        "data": {"items": [{"asked": "orders"}]}, "context": f"{A}/orders",
+        "data": {"items": [{"asked": "list"}]}, "context": f"{A}/orders",
         "pagination": {"page-offset": 0, "total-pages": 1},
     }  # fmt: skip
 

@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from adapters.emulator.emulator import Emulator
+from adapters.emulator.refusal import Refusal
 from adapters.emulator.rest.app import Manners
-from adapters.emulator.rest.replies import Query, Refusal, Reply, Routes, decimal, instant
+from adapters.emulator.rest.replies import Query, Reply, Routes, decimal, instant
 from tests.wire.emulated import ACCOUNT, client, emulator, grant
 
 

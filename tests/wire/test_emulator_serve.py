@@ -13,9 +13,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from starlette.websockets import WebSocket
 
-from adapters.emulator.emulator import Emulator, Streams
+from adapters.emulator.emulator import Emulator
 from adapters.emulator.faults import Fault
 from adapters.emulator.serve import Server
 from adapters.tastytrade.transport import dial
@@ -23,16 +22,11 @@ from conf.emulator import assemble, command
 from sim.model.errors import ConfigError, UsageError
 from tests.wire.emulated import emulator, grant, sample
 
+BUY = {
+    "order-type": "Limit", "time-in-force": "Day", "price": 1, "price-effect": "Debit",
+    "legs": [{"instrument-type": "Equity", "symbol": "SPY", "action": "Buy to Open", "quantity": 1}],
+}  # fmt: skip
 ROOT = Path(__file__).parents[2]
-
-
-def echo(name: str) -> Callable[[WebSocket], Awaitable[None]]:
-    async def attend(socket: WebSocket) -> None:
-        await socket.accept()
-        await socket.send_text(f"{name} {await socket.receive_text()}")
-        await socket.close()
-
-    return attend
 
 
 def served(made: Emulator, use: Callable[[Server], Awaitable[None]]) -> None:
@@ -53,7 +47,6 @@ def served(made: Emulator, use: Callable[[Server], Awaitable[None]]) -> None:
 
 def test_rest_streams_and_broken_connections_on_one_port() -> None:
     made = emulator()
-    made.streams = Streams(echo("dxlink"), echo("account"), lambda: None)
 
     async def use(server: Server) -> None:
         headers = {"Authorization": f"Bearer {grant(made)}"}
@@ -61,10 +54,18 @@ def test_rest_streams_and_broken_connections_on_one_port() -> None:
             assert (await client.get("/customers/me")).status_code == 200
             quote = (await client.get("/api-quote-tokens")).json()["data"]
             assert quote["dxlink-url"] == server.dxlink == f"ws://127.0.0.1:{server.port}/realtime"
-            for url, name in ((server.dxlink, "dxlink"), (server.account_streamer, "account")):
-                async with dial(url) as end:
-                    await end.send("hello")
-                    assert await end.receive() == f"{name} hello"
+            async with dial(server.dxlink) as end:
+                await end.send('{"type":"SETUP","channel":0,"version":"0.1","keepaliveTimeout":60}')
+                assert json.loads(await end.receive())["type"] == "SETUP"
+            async with dial(server.account_streamer) as end:
+                connect = {"action": "connect", "value": ["5WT00001"], "auth-token": headers["Authorization"]}
+                await end.send(json.dumps(connect))
+                assert json.loads(await end.receive())["status"] == "ok"
+                placed = await client.post("/accounts/5WT00001/orders", json=BUY)
+                assert placed.status_code == 201
+                told = json.loads(await end.receive())
+                assert told["type"] == "Order"
+                assert told["data"]["id"] == placed.json()["data"]["order"]["id"]
             for kind, errors in (
                 ("drop", (httpx.ReadError, httpx.RemoteProtocolError)),
                 ("cut", (httpx.ReadError, httpx.RemoteProtocolError)),

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from adapters.emulator.exchange.account import Account
-from adapters.emulator.exchange.forms import Refusal, iso, number, text
+from adapters.emulator.exchange.forms import iso, number, text
 from adapters.emulator.exchange.profiles import ClassicCert
+from adapters.emulator.refusal import Refusal
 from sim.calendar import at_ny
 from sim.model.errors import CheckFailed
 from tests.margins import load as model

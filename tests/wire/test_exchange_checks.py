@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from adapters.emulator.exchange.account import Opening
 from adapters.emulator.exchange.exchange import Exchange
-from adapters.emulator.exchange.forms import Refusal
 from adapters.emulator.exchange.profiles import MarketSimulator
+from adapters.emulator.opening import Opening
+from adapters.emulator.refusal import Refusal
 from sim.calendar import at_ny
 from tests.margins import load as margin_model
 from tests.wire.exchange_rig import (

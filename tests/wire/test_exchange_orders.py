@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from adapters.emulator.exchange.forms import Refusal
 from adapters.emulator.exchange.order_json import STEPS
 from adapters.emulator.exchange.profiles import Script, Scripted
+from adapters.emulator.refusal import Refusal
 from sim.calendar import at_ny
 from tests.wire.exchange_rig import (
     DAY,

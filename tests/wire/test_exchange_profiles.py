@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from adapters.emulator.exchange.forms import Refusal
 from adapters.emulator.exchange.profiles import NAMES, ClassicCert, MarketSimulator, Script, Scripted, profile_of
+from adapters.emulator.refusal import Refusal
 from tests.wire.exchange_rig import ES, LATE, P445, P450, TEN, A, Rig, leg, limit, market, stop
 
 NOTIONAL = {

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.emulator.exchange.forms import Refusal
 from adapters.emulator.exchange.order_json import STEPS, TERMINAL
 from adapters.emulator.exchange.profiles import NAMES, Script, Scripted, profile_of
+from adapters.emulator.refusal import Refusal
 from sim.calendar import at_ny
 from tests.wire.exchange_rig import DAY, ES, ESP, LATE, P445, P450, A, Rig, leg, limit, market, stop
 from tests.wire.required import REQUIRED

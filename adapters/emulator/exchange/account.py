@@ -15,18 +15,9 @@ from adapters.emulator.exchange.charges import Charge
 from adapters.emulator.exchange.forms import ZERO, Json, count, iso, signed, text
 from adapters.emulator.exchange.listed import EQUITY, FUTURE, Instrument
 from adapters.emulator.exchange.transactions import Entry, Transactions
+from adapters.emulator.opening import Opening
 from sim.calendar import date_ny
 from sim.model.errors import CheckFailed
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """An account as it starts, and as a reset makes it again. ``number`` like 5WT00001."""
-
-    number: str
-    cash: Decimal = Decimal(1_000_000)
-    nickname: str = "Individual"
-    closing_only: bool = False
 
 
 @dataclass(slots=True)

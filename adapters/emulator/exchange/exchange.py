@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from adapters.emulator.exchange.account import Account, Opening
+from adapters.emulator.exchange.account import Account
 from adapters.emulator.exchange.admission import Admission
 from adapters.emulator.exchange.charges import Charges
 from adapters.emulator.exchange.complex import DRY_ID, Complex, parse_complex
@@ -23,7 +23,6 @@ from adapters.emulator.exchange.forms import (
     Json,
     Notice,
     Page,
-    Refusal,
     asked_day,
     asked_instant,
     day_of,
@@ -39,7 +38,6 @@ from adapters.emulator.exchange.profiles import Profile, Script, Scripted
 from adapters.emulator.exchange.reports import (
     Pages,
     Standing,
-    account_page,
     day_changed,
     effective_margin,
     history,
@@ -51,6 +49,8 @@ from adapters.emulator.exchange.reports import (
 from adapters.emulator.exchange.settlement import settle
 from adapters.emulator.exchange.ticket import parse
 from adapters.emulator.exchange.transactions import Transactions
+from adapters.emulator.opening import Opening
+from adapters.emulator.refusal import Refusal
 from sim.calendar import date_ny
 from sim.fees import FeeSchedule
 from sim.margin import MarginModel
@@ -352,7 +352,7 @@ class Exchange:
 
     def account_json(self, account: str) -> Json:
         """The account itself, as the customer's list shows it."""
-        return account_page(self._account(account))
+        return self._account(account).opening.record()
 
     def balances(self, account: str) -> Json:
         own, now = self._account(account), self._clock.now()
@@ -421,6 +421,12 @@ class Exchange:
     def margin_requirements(self, account: str) -> Json:
         own, now = self._account(account), self._clock.now()
         return self._pages.margin_report(own, self._standing(own, now), now)
+
+    def margin_dry_run(self, account: str, body: object) -> Json:
+        """POST /margin/accounts/{a}/dry-run: the margin report of now, and what the order would do to it."""
+        answer = self.dry_run(account, body)
+        effect = answer["buying-power-effect"]
+        return {**self.margin_requirements(account), **effect, "orders": [answer["order"]]}
 
     def effective_margin(self, account: str, symbol: str) -> Json:
         self._account(account)

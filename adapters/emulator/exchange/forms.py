@@ -12,38 +12,13 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from sim.model.errors import TomkingError
+from adapters.emulator.refusal import Refusal
 
 Json = dict[str, Any]
 ZERO: Final = Decimal(0)
 MS: Final = 1_000_000
 """Nanoseconds of a millisecond."""
 _SECOND: Final = 1_000_000_000
-
-
-class Refusal(TomkingError):
-    """An answer that is not 2xx. ``errors`` are nested: ``{code, message}`` or ``{domain, reason}``; ``data`` stands
-    beside the error in the body where the wire sends both (a dry run that fails its margin check)."""
-
-    exit_code = 4
-
-    def __init__(
-        self, status: int, code: str, message: str, errors: Sequence[Json] = (), data: Json | None = None
-    ) -> None:
-        super().__init__(f"{status} {code}: {message}")
-        self.status = status
-        self.code = code
-        self.message = message
-        self.errors = tuple(errors)
-        self.data = data
-
-    @property
-    def body(self) -> Json:
-        """The whole JSON body of the answer."""
-        error: Json = {"code": self.code, "message": self.message}
-        if self.errors:
-            error["errors"] = list(self.errors)
-        return {"error": error} if self.data is None else {"data": self.data, "error": error}
 
 
 def invalid(*pairs: tuple[str, str]) -> Refusal:

@@ -217,24 +217,6 @@ def _cents(value: Decimal) -> Decimal:
     return money(float(value))
 
 
-def account_page(account: Account) -> Json:
-    """The account itself, as the customer's list shows it."""
-    opened = iso(account.opened)
-    no = ("is-closed", "is-firm-error", "is-firm-proprietary", "is-test-drive", "is-foreign", "day-trader-status")
-    return {
-        "account-number": account.number,
-        "nickname": account.opening.nickname,
-        "account-type-name": "Individual",
-        "margin-or-cash": "Margin",
-        "is-futures-approved": True,
-        **dict.fromkeys(no, False),
-        "investment-objective": "SPECULATION",
-        "suitable-options-level": "No Restrictions",
-        "opened-at": opened,
-        "created-at": opened,
-    }
-
-
 def trading_status(account: Account, index: int, now: int) -> Json:
     """``index``: which account of the exchange it is, from 1."""
     off = (

@@ -25,8 +25,9 @@ from starlette.types import Message, Receive, Scope, Send
 
 from adapters.emulator.clock import SECOND_NS, Sleep, VirtualClock
 from adapters.emulator.faults import Fault, Faults, Kind
+from adapters.emulator.refusal import Refusal
 from adapters.emulator.rest.oauth import Doors
-from adapters.emulator.rest.replies import Query, Refusal, Reply, Request, Routes, invalid
+from adapters.emulator.rest.replies import Query, Reply, Request, Routes, invalid
 from sim.model.errors import TomkingError
 
 LARGEST_BODY: Final = 1 << 20

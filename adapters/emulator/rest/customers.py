@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
 from typing import Any, Final
 
-from adapters.emulator.rest.replies import Refusal, Reply, Request, Routes, items
+from adapters.emulator.opening import Opening
+from adapters.emulator.refusal import Refusal
+from adapters.emulator.rest.replies import Reply, Request, Routes, items
 from sim.model.errors import ConfigError
 
 _ADDRESS: Final = {
@@ -17,46 +17,12 @@ _ADDRESS: Final = {
 _MARGIN: Final = [{"name": "Margin", "is-margin": True}, {"name": "Cash", "is-margin": False}]
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """One account. ``margin`` False is a cash account."""
-
-    number: str
-    nickname: str = "Individual"
-    margin: bool = True
-    futures: bool = True
-    opened: date = date(2020, 1, 2)
-
-    def record(self) -> dict[str, Any]:
-        """The account as the wire shows it."""
-        since = f"{self.opened}T15:00:00.000+00:00"
-        return {
-            "account-number": self.number,
-            "external-id": f"A{self.number}",
-            "opened-at": since,
-            "nickname": self.nickname,
-            "account-type-name": "Individual",
-            "day-trader-status": False,
-            "is-closed": False,
-            "is-firm-error": False,
-            "is-firm-proprietary": False,
-            "is-futures-approved": self.futures,
-            "is-test-drive": False,
-            "margin-or-cash": "Margin" if self.margin else "Cash",
-            "is-foreign": False,
-            "funding-date": str(self.opened),
-            "investment-objective": "SPECULATION",
-            "suitable-options-level": "No Restrictions",
-            "created-at": since,
-        }
-
-
 class Customers:
     """The customer routes of some accounts. ConfigError where two have one number, or there is none."""
 
     __slots__ = ("accounts",)
 
-    def __init__(self, accounts: Sequence[Account]) -> None:
+    def __init__(self, accounts: Sequence[Opening]) -> None:
         self.accounts = {account.number: account for account in accounts}
         if not accounts or len(self.accounts) < len(accounts):
             raise ConfigError(

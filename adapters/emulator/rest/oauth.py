@@ -12,7 +12,8 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from adapters.emulator.rest.replies import Refusal, Reply, Request, instant
+from adapters.emulator.refusal import Refusal
+from adapters.emulator.rest.replies import Reply, Request, instant
 
 ACCESS_S: Final = 900
 QUOTE_S: Final = 24 * 3600

@@ -14,24 +14,12 @@ from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
+from adapters.emulator.refusal import Refusal
 from sim.calendar import ny
-from sim.model.errors import TomkingError
 from sim.model.instrument import plain
 
 _INDEX: Final = re.compile(r"\[\d*\]$")
 MAX_PER_PAGE: Final = 2000
-
-
-class Refusal(TomkingError):
-    """What the broker answers instead: HTTP status, code (a word, rarely a number), message, nested errors."""
-
-    exit_code = 4
-
-    def __init__(
-        self, status: int, code: str | int, message: str, errors: Sequence[Mapping[str, Any]] = (), data: Any = None
-    ) -> None:
-        super().__init__(f"{status} {code}: {message}")
-        self.status, self.code, self.message, self.errors, self.data = status, code, message, tuple(errors), data
 
 
 def invalid(domain: str, reason: str) -> Refusal:

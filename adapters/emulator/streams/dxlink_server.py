@@ -99,6 +99,12 @@ class DXLinkLink:
             self.over = Closed(code, reason)
         self.wake.set()
 
+    def flush(self) -> None:
+        """What has changed goes out now; the next period is counted from here."""
+        for channel in self._channels.values():
+            channel.due = self._now()
+        self.wake.set()
+
     def watch(self) -> None:
         silent = self._now() - self._heard
         if self.over is None and silent >= self._patience:
@@ -311,6 +317,11 @@ class DXLinkServer:
         """Closes every connection."""
         for link in self._links:
             link.close(code, reason)
+
+    def flush(self) -> None:
+        """Every connection sends what has changed now, without waiting for the end of its aggregation period."""
+        for link in self._links:
+            link.flush()
 
     async def serve(self, transport: Transport) -> Closed:
         """Serves one connection to its end; what it answers is what to close it with."""

@@ -6,11 +6,14 @@ own. Nothing here draws lots, so that a run can be repeated.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from adapters.tastytrade.transport import Closed
+from sim.model.errors import ConfigError, similar
+from sim.model.given import COUNT, FROM_ONE, Range, whole, word
 
 
 class FaultKind(StrEnum):
@@ -41,6 +44,33 @@ class StreamFault:
     reason: str = ""
     error: str = "UNKNOWN"
     message: str = "Something went wrong."
+
+    @staticmethod
+    def of(given: Mapping[str, Any]) -> StreamFault:
+        """From a request's body; ConfigError for a key or a value that does not fit."""
+        known = ("kind", "after", "times", "match", "code", "reason", "error", "message")
+        for name in given:
+            if name not in known:
+                raise ConfigError(f"fault has no {name!r}{similar(name, known)}: it takes {', '.join(known)}")
+        kinds, kind = [str(k.value) for k in FaultKind], str(given.get("kind"))
+        if kind not in kinds:
+            raise ConfigError(f"fault.kind is {kind!r}{similar(kind, kinds)}: choose one of {', '.join(kinds)}")
+        texts = {key: _text(key, given[key]) for key in ("match", "reason", "error", "message") if key in given}
+        return StreamFault(
+            FaultKind(kind),
+            whole("fault.after", given.get("after", 0), COUNT),
+            whole("fault.times", given.get("times", 1), FROM_ONE),
+            code=whole("fault.code", given.get("code", 1012), Range(least=1000, most=4999)),
+            **texts,
+        )
+
+    def record(self) -> dict[str, Any]:
+        return {"kind": self.kind.value, "after": self.after, "times": self.times, "match": self.match,
+                "code": self.code, "reason": self.reason, "error": self.error, "message": self.message}  # fmt: skip
+
+
+def _text(key: str, value: Any) -> str:
+    return word(f"fault.{key}", value) if value != "" else ""
 
 
 class _Armed:
@@ -74,8 +104,16 @@ class StreamFaults:
     def add(self, fault: StreamFault) -> None:
         self._armed.append(_Armed(fault))
 
+    def arm(self, given: Mapping[str, Any]) -> None:
+        """Adds one from a request's body."""
+        self.add(StreamFault.of(given))
+
     def clear(self) -> None:
         self._armed.clear()
+
+    def records(self) -> list[dict[str, Any]]:
+        """The faults that are still to come, with what they have seen and harmed."""
+        return [{**a.fault.record(), "seen": a.seen, "harmed": a.harmed} for a in self._armed]
 
     @property
     def pending(self) -> tuple[StreamFault, ...]:
