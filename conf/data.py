@@ -1,4 +1,5 @@
-"""``tomking data``: import vendors' files, list the markets, check their days, make and export the synthetic one."""
+"""``tomking data``: import vendors' files, record quotes, list the markets, check their days, make and export the
+synthetic one."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from conf.words import similar
 from sim.model.errors import CheckFailed, ConfigError, UsageError
 
 VENDORS = ("lean", "table")
-ACTIONS = ("import", "list", "check", "synth")
+ACTIONS = ("import", "record", "list", "check", "synth")
 
 
 def command(args: Sequence[str]) -> int:
@@ -25,6 +26,10 @@ def command(args: Sequence[str]) -> int:
     match action:
         case "import":
             return _import(rest)
+        case "record":
+            from conf.record import command as record
+
+            return record(rest)
         case "list":
             return _list(rest)
         case "check":

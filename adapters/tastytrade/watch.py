@@ -65,7 +65,8 @@ class Recorded:
 
 class Watch:
     """One recording. ``shelf`` opens the market for a feed that is delayed or not; ``now`` is seconds of a clock that
-    runs forward, ``wall`` the present instant, UTC ns."""
+    runs forward, ``wall`` the present instant, UTC ns. ``aside`` runs what writes the disk, in a thread: the connection
+    must be read meanwhile."""
 
     def __init__(
         self,
@@ -80,9 +81,11 @@ class Watch:
         wall: Callable[[], int] = wall,
         sleep: Sleep = asyncio.sleep,
         say: Say = silent,
+        aside: Callable[[Callable[[], None]], Awaitable[None]] = asyncio.to_thread,
     ) -> None:
         self._rest, self._fetch, self._dial, self._open, self._terms = rest, quote_token, dial, shelf, terms
         self._delays, self._now, self._wall, self._sleep, self._say = delays, now, wall, sleep, say
+        self._aside = aside
         self._sampler = MinuteSampler()
         self._names = Names({}, {})
         self._chains: list[ChainOf] = []
@@ -228,8 +231,16 @@ class Watch:
     async def _save(self, shelf: Shelf) -> None:
         taken = self._sampler.take(self._wall())
         self.done.minutes += len({row.minute for row in taken.quotes})
-        # In a thread: the connection must be read while the disk is written. Shielded: a stop waits for what began.
-        work = asyncio.create_task(asyncio.to_thread(shelf.save, taken, self._names))
+        names = Names(dict(self._names.symbols), dict(self._names.options))
+
+        def save() -> None:
+            shelf.save(taken, names)
+
+        async def write() -> None:
+            await self._aside(save)
+
+        # Shielded: a stop waits for what began.
+        work = asyncio.create_task(write())
         try:
             await asyncio.shield(work)
         except asyncio.CancelledError:

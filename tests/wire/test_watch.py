@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def record(
         async with linked(emulator, time) as link:
             watch = Watch(
                 link.rest, link.quote_token, emulator.dial, lambda late: Shelf(root, "mine", vendor(late)), terms,
-                delays=delays, now=time.now, wall=link.wall, sleep=time.sleep, say=said.append,
+                delays=delays, now=time.now, wall=link.wall, sleep=time.sleep, say=said.append, aside=here,
             )  # fmt: skip
             stop = asyncio.Event()
             running = asyncio.create_task(watch.run(stop))
@@ -56,6 +57,10 @@ def record(
             return await running
 
     return asyncio.run(main()), said
+
+
+async def here(work: Callable[[], None]) -> None:
+    work()
 
 
 def vendor(delayed: bool) -> str:

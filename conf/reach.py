@@ -1,0 +1,123 @@
+"""How a command reaches a broker: the sandbox, production, or an emulator that it starts for the while.
+
+Reads: quotes, chains, the account. Whether an order may be sent is decided by the command that would send it. Secrets
+come from the environment or the keyring, are handed on, and are named nowhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from conf import console
+from conf.compose import compose, home
+from conf.words import similar
+from sim.model.errors import BrokerError, UsageError
+
+if TYPE_CHECKING:
+    from adapters.tastytrade.auth import Auth
+    from adapters.tastytrade.credentials import Credentials
+    from adapters.tastytrade.rest.client import Rest
+    from adapters.tastytrade.sites import Site
+    from adapters.tastytrade.streams.market_feed import QuoteToken
+
+ADAPTERS: Final = ("emulator", "sandbox", "production")
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """One broker within reach. ``wall``: its present instant, UTC ns, which of an emulator is the market's.
+    ``emulated``: the market that an emulator serves, else empty."""
+
+    adapter: str
+    site: Site
+    auth: Auth
+    rest: Rest
+    wall: Callable[[], int]
+    emulated: str = ""
+
+    async def quote_token(self) -> QuoteToken:
+        """A new admission to market data."""
+        from adapters.tastytrade.streams.market_feed import QuoteToken
+
+        got = await self.rest.accounts.quote_token()
+        return QuoteToken(got.token, got.dxlink_url, got.level)
+
+
+def adapter_of(words: Sequence[str]) -> tuple[str, list[str]]:
+    """Which adapter the words choose, and the words that are left; UsageError for none, or one that is none."""
+    chosen = [word.partition("=")[2] for word in words if word.startswith("adapter=")]
+    rest = [word for word in words if not word.startswith("adapter=")]
+    if not chosen or chosen[-1] not in ADAPTERS:
+        given = f"adapter={chosen[-1]}{similar(chosen[-1], ADAPTERS)}" if chosen else "no adapter"
+        raise UsageError(f"{given}: say where, adapter=emulator, adapter=sandbox or adapter=production")
+    if chosen[-1] != "emulator" and rest:
+        raise UsageError(f"{rest[0]!r} means nothing to adapter={chosen[-1]}; it is for adapter=emulator")
+    return chosen[-1], rest
+
+
+@asynccontextmanager
+async def reach(adapter: str, words: Sequence[str] = ()) -> AsyncIterator[Reach]:
+    """``words`` configure an emulator (market=, adapter.speed=). CredentialError where the credentials are missing."""
+    if adapter == "emulator":
+        async with _emulator(words) as found:
+            yield found
+        return
+    from adapters.tastytrade.credentials import Credentials
+    from adapters.tastytrade.sites import PRODUCTION, SANDBOX
+    from adapters.tastytrade.streams.supervise import wall
+
+    site = SANDBOX if adapter == "sandbox" else PRODUCTION
+    async with _client(adapter, site, Credentials.load(site.environment), wall, "") as found:
+        yield found
+
+
+@asynccontextmanager
+async def _emulator(words: Sequence[str]) -> AsyncIterator[Reach]:
+    from adapters.emulator.serve import Server
+    from adapters.tastytrade.credentials import Credentials
+    from adapters.tastytrade.sites import Environment, Site
+    from conf.emulator import assemble
+
+    usual = () if any(word.startswith("market=") for word in words) else ("market=es_sample",)
+    config = compose(["adapter=emulator", *usual, *words])
+    _, emulator = assemble(config, home())
+    server, ready = Server(emulator), asyncio.Event()
+    serving = asyncio.create_task(server.run(0, ready=ready.set))
+    waiting = asyncio.create_task(ready.wait())
+    try:
+        await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            serving.result()
+            raise BrokerError("the emulator ended before it began; run `tomking emulator` to see why")
+        site = Site(Environment.SANDBOX, server.rest, server.account_streamer)
+        keys = Credentials(emulator.doors.client_secret, emulator.doors.refresh_token)
+        async with _client("emulator", site, keys, emulator.clock.now, emulator.world.market.name) as found:
+            yield found
+    finally:
+        waiting.cancel()
+        server.stop()
+        await asyncio.wait({serving})
+
+
+@asynccontextmanager
+async def _client(
+    adapter: str, site: Site, keys: Credentials, wall: Callable[[], int], emulated: str
+) -> AsyncIterator[Reach]:
+    from adapters.tastytrade.auth import Auth
+    from adapters.tastytrade.rest.client import Rest
+
+    auth = Auth(site, keys)
+    try:
+        async with Rest(site, auth) as rest:
+            yield Reach(adapter, site, auth, rest, wall, emulated)
+    finally:
+        await auth.aclose()
+
+
+def say(line: str) -> None:
+    """What a stream tells of itself, for a person."""
+    console.note(f"  {line}")
