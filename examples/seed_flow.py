@@ -104,6 +104,7 @@ async def flow(wire: Wire, tell: Tell = print) -> None:
         async with stream:
             listening = asyncio.create_task(listen(stream, updates))
             try:
+                await until(wire, lambda: not stream.stale)
                 await have_something_open(wire, account, chosen)
                 await greeks_of_every_open_option(wire, market, account, tell)
                 await sell_a_spread(wire, market, account, chosen, tell)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from adapters.tastytrade.streams.market_feed import QuoteToken
 from sim.ports import Market
 from tests.margins import load as margin_model
 from tests.stream_rig import Time
+from tests.wire import web
 from tests.wire.emulated import sample
 from tests.wire.exchange_rig import fees
 
@@ -80,15 +80,13 @@ def made(
 async def linked(emulator: Emulator, time_of: Time) -> AsyncIterator[Link]:
     """A client with the emulator's keys, without limits on its rate."""
     transport = httpx.ASGITransport(emulator.app())
-
-    async def at_once(_: float) -> None:
-        await asyncio.sleep(0)
-
+    # The limits and the waits between two tries have a clock of their own, which a sleeper moves: nobody waits.
+    own = web.Time()
     keys = Credentials(emulator.doors.client_secret, emulator.doors.refresh_token)
     auth = Auth(SITE, keys, transport=transport, now=time_of.now, wall=lambda: emulator.clock.now() / 1e9)
-    governor = Governor(now=time_of.now, sleep=at_once)
+    governor = Governor(now=own.clock, sleep=own.sleep)
     async with Rest(
-        SITE, auth, governor=governor, transport=transport, now=time_of.now, wall_ns=emulator.clock.now, sleep=at_once
+        SITE, auth, governor=governor, transport=transport, now=own.clock, wall_ns=emulator.clock.now, sleep=own.sleep
     ) as rest:
         yield Link(emulator, time_of, auth, rest)
     await auth.aclose()
