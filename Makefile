@@ -10,7 +10,7 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt PIP_BUILD_
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: backtest test check bench soak clean help
+.PHONY: backtest test check bench soak cassettes cassettes-cert clean help
 
 backtest: .venv/.installed ## one backtest on the embedded market; prints the summary and the report's path
 	@$(BIN)/tomking backtest
@@ -30,12 +30,18 @@ bench: .venv/.test ## speed and memory, as ratios taken in one run
 soak: .venv/.test ## randomised tests with new seeds for SOAK_MINUTES (30), from where the last soak stopped
 	@$(BIN)/python tests/soak/run.py --minutes $(SOAK_MINUTES)
 
+cassettes: .venv/.test ## records tests/cassettes anew, against the emulator in one process
+	@$(BIN)/python -m tests.cassettes.record
+
+cassettes-cert: .venv/.test ## the same against the real sandbox with your own keys, into tests/cassettes/cert
+	@$(BIN)/python -m tests.cassettes.record cert
+
 clean: ## remove .venv and every cache; runs, imported markets and the soak's log stay
 	rm -rf .venv .bench .hypothesis .benchmarks .mypy_cache .pytest_cache .ruff_cache build dist
 	find sim adapters live scenarios conf tests -type d -name __pycache__ -prune -exec rm -rf {} +
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
 
 # --clear: a .venv left by an interrupted run is made again.
 .venv/.python:

@@ -90,7 +90,15 @@ class Replay:
     header: Mapping[str, Any]
     connections: list[list[tuple[str, Any]]]
     scrub: Scrub = field(default_factory=Scrub)
-    _next: int = 0
+    _playing: list[_Playing] = field(default_factory=list)
+
+    @property
+    def left(self) -> int:
+        """Frames that nobody has received yet."""
+        unheard = self.connections[len(self._playing) :]
+        return sum(playing.left for playing in self._playing) + sum(
+            what == "got" for events in unheard for what, _ in events
+        )
 
     @staticmethod
     def read(path: Path) -> Replay:
@@ -116,10 +124,10 @@ class Replay:
     @asynccontextmanager
     async def dial(self, url: str) -> AsyncIterator[Transport]:
         """The next connection of the tape, whatever the address. ``Closed`` where the tape has no more."""
-        if self._next >= len(self.connections):
+        if len(self._playing) >= len(self.connections):
             raise Closed(NORMAL, "the tape has no further connection")
-        self._next += 1
-        yield _Playing(self.connections[self._next - 1], self.scrub)
+        self._playing.append(_Playing(self.connections[len(self._playing)], self.scrub))
+        yield self._playing[-1]
 
 
 class _Playing:
@@ -138,14 +146,18 @@ class _Playing:
             elif what in ("got", "closed"):
                 self._coming.append((before, what, value))
 
+    @property
+    def left(self) -> int:
+        return sum(what == "got" for _, what, _ in self._coming)
+
     async def send(self, text: str) -> None:
         if timed(text):
             return
         said = self._scrub.text(text)
         wanted = self._sent[self._said] if self._said < len(self._sent) else None
         if wanted is None or not _same(said, wanted):
-            raise OffTape(f"frame {self._said + 1} is {kind_of(said)!r}, the tape heard "
-                          f"{'nothing more' if wanted is None else repr(kind_of(wanted))}: record it again")  # fmt: skip
+            heard = "nothing more" if wanted is None else repr(kind_of(wanted))
+            raise OffTape(f"frame {self._said + 1} is {kind_of(said)!r}, the tape heard {heard}: record it again")
         self._said += 1
         self._moved.set()
 

@@ -13,19 +13,20 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 HIDDEN: Final = "hidden"
-SECRET_KEYS: Final = frozenset(
-    "token auth-token access_token refresh_token id_token client_secret client_id session-token remember-token password "
-    "authorization login security-id userId user-id username cancel-user-id cancel-username x-request-id "
-    "web-socket-session-id".split()
-)
-PERSONAL_KEYS: Final = frozenset(
-    "first-name first-surname second-surname middle-name last-name full-name prefix-name suffix-name birth-date "
-    "birth-country email phone-number mobile-phone-number home-phone-number work-phone-number street-one street-two "
-    "street-three city state-region postal-code country citizenship-country usa-citizenship-type tax-number "
-    "tax-number-type ein visa-type visa-expiration-date external-id job-title employer-name occupation nickname "
-    "marital-status number-of-dependents gender ext-crm-id foreign-tax-number identifiable-id address mailing-address "
-    "entity person identifiable-type".split()
-)
+_SECRET: Final = """
+token auth-token access_token refresh_token id_token client_secret client_id session-token remember-token password
+authorization login userId user-id username cancel-user-id cancel-username x-request-id web-socket-session-id
+global-request-id
+"""
+_PERSONAL: Final = """
+first-name first-surname second-surname middle-name last-name full-name prefix-name suffix-name birth-date
+birth-country email phone-number mobile-phone-number home-phone-number work-phone-number street-one street-two
+street-three city state-region postal-code country citizenship-country usa-citizenship-type tax-number tax-number-type
+ein visa-type visa-expiration-date external-id job-title employer-name occupation nickname marital-status
+number-of-dependents gender ext-crm-id foreign-tax-number identifiable-id address mailing-address entity person
+"""
+SECRET_KEYS: Final = frozenset(_SECRET.split())
+PERSONAL_KEYS: Final = frozenset(_PERSONAL.split())
 _JWT: Final = re.compile(r"eyJ[A-Za-z0-9_\-]{6,}\.[A-Za-z0-9_\-]*\.?[A-Za-z0-9_\-]*")
 _BEARER: Final = re.compile(r"(?i)\bbearer\s+[^\s\"',]+")
 _EMAIL: Final = re.compile(r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9.\-]+\.[A-Za-z]{2,}")
@@ -120,7 +121,8 @@ def suspicious(text: str) -> list[str]:
                 continue
             if kind == "long random text" and not _random(value):
                 continue
-            found.append(f"line {text.count(chr(10), 0, match.start()) + 1}: {kind}, {len(value)} characters")
+            line = text.count("\n", 0, match.start()) + 1
+            found.append(f"line {line}: {kind}, {len(value)} characters")
     return found
 
 
