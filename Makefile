@@ -41,7 +41,7 @@ clean: ## remove .venv and every cache; runs, imported markets and the soak's lo
 	find sim adapters live scenarios conf tests -type d -name __pycache__ -prune -exec rm -rf {} +
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 24
 
 # --clear: a .venv left by an interrupted run is made again.
 .venv/.python:

@@ -27,6 +27,17 @@ def fail(text: str) -> None:
     print(f"tomking: {text}", file=sys.stderr, flush=True)
 
 
+def ask(question: str) -> bool:
+    """Yes or no from the person at the terminal; anything but a yes is a no."""
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def interactive() -> bool:
+    """Whether there is somebody to ask."""
+    return sys.stdin.isatty()
+
+
 def flush() -> None:
     """Everything that was said is out; a reader that went away does not matter any more."""
     for stream in (sys.stdout, sys.stderr):

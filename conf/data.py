@@ -14,7 +14,7 @@ from conf.words import similar
 from sim.model.errors import CheckFailed, ConfigError, UsageError
 
 VENDORS = ("lean", "table")
-ACTIONS = ("import", "record", "list", "check", "synth")
+ACTIONS = ("import", "list", "check", "synth", "record")
 
 
 def command(args: Sequence[str]) -> int:

@@ -12,6 +12,7 @@ import httpx
 from adapters.emulator.assembly import Tokens, emulated
 from adapters.emulator.emulator import Emulator
 from adapters.emulator.listing import Window
+from adapters.emulator.opening import Opening
 from adapters.tastytrade.auth import Auth
 from adapters.tastytrade.credentials import Credentials
 from adapters.tastytrade.limits import Governor
@@ -61,7 +62,8 @@ def made(
     *,
     day: date | None = None,
     clock: time = time(10, 0),
-    accounts: Sequence[str] = (ACCOUNT,),
+    accounts: Sequence[str | Opening] = (ACCOUNT,),
+    profile: str = "market-simulator",
     underlyings: Sequence[str] = ("ES", "SPX", "SPY", "VIX"),
     window: Window | None = None,
     delayed: bool = False,
@@ -70,8 +72,8 @@ def made(
     """An emulator whose clock stands until it is stepped."""
     passing = time_of or Time()
     return emulated(
-        market or sample(), fees=fees(), margin=margin_model(), start=(day, clock), accounts=accounts, paused=True,
-        underlyings=underlyings, window=window or Window(days=40, below=0.05, above=0.05), delayed=delayed,
+        market or sample(), fees=fees(), margin=margin_model(), start=(day, clock), accounts=accounts, profile=profile,
+        paused=True, underlyings=underlyings, window=window or Window(days=40, below=0.05, above=0.05), delayed=delayed,
         seconds=passing.now, sleep=passing.sleep, tokens=Tokens(virtual=True, seed=1),
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from adapters.tastytrade.recording import GAP, Shelf, vendor_of
 from adapters.tastytrade.watch import Recorded, Terms, Watch
 from adapters.tastytrade.window import Window
 from sim.market.manifest import Manifest
+from sim.market.quality import check_market
 from sim.market.store import StoreMarket
 from sim.model.errors import DataError
 from sim.model.instrument import OptionContract, Right
@@ -82,6 +83,10 @@ def test_what_was_recorded_is_what_the_market_said(tmp_path: Path) -> None:
     assert mine.source == "tastytrade dxlink, emulator of es_sample"
     for underlying in TERMS.underlyings:
         assert compare(mine, source, underlying) > 1_000
+    # Half an hour is no whole day, and that is all that is wrong with it.
+    (day,) = check_market(mine)
+    assert (day.crossed_pct, day.locked_pct) == (0.0, 0.0)
+    assert not any("shifted" in reason or "parity" in reason for reason in day.reasons)
 
 
 def compare(mine: StoreMarket, source: Market, underlying: str, *, carried: bool = True) -> int:
