@@ -104,6 +104,18 @@ def test_notices_come_in_the_broker_s_order_and_equal_rest() -> None:
     assert stamps == sorted(set(stamps))
 
 
+def test_what_waits_has_a_time_of_its_own() -> None:
+    rig = Rig()
+    old = rig.place(limit("5.00", "Credit", leg(LATE, "Sell to Open")))
+    rig.wait(1)
+    new = rig.exchange.replace(A, old, limit("4.80", "Credit"))
+    exits = [limit("9.00", "Debit", leg(LATE, "Buy to Close")), stop("9.50", leg(LATE, "Buy to Close"))]
+    entry = limit("4.90", "Credit", leg(LATE, "Sell to Open"))
+    group = rig.exchange.place_complex(A, {"type": "OTOCO", "trigger-order": entry, "orders": exits})["complex-order"]
+    for order in (new, group["trigger-order"], *group["orders"]):
+        assert (order["status"], order["updated-at"] >= rig.clock.at // 1_000_000) == ("Contingent", True)
+
+
 def test_a_replacement_takes_over_when_the_old_one_is_off() -> None:
     rig = Rig()
     old = rig.place(limit("5.00", "Credit", leg(LATE, "Sell to Open", 3)))

@@ -80,6 +80,8 @@ class Desk:
     # --- what comes in -----------------------------------------------------------------------------------------------
 
     def add(self, order: Record) -> None:
+        """An order that has its number. What waits, for another one or for the opening, has a time of its own."""
+        order.touch(order.received)
         self.orders[order.id] = self._open[order.id] = order
 
     def admit(self, order: Record, at: int) -> None:
