@@ -10,13 +10,15 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt PIP_BUILD_
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: backtest test check bench soak cassettes cassettes-cert clean help
+.PHONY: backtest test clients check bench soak cassettes cassettes-cert clean help
 
 backtest: .venv/.installed ## one backtest on the embedded market; prints the summary and the report's path
 	@$(BIN)/tomking backtest
 
 test: .venv/.test ## the whole suite, but for the long ones
 	@$(BIN)/python -m pytest -m "not bench and not soak"
+
+clients: .clients/.python .clients/.node ## two clients of the broker's API by other people, which the suite then runs too
 
 check: .venv/.test ## lint, format, types, house rules
 	@$(BIN)/ruff check .
@@ -36,8 +38,8 @@ cassettes: .venv/.test ## records tests/cassettes anew, against the emulator in 
 cassettes-cert: .venv/.test ## the same against the real sandbox with your own keys, into tests/cassettes/cert
 	@$(BIN)/python -m tests.cassettes.record cert
 
-clean: ## remove .venv and every cache; runs, imported markets and the soak's log stay
-	rm -rf .venv .bench .hypothesis .benchmarks .mypy_cache .pytest_cache .ruff_cache build dist
+clean: ## remove .venv, .clients and every cache; runs, imported markets and the soak's log stay
+	rm -rf .venv .clients .bench .hypothesis .benchmarks .mypy_cache .pytest_cache .ruff_cache build dist
 	find sim adapters live scenarios conf tests -type d -name __pycache__ -prune -exec rm -rf {} +
 
 help: ## this list
@@ -59,4 +61,19 @@ help: ## this list
 .venv/.test: .venv/.installed
 	@echo "Installing the test extras into .venv (once)"
 	@$(PIP) install --quiet -c constraints.txt -e ".[test]"
+	@touch $@
+
+# In an environment of its own: what this client needs is none of the project's business.
+.clients/.python: .venv/.python tests/clients/requirements.txt
+	@echo "Installing the Python client into .clients/python (once)"
+	@$(BIN)/python -m venv --clear .clients/python
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 .clients/python/bin/python -m pip install --quiet -r tests/clients/requirements.txt
+	@touch $@
+
+.clients/.node: tests/clients/packages.txt
+	@command -v node >/dev/null && command -v npm >/dev/null || { echo "make: node or npm is not here; Node 20 or later is wanted for the npm client; on Debian or Ubuntu: apt install nodejs npm" >&2; exit 2; }
+	@node -e 'process.exit(Number.parseInt(process.versions.node) < 20 ? 1 : 0)' || { echo "make: node is $$(node --version); Node 20 or later is wanted for the npm client" >&2; exit 2; }
+	@echo "Installing the npm client into .clients/node (once)"
+	@rm -rf .clients/node && mkdir -p .clients/node
+	@npm install --prefix .clients/node --no-package-lock --no-save --no-audit --no-fund --no-update-notifier --ignore-scripts --loglevel=error $$(grep -v '^#' tests/clients/packages.txt) >/dev/null
 	@touch $@

@@ -1,4 +1,5 @@
-"""What every test shares: a home of its own, the real quotes where they are, one seed, and two profiles of hypothesis.
+"""What every test shares: a home of its own, what lies beside the suite (real quotes, clients of others), one seed, and
+two profiles of hypothesis.
 
 ``make test`` is the same on every machine: hypothesis draws the same examples each time. ``make soak`` draws new ones.
 """
@@ -7,8 +8,10 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 from collections.abc import Generator
 from pathlib import Path
+from typing import Final, NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -29,8 +32,18 @@ settings.register_profile(
 settings.load_profile("suite")
 
 
-def _lean_required() -> bool:
-    return os.environ.get("TOMKING_LEAN_REQUIRED") == "1"
+BESIDE: Final = ("LEAN", "CLIENTS")
+"""What a machine may lack. A test that wants it is skipped then, but fails where TOMKING_<name>_REQUIRED=1."""
+
+
+def _required(what: str) -> bool:
+    return os.environ.get(f"TOMKING_{what}_REQUIRED") == "1"
+
+
+def _missing(what: str, reason: str) -> NoReturn:
+    if _required(what):
+        pytest.fail(reason)
+    pytest.skip(f"{what}: {reason}")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -58,10 +71,31 @@ def lean_root() -> Path:
     value = os.environ.get("TOMKING_LEAN")
     if value and Path(value).is_dir():
         return Path(value)
-    reason = f"TOMKING_LEAN is {value!r}; set it to a folder of LEAN's data to run the tests on real quotes"
-    if _lean_required():
-        pytest.fail(reason)
-    pytest.skip(reason)
+    _missing("LEAN", f"TOMKING_LEAN is {value!r}; set it to a folder of LEAN's data to run the tests on real quotes")
+
+
+def _clients(stamp: str) -> Path:
+    """The folder of ``make clients``, or another one that TOMKING_CLIENTS names, once it holds what is wanted."""
+    folder = Path(os.environ.get("TOMKING_CLIENTS") or Path(__file__).parents[1] / ".clients")
+    if not (folder / stamp).is_file():
+        _missing("CLIENTS", f"{stamp.lstrip('.')} has no client in {folder}; run `make clients` to test with it")
+    return folder.absolute()
+
+
+@pytest.fixture(scope="session")
+def python_client() -> Path:
+    """The interpreter that has the Python package ``tastytrade``."""
+    return _clients(".python") / "python" / "bin" / "python"
+
+
+@pytest.fixture(scope="session")
+def node_client() -> tuple[Path, Path]:
+    """The program ``node``, and the folder whose ``node_modules`` have ``@tastytrade/api``."""
+    folder = _clients(".node") / "node"
+    node = shutil.which("node")
+    if node is None:
+        _missing("CLIENTS", "there is no program `node` any more; install Node 20 or later to test with the npm client")
+    return Path(node), folder
 
 
 @pytest.fixture(scope="session")
@@ -83,9 +117,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Where real quotes are required, a skip is a failure, however it came about."""
+    """Where anything is required, a skip is a failure, however it came about; but not for want of something else."""
     report = yield
-    if report.skipped and _lean_required():
+    needed = [what for what in BESIDE if _required(what)]
+    if report.skipped and needed and not _excused(report):
+        said = " and ".join(f"TOMKING_{what}_REQUIRED=1" for what in needed)
         report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} was skipped although TOMKING_LEAN_REQUIRED=1: {report.longrepr}"
+        report.longrepr = f"{item.nodeid} was skipped although {said}: {report.longrepr}"
     return report
+
+
+def _excused(report: pytest.TestReport) -> bool:
+    """Whether it was skipped for want of what is not required."""
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+    return any(reason.startswith(f"Skipped: {what}: ") for what in BESIDE if not _required(what))

@@ -53,7 +53,12 @@ HEAVY: Final = frozenset(
 )
 DISTRIBUTION: Final = {"hydra": "hydra-core", "omegaconf": "hydra-core", "vcr": "vcrpy", "yaml": "pyyaml"}
 DATA_ONLY: Final = frozenset({"tzdata"})  # read by zoneinfo, imported by nobody
-TOOLS: Final = {"sim/calendar_data/generate.py": frozenset({"exchange_calendars"})}  # run by hand, never at run time
+TOOLS: Final = {
+    "sim/calendar_data/generate.py": frozenset({"exchange_calendars"}),  # run by hand, never at run time
+    # Run in the environment of `make clients`.
+    "tests/clients/python_flow.py": frozenset({"tastytrade"}),
+    "tests/clients/python_orders.py": frozenset({"tastytrade"}),
+}
 
 
 @dataclass(frozen=True, slots=True)

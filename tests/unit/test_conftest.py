@@ -11,6 +11,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LEAN = "def test_lean(lean_root):\n    assert lean_root.is_dir()\n"
+CLIENTS = """
+def test_python(python_client):
+    assert python_client.name == "python"
+
+def test_node(node_client):
+    assert node_client[1].name == "node"
+"""
 SKIPS = "import pytest\n\ndef test_skips():\n    pytest.skip('for a reason of its own')\n"
 DRAWS = """
 from hypothesis import given, strategies as st
@@ -69,6 +76,18 @@ def test_where_real_quotes_are_required_a_skip_fails(tmp_path: Path, source: str
     code, said = run(tmp_path, source, TOMKING_LEAN=str(tmp_path / "missing"), TOMKING_LEAN_REQUIRED="1")
     assert code == 1
     assert "1 skipped" not in said
+
+
+def test_clients_are_skipped_where_they_are_not_installed_and_fail_where_they_are_required(tmp_path: Path) -> None:
+    none = str(tmp_path / "none")
+    code, said = run(tmp_path, CLIENTS, TOMKING_CLIENTS=none)
+    assert (code, "2 skipped" in said, said.count("run `make clients` to test with it")) == (0, True, 2)
+    code, said = run(tmp_path, CLIENTS, TOMKING_CLIENTS=none, TOMKING_LEAN_REQUIRED="1")
+    assert (code, "2 skipped" in said) == (0, True)
+    code, said = run(tmp_path, CLIENTS, TOMKING_CLIENTS=none, TOMKING_CLIENTS_REQUIRED="1")
+    assert (code, "2 skipped" in said) == (1, False)
+    code, said = run(tmp_path, LEAN, TOMKING_CLIENTS_REQUIRED="1")
+    assert (code, "1 skipped" in said) == (0, True)
 
 
 def test_a_soak_repeats_what_draws_and_nothing_else(tmp_path: Path) -> None:
