@@ -1,7 +1,7 @@
 // What a user of the npm package `@tastytrade/api` does, against an emulator: the package is unmodified but for addresses.
 //
 // node node_flow.cjs FOLDER: node_modules are in FOLDER (`make clients`). Gets the emulator's JSON line on standard input
-// and writes one JSON document of what it saw on standard output; whether that is right is judged by test_clients.py. It
+// and writes one JSON document of what it saw on standard output, which test_node_client.py judges. It
 // trades in the second account. The emulator's clock stands; only `step` moves it.
 'use strict'
 

@@ -1,9 +1,9 @@
 """What a user of the Python package ``tastytrade`` does, against an emulator; nothing of it is changed but addresses.
 
 ``python -m tests.clients.python_flow``, on the interpreter of ``make clients`` and not on ours. Gets the emulator's
-JSON line on standard input and writes one JSON document of what it saw on standard output; ``test_clients.py`` judges
-it. It trades in the first account. The emulator's clock stands; only ``Desk.step`` moves it: by seconds, and after a
-second line of input, when nobody else needs the present prices any more, by a minute.
+JSON line on standard input and writes one JSON document of what it saw on standard output; `the tests beside it` judges
+it. It trades in the first account. The emulator's clock stands; only ``Desk.step`` moves it: by seconds, and at the end
+by a minute.
 """
 
 from __future__ import annotations
@@ -192,7 +192,6 @@ async def main(line: Doc) -> Doc:
             seen["complex"] = await complex_traded(desk, alerts, mid)
         seen["condor"] = await condor(desk, next(c for c in chains["SPX"] if c.root_symbol == "SPXW"))
         seen["errors"] = await errors(desk, spread, line)
-        await asyncio.to_thread(sys.stdin.readline)
         seen["moved"] = await moved(desk)
         return seen
 
@@ -207,4 +206,4 @@ def puts(expirations: list[Any], today: date, price: Any, count: int = 2) -> lis
 
 
 if __name__ == "__main__":
-    json.dump(asyncio.run(main(json.loads(sys.stdin.readline()))), sys.stdout)
+    json.dump(asyncio.run(main(json.load(sys.stdin))), sys.stdout)
