@@ -7,11 +7,13 @@ from math import isclose
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from adapters.emulator.streams.candles import parse_candle
 from adapters.emulator.streams.feed import Feed, month_of
 from adapters.emulator.streams.feed_fields import EVENT_TYPES, FIELDS, known, number
+from adapters.emulator.streams.feed_sheet import smile
 from sim.calendar import Venue, at_ny, load_calendar
 from sim.market.synthetic import SyntheticMarket
 from sim.model.market import BLANK, MINUTE_NS
@@ -131,13 +133,26 @@ def test_greeks_are_those_a_strategy_sees(world: StillWorld) -> None:
         assert (theo["price"], theo["underlyingPrice"]) == (greek["price"], round(surface.forward, 9))
 
 
-def test_an_option_that_is_worth_its_exercise_has_no_volatility(world: StillWorld) -> None:
-    """The last minute of a deep put: its price tells nothing, and NaN says so."""
-    world.list(".SPXW240802P5000", "SPX", "SPXW", FRIDAY, 5000, "P")
+def test_an_option_whose_price_tells_nothing_has_the_greeks_of_its_neighbours(world: StillWorld) -> None:
+    """The last minute of a deep put, which is all exercise value, and the morning of a far one that nobody bids for."""
+    world.list(".SPXW240802P6100", "SPX", "SPXW", FRIDAY, 6100, "P")
+    world.list(".SPXW240802P4000", "SPX", "SPXW", FRIDAY, 4000, "P")
+    far, deep = (row(Feed(world, world.market), "Greeks", f".SPXW240802P{strike}") for strike in (4000, 6100))
+    assert row(Feed(world, world.market), "Quote", ".SPXW240802P4000")["bidPrice"] == "NaN"
+    assert -0.01 < far["delta"] <= 0 <= far["price"] < 0.05 < far["volatility"] < 5
+    assert -1 <= deep["delta"] < -0.99
     world.at = at_ny(FRIDAY, time(15, 59))
-    greek = row(Feed(world, world.market), "Greeks", ".SPXW240802P5000")
-    assert greek["volatility"] == greek["delta"] == "NaN"
-    assert greek["price"] != "NaN"
+    deep = row(Feed(world, world.market), "Greeks", ".SPXW240802P6100")
+    assert -1 <= deep["delta"] < -0.99
+    assert deep["price"] != "NaN"
+
+
+def test_a_series_whose_prices_tell_nothing_has_no_greeks() -> None:
+    strikes = np.array([10.0, 10.0, 20.0, 20.0, 30.0, 30.0])
+    nothing = np.full(6, np.nan)
+    assert np.isnan(smile(strikes, nothing)).all()
+    some = np.array([np.nan, 0.4, np.nan, np.nan, 0.2, np.nan])
+    assert smile(strikes, some).tolist() == pytest.approx([0.4, 0.4, 0.3, 0.3, 0.2, 0.2])
 
 
 def test_summary_and_profile(world: StillWorld) -> None:

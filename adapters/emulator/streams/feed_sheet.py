@@ -1,7 +1,9 @@
 """What the feed reads, made once for many subscribers: a series of options in one minute, an underlying over one day.
 
-Volatilities and Greeks are those of ``sim.view``: the feed tells a client what a strategy of this house sees. It keeps
-the last minute only, and refuses nothing: what is not known is NaN.
+Volatilities and Greeks are those of ``sim.view``: the feed tells a client what a strategy of this house sees. Where an
+option's own price does not tell, because nobody bids or it is all exercise value, the strikes beside it do, as in the
+broker's feed: clients wait for the Greeks of every option of a chain. It keeps the last minute only, and refuses
+nothing: what is not known is NaN.
 """
 
 from __future__ import annotations
@@ -27,8 +29,8 @@ PER_POINT: Final = 100.0
 
 @dataclass(frozen=True, slots=True)
 class Greek:
-    """One option: ``price`` the mid in points, ``volatility`` annual as a fraction, theta in points a calendar day,
-    vega and rho in points per 0.01; NaN where the price does not tell."""
+    """One option: ``price`` the mid in points, the model's where there is none; ``volatility`` annual as a fraction,
+    theta in points a calendar day, vega and rho in points per 0.01; NaN where no price of the series tells."""
 
     price: float
     volatility: float
@@ -101,12 +103,14 @@ class Sheet:
             self.forward = surface.forward
             board = surface.chain.board
             strike, is_call = board.strike_e4 / STRIKE_SCALE, ~board.is_put
-            greeks = black76.greeks(surface.forward, strike, surface.t, surface.iv, is_call)
-            price = black76.price(surface.forward, strike, surface.t, surface.iv, is_call)
+            iv = smile(strike, surface.iv)
+            greeks = black76.greeks(surface.forward, strike, surface.t, iv, is_call)
+            price = black76.price(surface.forward, strike, surface.t, iv, is_call)
             rho = surface.t * (surface.forward * greeks.delta - price) / PER_POINT
+            mids = zip(_mids(self._bid, self._ask), price.tolist(), strict=True)
             columns = (
-                _mids(self._bid, self._ask), surface.iv.tolist(), surface.delta.tolist(), greeks.gamma.tolist(),
-                greeks.theta.tolist(), rho.tolist(), (greeks.vega / PER_POINT).tolist(),
+                [mid if mid == mid else round(model, 9) for mid, model in mids], iv.tolist(), greeks.delta.tolist(),
+                greeks.gamma.tolist(), greeks.theta.tolist(), rho.tolist(), (greeks.vega / PER_POINT).tolist(),
             )  # fmt: skip
             self._greeks = [Greek(*row) for row in zip(*columns, strict=True)]
         return self._greeks
@@ -116,6 +120,17 @@ def _points(ticks: np.ndarray, tick: float) -> list[float]:
     """Ticks as points without the noise of a product of doubles; NaN where the side is blank."""
     out: list[float] = np.where(ticks > BLANK, np.round(ticks * tick, 9), np.nan).tolist()
     return out
+
+
+def smile(strike: Floats, iv: Floats) -> Floats:
+    """Volatilities with what is missing on a line between the strikes beside it, level outside of them; the other right
+    of the same strike comes first. NaN where there is none at all."""
+    known = ~np.isnan(iv)
+    if not known.any():
+        return iv
+    at, where = np.unique(strike[known], return_inverse=True)
+    mean = np.bincount(where, iv[known]) / np.bincount(where)
+    return np.where(known, iv, np.interp(strike, at, mean))
 
 
 def _mids(bid: list[float], ask: list[float]) -> list[float]:
