@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, time
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -102,6 +103,20 @@ def test_notices_come_in_the_broker_s_order_and_equal_rest() -> None:
     assert notices[-1].data == rig.exchange.balances(A)
     stamps = [n.data["updated-at"] for n in notices if n.type == "Order"]
     assert stamps == sorted(set(stamps))
+
+
+def test_shares_that_are_bought_count_as_what_is_paid_for_them() -> None:
+    """Half of the price of 5 at 10 dollars, whatever they trade at; then 10 dollars' worth of one."""
+    rig = Rig()
+    low = rig.exchange.dry_run(A, limit("10", "Debit", leg("SPY", "Buy to Open", 5)))["buying-power-effect"]
+    assert (low["change-in-margin-requirement"], low["change-in-margin-requirement-effect"]) == ("25.0", "Debit")
+    assert (low["isolated-order-margin-requirement"], low["effect"]) == ("25.0", "Debit")
+    legs = [{"instrument-type": "Equity", "symbol": "SPY", "action": "Buy to Open"}]
+    part = {"order-type": "Notional Market", "time-in-force": "Day", "value": "10", "legs": legs}
+    assert rig.exchange.dry_run(A, part)["buying-power-effect"]["change-in-margin-requirement"] == "5.0"
+    rig.place(part)
+    rig.wait(1)
+    assert Decimal(rig.exchange.balances(A)["used-derivative-buying-power"]) == Decimal("5.00")
 
 
 def test_what_waits_has_a_time_of_its_own() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 
 from adapters.emulator.exchange.account import Account
 from adapters.emulator.exchange.charges import Charge, Charges, added
@@ -15,7 +15,7 @@ from adapters.emulator.exchange.forms import ZERO, Json, preflight
 from adapters.emulator.exchange.listed import FUTURE, Prices
 from adapters.emulator.exchange.margins import Effect, Margins
 from adapters.emulator.exchange.order_json import CONTINGENT, RECEIVED, LegState, Record
-from adapters.emulator.exchange.profiles import Profile, price_multiplier
+from adapters.emulator.exchange.profiles import PART, Profile, price_multiplier
 from adapters.emulator.exchange.ticket import Ticket, edited
 from sim.model.errors import DataError
 
@@ -142,7 +142,7 @@ class Admission:
             return leg.quantity
         bid, ask, last = self._prices.quote(leg.instrument.symbol)
         price = next((each for each in (ask, last, bid) if each), None)
-        return (order.ticket.value or ZERO) / price if price else ZERO
+        return ((order.ticket.value or ZERO) / price).quantize(PART, ROUND_FLOOR) if price else ZERO
 
     def _cash(self, order: Record) -> Decimal | None:
         """What the order would move, signed, before fees; a future moves nothing. None where nobody can say."""

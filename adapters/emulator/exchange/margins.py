@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from typing import Final
 
 from adapters.emulator.exchange.forms import ZERO, Json, effect, signed, text
@@ -94,7 +94,9 @@ class Margins:
         options = [self._option(i, q) for i, q in held if i.is_option]
         if kind is not Kind.FUTURE:
             shares = [StockLine(i.symbol, _whole(q), self._price(i.symbol)) for i, q in held if i.type == EQUITY]
-            return self._ask(name, kind, [*options, *shares], now)
+            needed = self._ask(name, kind, [*options, *shares], now)
+            whole, part = sum(abs(line.quantity) for line in shares), sum(abs(q) for _, q in held)
+            return needed if options or part == whole else _cents(needed * part / whole)
         futures = [(i, q) for i, q in held if i.type == FUTURE]
         if not options:
             return sum((abs(q) * self._outright(i) for i, q in futures), ZERO)
@@ -134,7 +136,8 @@ class Margins:
         """What trading ``trades`` for ``cash`` (signed, before fees) does: (margin, buying power, isolated margin).
 
         The first two are signed, what is taken is negative. Of an order that is paid for, the margin is all that it
-        takes; of one that brings money in, it is the requirement alone, and the money comes on top.
+        takes; of one that brings money in, it is the requirement alone, and the money comes on top. Shares that are
+        bought count as what is paid for them: a limit far below the market makes nobody richer.
         """
         after = dict(book)
         for instrument, quantity in trades:
@@ -146,10 +149,16 @@ class Margins:
         shares = sum((q * Decimal(str(self._price(i.symbol))) for i, q in trades if i.type == EQUITY), ZERO)
         alone = {i.symbol: (i, q) for i, q in trades}
         isolated = sum(self.needed(alone, now).values(), ZERO)
+        if cash < 0 < need and shares > 0 and len(trades) == 1:
+            need, isolated, shares = _cents(need * -cash / shares), _cents(isolated * -cash / shares), -cash
         power = cash - need + shares
         return (power if cash < 0 else -need), power, isolated
 
 
 def _whole(quantity: Decimal) -> int:
-    """Shares may be fractions: margin counts the part as a whole one."""
+    """Shares may be fractions: beside options the part counts as a whole one, alone as what it is."""
     return int(abs(quantity).to_integral_value(ROUND_CEILING).copy_sign(quantity))
+
+
+def _cents(value: Decimal) -> Decimal:
+    return value.quantize(Decimal("0.01"), ROUND_HALF_UP)

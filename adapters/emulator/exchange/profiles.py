@@ -69,6 +69,10 @@ class Profile(Protocol):
         """Why the venue rejects the order when it arrives; None where it does not."""
 
 
+PART: Final = Decimal("0.00001")
+"""The smallest part of a share that is traded."""
+
+
 def fill_id(profile: Profile, order: Record, leg: int, day: str, k: int) -> str:
     """Unique in its order and leg only, as the broker's are."""
     tail = {"market-simulator": "SIM_FILL"}.get(profile.name, "TEST_FILL")
@@ -365,5 +369,5 @@ def _notional(order: Record, sides: Sides, at: int) -> Execution | None:
     price = sides[1] if leg.sign > 0 else sides[0]
     if value is None or not price or leg.instrument.type != EQUITY:
         return None
-    leg.quantity = (value / price).quantize(Decimal("0.00001"), ROUND_FLOOR)
+    leg.quantity = (value / price).quantize(PART, ROUND_FLOOR)
     return Execution(1, (price,), at) if leg.quantity else None
