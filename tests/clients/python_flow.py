@@ -131,6 +131,22 @@ async def streamed(desk: Desk, wanted: dict[Any, list[str]], start: datetime) ->
     return seen
 
 
+async def whole_expiration(desk: Desk, symbol: str, day: date) -> Doc:
+    """Quotes and Greeks of every option of one day, as the package's own documentation has it."""
+    options = [each.streamer_symbol for each in (await get_option_chain(desk.session, symbol))[day]]
+    found: dict[str, set[str]] = {"Quote": set(), "Greeks": set()}
+    async with DXLinkStreamer(desk.session) as streamer:
+        await streamer.subscribe(Quote, [symbol, *options])
+        await streamer.subscribe(Greeks, options)
+        async with asyncio.timeout(PATIENCE):
+            while len(found["Greeks"]) < len(options):
+                found["Greeks"].add((await streamer.get_event(Greeks)).event_symbol)
+            # The package drops quotes that lack a side.
+            while quote := streamer.get_event_nowait(Quote):
+                found["Quote"].add(quote.event_symbol)
+    return {"options": len(options), **{kind: len(symbols) for kind, symbols in found.items()}}
+
+
 async def moved(desk: Desk) -> list[Doc]:
     """A quote, and the one that a minute brings."""
     async with DXLinkStreamer(desk.session) as streamer:
@@ -190,6 +206,7 @@ async def main(line: Doc) -> Doc:
             seen["spread"] = await spread_traded(desk, alerts, spread)
             seen["future"] = await future_traded(desk, alerts, fop, asked * 2)
             seen["complex"] = await complex_traded(desk, alerts, mid)
+        seen["whole"] = await whole_expiration(desk, "SPX", today + timedelta(days=7))
         seen["condor"] = await condor(desk, next(c for c in chains["SPX"] if c.root_symbol == "SPXW"))
         seen["errors"] = await errors(desk, spread, line)
         seen["moved"] = await moved(desk)

@@ -121,6 +121,12 @@ def test_stream_of_greeks(seen: Doc) -> None:
         assert float(event["theta"]) < 0 < float(event["vega"])
 
 
+def test_stream_of_a_whole_expiration(seen: Doc) -> None:
+    whole = seen["whole"]
+    assert whole["Greeks"] == whole["options"] > 400
+    assert 300 < whole["Quote"] <= whole["options"]
+
+
 def test_quote_after_a_minute(seen: Doc) -> None:
     first, then = seen["moved"]
     assert (first["bid_time"], then["bid_time"]) == (TEN, TEN + MINUTE)
@@ -186,7 +192,9 @@ def test_complex_orders(seen: Doc) -> None:
     traded = seen["complex"]
     assert traded["dry"]["complex_order"]["type"] == "OTOCO"
     assert members(traded["dry"]["complex_order"]) == ["Contingent"] * 3
-    assert Decimal(traded["dry"]["buying_power_effect"]["change_in_buying_power"]) < 0
+    # Half of what ten shares would cost at the trigger's limit.
+    half = 5 * Decimal(traded["dry"]["complex_order"]["trigger_order"]["price"])
+    assert Decimal(traded["dry"]["buying_power_effect"]["change_in_margin_requirement"]) == half < 0
     waiting, working = traded["waiting"], traded["working"]
     assert members(waiting) == ["Live", "Contingent", "Contingent"]
     assert members(traded["told"][-1]) == ["Cancelled"] * 3

@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.emulator.streams.dxlink_server import EVEN_CHANNEL
+from adapters.emulator.streams.dxlink_text import LONG, Layouts, frames
 from adapters.emulator.streams.feed import Feed
 from adapters.emulator.streams.stream_faults import FaultKind, StreamFault
 from adapters.tastytrade.transport import Closed
 from sim.market.synthetic import SyntheticMarket
 from tests.wire.dxlink_rig import Rig, play
-from tests.wire.feed_rig import market, types
+from tests.wire.feed_rig import StillWorld, market, types
 from tests.wire.peers import (
     KEEPALIVE,
     sdk_feed_setup,
@@ -71,6 +72,15 @@ def test_what_is_wrong_is_an_error_and_ends_nothing(
     play(few, test)
 
 
+@given(st.lists(st.integers(1, 40_000) | st.integers(20, 200), max_size=60))
+def test_frames_stay_short_and_lose_nothing(few: SyntheticMarket, lengths: list[int]) -> None:
+    layout = Layouts(Feed(StillWorld(few), few)).of("Quote", ("eventSymbol",), compact=True)
+    rows = [str(i % 10) * length for i, length in enumerate(lengths)]
+    made = [frame.partition('["Quote",[')[2].removesuffix("]]}") for frame in frames(1, layout, rows)]
+    assert ",".join(made) == ",".join(rows)
+    assert all(len(body) < 40_100 and (len(body) <= LONG + 100 or "," not in body) for body in made)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8) | st.just("Quote"),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
@@ -99,10 +109,10 @@ FRAME = st.fixed_dictionaries(
 
 
 @given(st.lists(FRAME | st.text(max_size=40), max_size=6))
-def test_no_frame_of_a_client_breaks_the_server(few: SyntheticMarket, frames: list[Any]) -> None:
+def test_no_frame_of_a_client_breaks_the_server(few: SyntheticMarket, sent: list[Any]) -> None:
     async def test(rig: Rig) -> None:
         peer = await rig.authorized()
-        await peer.send(sdk_request(1), *frames)
+        await peer.send(sdk_request(1), *sent)
         await rig.minute(0.2)
         assert all("type" in m for m in peer.read())
         peer.end.close()

@@ -15,8 +15,8 @@ import msgspec
 from adapters.emulator.streams.feed import Feed
 from adapters.emulator.streams.feed_fields import BEGIN, END, FIELDS, NAN, REMOVE, SNIP, Row, index_of, known
 
-BATCH: Final = 400
-"""Rows of a frame at most: about 40 KB of quotes."""
+LONG: Final = 32 << 10
+"""Characters of rows in a frame: WebSocket clients by default take no message over 64 KB."""
 
 
 def encode(message: Any) -> str:
@@ -116,8 +116,19 @@ class Layouts:
 
 
 def frames(channel: int, layout: Layout, rows: Sequence[str]) -> Iterator[str]:
-    """FEED_DATA frames of rows in their order."""
+    """FEED_DATA frames of rows in their order, none of them much longer than ``LONG``."""
     head = f'{{"type":"FEED_DATA","channel":{channel},"data":['
-    for i in range(0, len(rows), BATCH):
-        body = ",".join(rows[i : i + BATCH])
+    for part in _parts(rows):
+        body = ",".join(part)
         yield f'{head}"{layout.event_type}",[{body}]]}}' if layout.compact else f"{head}{body}]}}"
+
+
+def _parts(rows: Sequence[str]) -> Iterator[Sequence[str]]:
+    start = size = 0
+    for end, row in enumerate(rows):
+        if end > start and size + len(row) > LONG:
+            yield rows[start:end]
+            start, size = end, 0
+        size += len(row) + 1
+    if start < len(rows):
+        yield rows[start:]
