@@ -7,30 +7,31 @@ symbol all the same. It refuses to guess: an unknown symbol is None.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from adapters.emulator.names import future_streamer, future_wire, option_code, streamer_symbol, wire_symbol
+from adapters.emulator.names import future_streamer, future_wire, names_of
 from adapters.emulator.world import World
+from adapters.tastytrade import symbols
+from adapters.tastytrade.symbols import (
+    FutureOptionSymbol,
+    FutureSymbol,
+    OccSymbol,
+    StreamerFuture,
+    StreamerFutureOption,
+    SymbolError,
+)
 from sim.market.futures import Month, known_futures, last_trading_day
 from sim.market.products import delivery_year, future_month
 from sim.model.errors import ConfigError, DataError
-from sim.model.instrument import Kind, OptionContract, Right, Series, strike_e4
+from sim.model.instrument import MONTH_CODES, STRIKE_SCALE, Kind, OptionContract, Right, Series
 from sim.ports import MarketDay
 
-INDICES: Final = frozenset({"SPX", "XSP", "VIX", "NDX", "RUT"})
 FUNDS: Final = frozenset({"SPY", "QQQ", "IWM", "TLT", "GLD"})
-_OCC: Final = re.compile(r"([A-Z0-9/ ]{6})(\d{6})([CP])(\d{8})")
-_FUTURE: Final = re.compile(r"/?([A-Z0-9]{1,3}[FGHJKMNQUVXZ])(\d{1,2})")
-_FUTURE_OPTION: Final = re.compile(r"\./([A-Z0-9 ]{5})([A-Z0-9 ]{6})(\d{6})([CP])([\d.]+)")
-_STREAMED: Final = re.compile(r"\.([A-Z0-9]{1,6}?)(\d{6})([CP])([\d.]+)")
-_STREAMED_FUTURE: Final = re.compile(r"/([A-Z0-9]{1,3}?[FGHJKMNQUVXZ])(\d{2}):[A-Z]{4}")
-_STREAMED_FUTURE_OPTION: Final = re.compile(r"\./([A-Z0-9]{2,4})(\d{2})([CP])([\d.]+):[A-Z]{4}")
 
 
 class Type(StrEnum):
@@ -73,17 +74,18 @@ class Window:
 class Listing:
     """The instruments of a world's present session."""
 
-    __slots__ = ("_chains", "_codes", "window", "world")
+    __slots__ = ("_chains", "_codes", "_shares", "window", "world")
 
     def __init__(self, world: World, window: Window | None = None) -> None:
         self.world, self.window = world, window or Window()
-        self._codes: dict[str, tuple[date, dict[tuple[str, date], Series], dict[tuple[str, int], Series]]] = {}
-        self._chains: dict[Series, tuple[date, tuple[OptionContract, ...]]] = {}
+        self._codes: dict[str, tuple[date, dict[tuple[str, date], Series], dict[str, Series]]] = {}
+        self._chains: dict[Series, tuple[date, tuple[tuple[int, bool], ...]]] = {}
+        self._shares = frozenset(u for u in self.world.underlyings if u not in known_futures())
 
     def underlyings(self) -> tuple[Item, ...]:
         """Shares, funds and indices, not the futures."""
         names = (u for u in self.world.underlyings if u not in known_futures())
-        return tuple(Item(_kind(u), u, u, u) for u in names)
+        return tuple(Item(kind_of(u), u, u, u) for u in names)
 
     def roots(self) -> tuple[str, ...]:
         """The futures' roots: ES, MES."""
@@ -111,8 +113,9 @@ class Listing:
         found = self.world.series(underlying)
         return tuple(s for s in found if days is None or (s.expiration - today).days <= days)
 
-    def contracts(self, series: Series) -> tuple[OptionContract, ...]:
-        """The contracts of a series that chains show, by strike, calls before puts. Money is the last close."""
+    def strikes(self, series: Series) -> tuple[tuple[int, bool], ...]:
+        """Strikes in ten-thousandths, each with whether it is a put's, that chains show of a series: by strike, calls
+        before puts. Money is the last close."""
         underlying = series.product.underlying
         session = self.world.trade_date(underlying)
         kept = self._chains.get(series)
@@ -120,48 +123,55 @@ class Listing:
             return kept[1]
         board = self.world.day(underlying).board(series)
         bars = self.world.history(underlying, 1)
-        money = bars[-1].close * 10_000 if bars else 0.0
+        money = bars[-1].close * STRIKE_SCALE if bars else 0.0
         low = 0.0 if self.window.below is None or not money else money * (1 - self.window.below)
         high = float("inf") if self.window.above is None or not money else money * (1 + self.window.above)
         pairs = zip(board.strike_e4.tolist(), board.is_put.tolist(), strict=True)
-        found = tuple(
-            OptionContract(series, strike, Right.PUT if put else Right.CALL)
-            for strike, put in pairs
-            if low <= strike <= high
-        )
+        found = tuple((strike, put) for strike, put in pairs if low <= strike <= high)
         self._chains[series] = (session, found)
         return found
 
+    def contracts(self, series: Series) -> tuple[OptionContract, ...]:
+        """The contracts of a series that chains show, in the order of ``strikes``."""
+        shown = self.strikes(series)
+        return tuple(OptionContract(series, strike, Right.PUT if put else Right.CALL) for strike, put in shown)
+
     def find(self, symbol: str) -> Item | None:
         """What a trade symbol means in the present session; None where it lists no such thing."""
-        if symbol.startswith("./"):
-            return self._future_option(symbol)
-        if match := _OCC.fullmatch(symbol):
-            found = self._option(match[1].rstrip(), _day(match[2]), match[3], Decimal(match[4]) / 1000)
-            return found if found is not None and found.symbol == symbol else None
-        if symbol in self.world.underlyings and symbol not in known_futures():
-            return Item(_kind(symbol), symbol, symbol, symbol)
-        if match := _FUTURE.fullmatch(symbol):
-            # Two digits of the year are written where one would be ambiguous.
-            return self._future(f"{match[1]}{match[2][-1]}")
-        return None
+        try:
+            parts = symbols.parse(symbol)
+        except SymbolError:
+            return None
+        match parts:
+            case OccSymbol():
+                found = self._option(parts)
+                return found if found is not None and found.symbol == symbol else None
+            case FutureOptionSymbol():
+                found = self._future_option(parts)
+                return found if found is not None and found.symbol == symbol else None
+            case FutureSymbol():
+                # Two digits of the year are written where one would be ambiguous.
+                return self._future(f"{parts.root}{MONTH_CODES[parts.month - 1]}{parts.year[-1]}")
+        return Item(kind_of(parts), parts, parts, parts) if parts in self._shares else None
 
     def streamed(self, symbol: str) -> Item | None:
         """What a streamer symbol means; None where there is no such thing."""
-        if match := _STREAMED_FUTURE_OPTION.fullmatch(symbol):
-            for underlying in self.roots():
-                series = self._index(underlying)[2].get((match[1], 2000 + int(match[2])))
-                found = None if series is None else self._contract(series, match[3], _number(match[4]))
-                if found is not None and found.streamer == symbol:
-                    return found
+        try:
+            parts = symbols.parse_streamer(symbol)
+        except SymbolError:
             return None
-        if match := _STREAMED_FUTURE.fullmatch(symbol):
-            item = self._future(f"{match[1]}{match[2][-1]}")
-            return item if item is not None and item.streamer == symbol else None
-        if match := _STREAMED.fullmatch(symbol):
-            found = self._option(match[1], _day(match[2]), match[3], _number(match[4]))
-            return found if found is not None and found.streamer == symbol else None
-        return self.find(symbol) if "/" not in symbol[:1] else None
+        match parts:
+            case StreamerFutureOption():
+                found = self._streamed_option(parts)
+            case StreamerFuture():
+                found = self._future(f"{parts.root}{MONTH_CODES[parts.month - 1]}{parts.year % 10}")
+            case OccSymbol():
+                found = self._option(parts)
+            case str():
+                return Item(kind_of(parts), parts, parts, parts) if parts in self._shares else None
+            case _:
+                return None
+        return found if found is not None and found.streamer == symbol else None
 
     def contract(self, streamer: str) -> OptionContract | None:
         """The option behind a streamer symbol; None where it is no option that is listed."""
@@ -187,8 +197,8 @@ class Listing:
     def item(self, contract: OptionContract) -> Item:
         """The entry of a contract, listed or not."""
         kind = Type.FUTURE_OPTION if contract.product.kind is Kind.FUTURE else Type.EQUITY_OPTION
-        month = contract.series.future
-        return Item(kind, wire_symbol(contract), streamer_symbol(contract), contract.underlying, month, contract)
+        wire, streamer = names_of(contract.series).of(contract.strike_e4, contract.right.value)
+        return Item(kind, wire, streamer, contract.underlying, contract.series.future, contract)
 
     def all(self, matching: Callable[[Item], bool]) -> Sequence[Item]:
         """Underlyings and futures that match; options are found by symbol or by chain."""
@@ -201,55 +211,46 @@ class Listing:
             return None
         return next((f for f in self.futures(found.root) if f.month == month), None)
 
-    def _option(self, root: str, day: date | None, right: str, strike: Decimal | None) -> Item | None:
-        if day is None:
-            return None
+    def _option(self, parts: OccSymbol) -> Item | None:
         for underlying in self.world.underlyings:
-            series = self._index(underlying)[1].get((root, day))
+            series = self._index(underlying)[1].get((parts.root, parts.expiration))
             if series is not None and series.product.kind is not Kind.FUTURE:
-                return self._contract(series, right, strike)
+                return self._contract(series, parts.right, parts.strike)
         return None
 
-    def _future_option(self, symbol: str) -> Item | None:
-        match = _FUTURE_OPTION.fullmatch(symbol)
-        month = None if match is None else future_month(match[1].strip())
-        day = None if match is None else _day(match[3])
-        if match is None or month is None or day is None or month.root not in self.world.underlyings:
+    def _future_option(self, parts: FutureOptionSymbol) -> Item | None:
+        root = parts.future.root
+        if root not in self.world.underlyings:
             return None
-        series = self._index(month.root)[1].get((match[2].strip()[:-2], day))
-        found = None if series is None else self._contract(series, match[4], _number(match[5]))
-        return found if found is not None and found.symbol == symbol else None
+        series = self._index(root)[1].get((parts.root, parts.expiration))
+        return None if series is None else self._contract(series, parts.right, parts.strike)
 
-    def _contract(self, series: Series, right: str, strike: Decimal | None) -> Item | None:
-        if strike is None or strike <= 0 or strike * 10_000 % 1:
+    def _streamed_option(self, parts: StreamerFutureOption) -> Item | None:
+        code = f"./{parts.root}{MONTH_CODES[parts.month - 1]}{parts.year % 100:02d}"
+        for underlying in self.roots():
+            series = self._index(underlying)[2].get(code)
+            if series is not None:
+                return self._contract(series, parts.right, parts.strike)
+        return None
+
+    def _contract(self, series: Series, right: Right, strike: Decimal) -> Item | None:
+        scaled = strike * STRIKE_SCALE
+        if scaled != int(scaled) or scaled <= 0:
             return None
-        contract = OptionContract(series, strike_e4(strike), Right(right))
+        contract = OptionContract(series, int(scaled), right)
         return self.item(contract) if self.world.listed(contract) else None
 
-    def _index(self, underlying: str) -> tuple[date, dict[tuple[str, date], Series], dict[tuple[str, int], Series]]:
-        """The present session, its series by root and expiration, and those on futures by streamer code and year."""
+    def _index(self, underlying: str) -> tuple[date, dict[tuple[str, date], Series], dict[str, Series]]:
+        """The present session, its series by root and expiration, and those on futures by their streamer's name."""
         session = self.world.trade_date(underlying)
         found = self._codes.get(underlying)
         if found is None or found[0] != session:
             listed = self.world.series(underlying)
-            coded = {option_code(s): s for s in listed if s.product.kind is Kind.FUTURE}
+            coded = {names_of(s).streamer: s for s in listed if s.product.kind is Kind.FUTURE}
             found = self._codes[underlying] = (session, {s.key: s for s in listed}, coded)
         return found
 
 
-def _kind(symbol: str) -> Type:
-    return Type.INDEX if symbol in INDICES else Type.EQUITY
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date(2000 + int(text[:2]), int(text[2:4]), int(text[4:]))
-    except ValueError:
-        return None
-
-
-def _number(text: str) -> Decimal | None:
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        return None
+def kind_of(symbol: str) -> Type:
+    """Of a name that is no future's and no option's."""
+    return Type.INDEX if symbol in symbols.INDICES else Type.EQUITY

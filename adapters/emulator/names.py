@@ -1,73 +1,75 @@
-"""How the broker writes contracts and futures: trade symbols and streamer symbols. Formatting only, no parsing."""
+"""The broker's names of what is listed: made by ``adapters.tastytrade.symbols``, once a series and not once a contract.
+
+A chain holds tens of thousands of contracts whose symbols differ in strike and right alone. Here is no rule of a symbol
+of its own: the ends of a probe's symbol are kept, and strikes are put between them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
-from sim.calendar import Venue
-from sim.market.futures import future, option_month
-from sim.market.products import delivery_year, future_month
-from sim.model.errors import DataError
-from sim.model.instrument import MONTH_CODES, Kind, OptionContract, Series, plain
+from adapters.tastytrade import symbols
+from sim.model.instrument import STRIKE_SCALE, Kind, OptionContract, Right, Series
 
-STREAMER_EXCHANGES: Final[Mapping[Venue, str]] = {
-    Venue.GLOBEX_EQUITY: "XCME",
-    Venue.GLOBEX_FX: "XCME",
-    Venue.GLOBEX_RATES: "XCBT",
-    Venue.GLOBEX_METALS: "XCEC",
-    Venue.GLOBEX_ENERGY: "XNYM",
-}
+PROBE: Final = 1
+"""A strike, in points, that no symbol holds anywhere else."""
 
 
-def exchange_code(root: str) -> str:
-    """The streamer's name of the exchange of a future: XCME, XCBT for the Dow."""
-    return "XCBT" if root in ("YM", "MYM") else STREAMER_EXCHANGES[future(root).venue]
+@dataclass(frozen=True, slots=True)
+class SeriesNames:
+    """``wire`` and ``streamer`` go before right and strike, ``tail`` after the streamer's; ``occ``: not on a future."""
+
+    wire: str
+    streamer: str
+    tail: str
+    occ: bool
+
+    @property
+    def code(self) -> str:
+        """Of an option on a future its product, month and digit of the year: ``EW3N4``."""
+        return f"{self.streamer[2:-2]}{self.streamer[-1]}"
+
+    def of(self, strike_e4: int, right: str) -> tuple[str, str]:
+        """Trade symbol and streamer symbol of a strike in ten-thousandths; ``right`` is C or P."""
+        strike = points(strike_e4)
+        written = f"{strike_e4 // 10:08d}" if self.occ else strike
+        return f"{self.wire}{right}{written}", f"{self.streamer}{right}{strike}{self.tail}"
 
 
-def future_wire(symbol: str) -> str:
-    """``/ESU4`` of ``ESU4``."""
-    return f"/{symbol}"
+@lru_cache(maxsize=4096)
+def names_of(series: Series) -> SeriesNames:
+    """The names of a series' contracts."""
+    probe = OptionContract(series, PROBE * STRIKE_SCALE, Right.CALL)
+    occ = series.product.kind is not Kind.FUTURE
+    streamer, _, tail = symbols.streamer_symbol(probe).rpartition(f"C{PROBE}")
+    wire = symbols.wire_symbol(probe).rpartition(f"C{PROBE * 1000:08d}" if occ else f"C{PROBE}")[0]
+    return SeriesNames(wire, streamer, tail, occ)
 
 
-def future_streamer(symbol: str, session: date) -> str:
-    """``/ESU24:XCME`` of ``ESU4`` as it is seen on ``session``."""
-    month = future_month(symbol)
-    if month is None:
-        raise DataError(f"{symbol!r} is no month of a future that is known here; wanted one like ESU4")
-    year = delivery_year(month, session) % 100
-    return f"/{month.root}{MONTH_CODES[month.month - 1]}{year:02d}:{exchange_code(month.root)}"
-
-
-def option_code(series: Series) -> tuple[str, int]:
-    """Root with month letter, and the year, of a series on a future: ``EW3N`` and 2024.
-
-    A monthly option on a commodity, a bond or a currency is named by its contract month, every other one by the month
-    in which it expires.
-    """
-    product, day = series.product, series.expiration
-    year, month = day.year, day.month
-    if product.venue != Venue.GLOBEX_EQUITY.value and not any(sign.isdigit() for sign in product.root):
-        named = option_month(product.underlying, day)
-        year, month = named.year, named.month
-    return f"{product.root}{MONTH_CODES[month - 1]}", year
+def points(strike_e4: int) -> str:
+    """A strike as symbols have it: 5600, 197.5."""
+    whole, rest = divmod(strike_e4, STRIKE_SCALE)
+    return f"{whole}.{rest:04d}".rstrip("0") if rest else str(whole)
 
 
 def wire_symbol(contract: OptionContract) -> str:
-    """OCC's 21 characters, or ``./ESU4 EW3N4 240719C5500``: both names of a future option padded to six."""
-    if contract.product.kind is not Kind.FUTURE:
-        return contract.symbol
-    series = contract.series
-    code, year = option_code(series)
-    head = f"./{series.future:<5}{f'{code}{year % 10}':<6}"
-    return f"{head}{series.expiration:%y%m%d}{contract.right.value}{plain(contract.strike)}"
+    """OCC's 21 characters, or ``./ESU4 EW3N4 240719C5500``."""
+    return names_of(contract.series).of(contract.strike_e4, contract.right.value)[0]
 
 
 def streamer_symbol(contract: OptionContract) -> str:
     """``.SPXW240719P5500``, or ``./EW3N24C5500:XCME``."""
-    series, right, strike = contract.series, contract.right.value, plain(contract.strike)
-    if contract.product.kind is not Kind.FUTURE:
-        return f".{contract.product.root}{series.expiration:%y%m%d}{right}{strike}"
-    code, year = option_code(series)
-    return f"./{code}{year % 100:02d}{right}{strike}:{exchange_code(contract.underlying)}"
+    return names_of(contract.series).of(contract.strike_e4, contract.right.value)[1]
+
+
+def future_wire(month: str) -> str:
+    """``/ESU4`` of ``ESU4``."""
+    return f"/{month}"
+
+
+def future_streamer(month: str, session: date) -> str:
+    """``/ESU24:XCME`` of ``ESU4`` as it is seen on ``session``."""
+    return symbols.streamer(symbols.FutureSymbol.parse(f"/{month}"), on=session)

@@ -79,7 +79,7 @@ def test_the_window_limits_chains_and_nothing_else() -> None:
     series = narrow.series("SPX")[0]
     close = made.history("SPX", 1)[-1].close
     assert all(abs(float(c.strike) / close - 1) <= 0.01 for c in narrow.contracts(series))
-    assert len(narrow.contracts(series)) < len(wide.contracts(series)) == len(made.day("SPX").board(series).strike_e4)
+    assert len(narrow.strikes(series)) < len(wide.strikes(series)) == len(made.day("SPX").board(series).strike_e4)
     assert narrow.find("SPX   241220P03000000") is not None
     with pytest.raises(ConfigError, match="from 0 on"):
         Window(days=-1)

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Final, Protocol
 from zlib import crc32
 
@@ -55,11 +56,12 @@ class Manners:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes out."""
+    """What goes out; ``slices``, where there are any, in place of ``body``, each made when it is sent."""
 
     status: int
     body: bytes = b""
     kind: str = JSON
+    slices: Iterator[str] | None = None
 
 
 class Rest:
@@ -199,6 +201,9 @@ def reply(answer: Reply, path: str) -> Answer:
     """An answer in its wrapper: ``data``, ``context``, ``pagination``."""
     if answer.bare is not None:
         return Answer(answer.status, msgspec.json.encode(answer.bare))
+    if answer.slices is not None:
+        end = f',"context":{msgspec.json.encode(path).decode()}}}' if answer.context else "}"
+        return Answer(answer.status, slices=chain(('{"data":',), answer.slices, (end,)))
     if answer.data is None:
         return Answer(answer.status)
     wrapped: dict[str, Any] = {"data": answer.data}
@@ -281,9 +286,22 @@ async def _read(receive: Receive) -> bytes:
 
 
 async def _send(send: Callable[[Message], Awaitable[None]], answer: Answer, *, half: bool = False) -> None:
+    if answer.slices is not None and half:
+        answer = replace(answer, body="".join(answer.slices).encode(), slices=None)
+    if answer.slices is not None:
+        await send({"type": "http.response.start", "status": answer.status, "headers": [_content(answer)]})
+        for text in answer.slices:
+            await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+            await asyncio.sleep(0)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        return
     headers = [] if answer.status == 204 else [(b"content-length", str(len(answer.body)).encode())]
     if answer.body:
-        headers.append((b"content-type", f"{answer.kind}; charset=utf-8".encode()))
+        headers.append(_content(answer))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     part = answer.body[: len(answer.body) // 2] if half else answer.body
     await send({"type": "http.response.body", "body": part, "more_body": half})
+
+
+def _content(answer: Answer) -> tuple[bytes, bytes]:
+    return b"content-type", f"{answer.kind}; charset=utf-8".encode()

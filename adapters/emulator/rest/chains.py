@@ -1,19 +1,26 @@
 """Option chains: nested, compact and flat, of shares and indices by root, of futures by expiration.
 
-A chain is made once a session and kept: a new one of SPX holds thousands of symbols. An underlying with several roots
-(SPX and SPXW) answers several items.
+A chain holds tens of thousands of symbols, so that an answer is made in slices, a series at a time, and others are
+served between them. The slices of nested chains are kept for the session; flat ones, ten times as long, are not. An
+underlying with several roots (SPX and SPXW) answers several items.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from typing import Any
+
+import msgspec
 
 from adapters.emulator.listing import Item, Listing
+from adapters.emulator.names import names_of
 from adapters.emulator.rest import instruments as rows
 from adapters.emulator.rest.instruments import Row
-from adapters.emulator.rest.replies import Reply, Request, Routes, instant, items, not_found
+from adapters.emulator.rest.replies import Reply, Request, Routes, instant, not_found
 from sim.model.instrument import Kind, Product, Series
+
+Slices = Iterator[str]
 
 
 class Chains:
@@ -23,7 +30,7 @@ class Chains:
 
     def __init__(self, listing: Listing) -> None:
         self._listing = listing
-        self._kept: dict[tuple[str, str], tuple[date, Reply]] = {}
+        self._kept: dict[str, tuple[date, dict[tuple[str, Series], str]]] = {}
 
     def add_to(self, routes: Routes) -> None:
         routes.add("GET", "/option-chains/{symbol}", lambda r: self._shares(r, "flat"))
@@ -36,37 +43,38 @@ class Chains:
         symbol = request.params["symbol"]
         if symbol not in {i.symbol for i in self._listing.underlyings()}:
             raise not_found(f"an option chain of {symbol}")
-        return self._cached(symbol, form)
+        return Reply(slices=self._make(symbol, form))
 
     def _futures(self, request: Request, form: str) -> Reply:
         root = request.params["symbol"].lstrip("/")
         if root not in self._listing.roots():
             raise not_found(f"a futures option chain of {root}")
-        return self._cached(root, form)
+        return Reply(slices=self._make(root, form))
 
-    def _cached(self, underlying: str, form: str) -> Reply:
-        session = self._listing.world.trade_date(underlying)
-        kept = self._kept.get((underlying, form))
-        if kept is None or kept[0] != session:
-            kept = self._kept[underlying, form] = (session, self._make(underlying, form))
-        return kept[1]
-
-    def _make(self, underlying: str, form: str) -> Reply:
+    def _make(self, underlying: str, form: str) -> Slices:
         listed = self._listing.series(underlying)
         if form == "flat":
-            return self._flat(listed)
+            flat = (rows.flat_rows(self._listing, series) for series in listed)
+            return _wrapped('{"items":[', _commas(text for text in flat if text), "]}")
         if underlying in self._listing.roots():
-            return Reply(data=self._nested_futures(underlying, listed))
+            return self._nested_futures(underlying, listed)
         by_root: dict[Product, list[Series]] = {}
         for series in listed:
             by_root.setdefault(series.product, []).append(series)
         make = self._nested if form == "nested" else self._compact
-        return items(make(product, found) for product, found in by_root.items())
+        return _wrapped('{"items":[', _lists(make(product, found) for product, found in by_root.items()), "]}")
 
-    def _flat(self, listed: Sequence[Series]) -> Reply:
-        listing = self._listing
-        contracts = (c for series in listed for c in listing.contracts(series))
-        return items(rows.row_of(listing, listing.item(c)) for c in contracts)
+    def _slice(self, form: str, series: Series, make: Callable[[Series], str]) -> str:
+        """A part of a chain, made once a session."""
+        underlying = series.product.underlying
+        session = self._listing.world.trade_date(underlying)
+        kept = self._kept.get(underlying)
+        if kept is None or kept[0] != session:
+            kept = self._kept[underlying] = (session, {})
+        found = kept[1].get((form, series))
+        if found is None:
+            found = kept[1][form, series] = make(series)
+        return found
 
     def _head(self, product: Product) -> Row:
         shares = int(product.multiplier)
@@ -92,45 +100,48 @@ class Chains:
             else [],
         }
 
-    def _nested(self, product: Product, listed: Sequence[Series]) -> Row:
-        listing = self._listing
-        expirations = [
-            {
-                "expiration-type": rows.expiration_type(listing, series),
-                "expiration-date": str(series.expiration),
-                "days-to-expiration": rows.days_left(listing, series),
-                "settlement-type": rows.settlement_type(product),
-                "strikes": rows.strikes(listing, series),
-            }
-            for series in listed
-        ]
-        return {**self._head(product), "expirations": expirations}
+    def _nested(self, product: Product, listed: Sequence[Series]) -> Slices:
+        expirations = (self._slice("nested", series, self._expiration) for series in listed)
+        return _wrapped(_open(self._head(product), "expirations"), _commas(expirations), "]}")
 
-    def _compact(self, product: Product, listed: Sequence[Series]) -> Row:
-        found = [self._listing.item(c) for series in listed for c in self._listing.contracts(series)]
-        return {
-            **self._head(product),
+    def _expiration(self, series: Series) -> str:
+        listing = self._listing
+        head = {
+            "expiration-type": rows.expiration_type(listing, series),
+            "expiration-date": str(series.expiration),
+            "days-to-expiration": rows.days_left(listing, series),
+            "settlement-type": rows.settlement_type(series.product),
+        }
+        return f"{_open(head, 'strikes')}{rows.strike_rows(listing, series)[1:]}}}"
+
+    def _compact(self, product: Product, listed: Sequence[Series]) -> Slices:
+        head = self._head(product) | {
             "settlement-type": rows.settlement_type(product),
             "expiration-type": rows.expiration_type(self._listing, listed[0]),
-            "symbols": [item.symbol for item in found],
-            "streamer-symbols": [item.streamer for item in found],
         }
+        for key, which in (("symbols", 0), ("streamer-symbols", 1)):
+            yield _open(head, key) if which == 0 else f'],"{key}":['
+            yield from _commas(text for s in listed if (text := self._names(s, which)))
+        yield "]}"
 
-    def _nested_futures(self, root: str, listed: Sequence[Series]) -> Row:
+    def _names(self, series: Series, which: int) -> str:
+        """Trade symbols (0) or streamer symbols (1) of a series, quoted, with commas between."""
+        of = names_of(series).of
+        return ",".join(f'"{of(strike, "P" if put else "C")[which]}"' for strike, put in self._listing.strikes(series))
+
+    def _nested_futures(self, root: str, listed: Sequence[Series]) -> Slices:
         """All months of the future, and one chain of expirations for each exercise style."""
         by_style: dict[str, list[Series]] = {}
         for series in listed:
             by_style.setdefault(series.product.style.value.capitalize(), []).append(series)
-        chains = [
-            {
-                "underlying-symbol": f"/{root}",
-                "root-symbol": f"/{root}",
-                "exercise-style": style,
-                "expirations": [self._future_expiration(root, series) for series in found],
-            }
-            for style, found in by_style.items()
-        ]
-        return {"futures": [self._future(root, item) for item in self._listing.futures(root)], "option-chains": chains}
+        months = [self._future(root, item) for item in self._listing.futures(root)]
+        chains = (self._chain(root, style, found) for style, found in by_style.items())
+        return _wrapped(_open({"futures": months}, "option-chains"), _lists(chains), "]}")
+
+    def _chain(self, root: str, style: str, listed: Sequence[Series]) -> Slices:
+        head = {"underlying-symbol": f"/{root}", "root-symbol": f"/{root}", "exercise-style": style}
+        expirations = (self._slice("nested", series, self._future_expiration) for series in listed)
+        return _wrapped(_open(head, "expirations"), _commas(expirations), "]}")
 
     def _future(self, root: str, item: Item) -> Row:
         whole = rows.future_row(self._listing, item)
@@ -145,11 +156,11 @@ class Chains:
             **{key: whole[key] for key in shown},
         }
 
-    def _future_expiration(self, root: str, series: Series) -> Row:
+    def _future_expiration(self, series: Series) -> str:
         listing, product = self._listing, series.product
-        return {
+        head = {
             "underlying-symbol": f"/{series.future}",
-            "root-symbol": f"/{root}",
+            "root-symbol": f"/{product.underlying}",
             "option-root-symbol": product.root,
             "option-contract-symbol": rows.contract_code(series),
             "asset": product.root,
@@ -163,5 +174,28 @@ class Chains:
             "stops-trading-at": instant(listing.world.ends(series)),
             "expires-at": instant(listing.world.settles(series)),
             "tick-sizes": rows.ticks(product.ticks),
-            "strikes": rows.strikes(listing, series),
         }
+        return f"{_open(head, 'strikes')}{rows.strike_rows(listing, series)[1:]}}}"
+
+
+def _open(head: dict[str, Any], key: str) -> str:
+    """An object as JSON, open at a list that comes last in it."""
+    return f'{msgspec.json.encode(head).decode()[:-1]},"{key}":['
+
+
+def _wrapped(before: str, slices: Slices, after: str) -> Slices:
+    yield before
+    yield from slices
+    yield after
+
+
+def _commas(texts: Iterator[str]) -> Slices:
+    for n, text in enumerate(texts):
+        yield f",{text}" if n else text
+
+
+def _lists(objects: Iterator[Slices]) -> Slices:
+    for n, each in enumerate(objects):
+        if n:
+            yield ","
+        yield from each

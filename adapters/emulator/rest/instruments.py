@@ -6,14 +6,19 @@ know of an instrument (open interest, CUSIPs) is left out, never made up.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, Final
 from zlib import crc32
 
+import msgspec
+
 from adapters.emulator.listing import FUNDS, Item, Listing, Type
-from adapters.emulator.names import exchange_code, option_code
+from adapters.emulator.names import names_of, points
 from adapters.emulator.rest.replies import decimal, instant
+from adapters.tastytrade.symbols import exchange_code
 from sim.calendar import Venue
 from sim.market.futures import Rule, future
 from sim.market.products import known_product
@@ -242,8 +247,7 @@ def notional(product: Product) -> str:
 
 def contract_code(series: Series) -> str:
     """``EW3N4``: the option product with its month."""
-    code, year = option_code(series)
-    return f"{code}{year % 10}"
+    return names_of(series).code
 
 
 def future_option(listing: Listing, item: Item) -> Row:
@@ -304,16 +308,43 @@ def row_of(listing: Listing, item: Item) -> Row:
             return future_option(listing, item)
 
 
-def strikes(listing: Listing, series: Series) -> list[Row]:
-    """The strikes of a series, ascending, each with its call and its put."""
-    found: dict[Decimal, Row] = {}
-    for contract in listing.contracts(series):
-        row = found.setdefault(contract.strike, {"strike-price": decimal(contract.strike)})
-        _side(row, listing, contract)
-    return [row for row in found.values() if "call" in row and "put" in row]
+def strike_rows(listing: Listing, series: Series) -> str:
+    """The strikes of a series as JSON, ascending, each with call and put; strikes that lack one are left out."""
+    of, found = names_of(series).of, []
+    shown = listing.strikes(series)
+    for (strike, put), (other, other_put) in pairwise(shown):
+        if strike == other and other_put and not put:
+            call, call_streamer = of(strike, "C")
+            put_, put_streamer = of(strike, "P")
+            found.append(
+                f'{{"strike-price":"{price(strike)}","call":"{call}","call-streamer-symbol":"{call_streamer}",'
+                f'"put":"{put_}","put-streamer-symbol":"{put_streamer}"}}'
+            )
+    return f"[{','.join(found)}]"
 
 
-def _side(row: Row, listing: Listing, contract: OptionContract) -> None:
-    name = "call" if contract.right is Right.CALL else "put"
-    item = listing.item(contract)
-    row[name], row[f"{name}-streamer-symbol"] = item.symbol, item.streamer
+def flat_rows(listing: Listing, series: Series) -> str:
+    """The options of a series as JSON rows, as ``row_of`` has them, with commas between: what they share is written
+    once, and what differs put into it."""
+    shown = listing.strikes(series)
+    if not shown:
+        return ""
+    row = row_of(listing, listing.item(OptionContract(series, shown[0][0], Right.CALL)))
+    row |= {"symbol": "\1", "streamer-symbol": "\2", "strike-price": "\3", "option-type": "\4"}
+    if "exchange-symbol" in row:
+        row["exchange-symbol"] = "\5"
+    made = re.sub(r"[{}]", lambda brace: brace[0] * 2, msgspec.json.encode(row).decode())
+    form = re.sub(r"\\u000([1-5])", r"{\1}", made).format
+    of = names_of(series).of
+    rows = []
+    for strike, put in shown:
+        right = "P" if put else "C"
+        symbol, streamer = of(strike, right)
+        rows.append(form("", symbol, streamer, price(strike), right, symbol[1:]))
+    return ",".join(rows)
+
+
+def price(strike_e4: int) -> str:
+    """A strike as rows have it: 5500.0."""
+    text = points(strike_e4)
+    return text if "." in text else f"{text}.0"

@@ -7,7 +7,7 @@ no framework. Whatever the broker would refuse is raised as ``Refusal``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from decimal import Decimal
@@ -102,13 +102,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is answered. ``data`` goes into the wrapper, ``bare`` is sent as it stands, both None is an empty body."""
+    """What is answered. ``data`` goes into the wrapper, ``bare`` is sent as it stands, both None is an empty body.
+    ``slices`` are in place of ``data`` the same as JSON, made while it is sent."""
 
     status: int = 200
     data: Any = None
     bare: Mapping[str, Any] | None = None
     page: Mapping[str, Any] | None = None
     context: bool = True
+    slices: Iterator[str] | None = None
 
 
 def items(rows: Iterable[Mapping[str, Any]]) -> Reply:
