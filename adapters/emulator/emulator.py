@@ -187,15 +187,16 @@ class Emulator:
         return Starlette(routes=[*sockets, Route("/{path:path}", rest)])
 
     def _add_routes(self) -> None:
-        routes = self.routes
+        routes, sheets = self.routes, self.streams.realtime.feed.sheets
         routes.add("POST", "/oauth/token", lambda r: self.doors.grant(r.body), public=True)
         routes.add("POST", "/sessions", self.doors.login, public=True)
         routes.add("DELETE", "/sessions", self.doors.logout)
         routes.add("POST", "/sessions/validate", self.doors.validate)
         routes.add("GET", "/api-quote-tokens", self.quote_token)
         for part in (
-            self.accounts, Instruments(self.listing), Chains(self.listing), MarketData(self.prices),
-            Metrics(self.listing), MarketTime(self.world), self.lists, OrderRoutes(self.exchange, self.accounts.has),
+            self.accounts, Instruments(self.listing), Chains(self.listing), MarketData(self.prices, sheets),
+            Metrics(self.listing, sheets), MarketTime(self.world), self.lists,
+            OrderRoutes(self.exchange, self.accounts.has),
         ):  # fmt: skip
             part.add_to(routes)
 

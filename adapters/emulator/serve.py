@@ -11,6 +11,7 @@ import logging
 import socket
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager, suppress
+from datetime import date
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -146,7 +147,11 @@ class Server:
 
     async def _beat(self) -> None:
         """The exchange's heart: it looks again and again, by the market's clock."""
-        clock = self._emulator.clock
+        clock, world = self._emulator.clock, self._emulator.world
+        session: date | None = None
         while True:
+            if session != (session := world.trade_date(world.underlyings[0])):
+                for _ in world.warm():
+                    await asyncio.sleep(0)
             await clock.wait_until(clock.now() + max(BEAT_NS, round(SHORTEST_S * clock.speed * SECOND_NS)))
             self._emulator.tick()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from math import isnan, nan
@@ -86,6 +86,13 @@ class World:
 
     def now(self) -> int:
         return self.clock.now()
+
+    def warm(self) -> Iterator[None]:
+        """Loads the present session, an underlying at a time, so that the first to ask need not wait for all."""
+        for underlying in self.underlyings:
+            self.day(underlying)
+            self.front(underlying)
+            yield
 
     def seen_by(self, clock: Clock) -> World:
         """The same market at the instant of another clock, such as a delayed one."""

@@ -114,6 +114,35 @@ def test_market_data_follow_the_steps_and_rest_shows_the_same() -> None:
     run(made, story)
 
 
+@pytest.mark.parametrize("symbol", ["SPXW  240719P05500000", "./ESU4 EW3N4 240719C5550", "SPY   240816P00540000"])
+def test_rest_and_the_stream_show_the_same_option(symbol: str) -> None:
+    made = emulator(paused=True)
+    item = made.listing.find(symbol)
+    assert item is not None
+    feed = made.streams.realtime.feed
+    quote_row, greeks = feed.row("Quote", item.streamer), feed.row("Greeks", item.streamer)
+    assert quote_row is not None
+    assert greeks is not None
+
+    async def story() -> None:
+        key = item.type.value.lower().replace(" ", "-")
+        async with client(made) as rest:
+            row = (await rest.get("/market-data/by-type", params={key: symbol})).json()["data"]["items"][0]
+            assert (float(row["bid"]), float(row["ask"])) == (quote_row["bidPrice"], quote_row["askPrice"])
+            for name in ("volatility", "delta", "gamma", "theta", "rho", "vega"):
+                assert float(row[name]) == pytest.approx(float(str(greeks[name])), abs=1e-9)
+            assert made.clock.step(6 * 3600 + 300)
+        async with client(made) as rest:
+            after = (await rest.get("/market-data/by-type", params={key: symbol})).json()["data"]["items"][0]
+            told = feed.row("Quote", item.streamer)
+            assert told is not None
+            assert ("bid" in after) is (told["bidPrice"] != "NaN")
+            assert ("bid" in after) is symbol.startswith("SPY")
+            assert ("delta" in after) is (feed.row("Greeks", item.streamer)["delta"] != "NaN")  # type: ignore[index]
+
+    run(made, story)
+
+
 def test_a_delayed_emulator_gives_tokens_for_the_delayed_stream_alone() -> None:
     made = emulator(paused=True, level="demo", sleep=asyncio.sleep)
 

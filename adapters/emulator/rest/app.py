@@ -291,7 +291,8 @@ async def _send(send: Callable[[Message], Awaitable[None]], answer: Answer, *, h
     if answer.slices is not None:
         await send({"type": "http.response.start", "status": answer.status, "headers": [_content(answer)]})
         for text in answer.slices:
-            await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+            if text:
+                await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
             await asyncio.sleep(0)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         return

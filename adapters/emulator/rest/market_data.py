@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from math import isfinite
 from typing import Any, Final
 
 import numpy as np
 
-from adapters.emulator.greeks import option_greeks
 from adapters.emulator.listing import Item, Type
 from adapters.emulator.prices import Prices
 from adapters.emulator.rest.replies import Reply, Request, Routes, decimal, instant, invalid, items, not_found
+from adapters.emulator.streams.feed_sheet import Sheets
 
 MOST_SYMBOLS: Final = 100
 YEAR_SESSIONS: Final = 252
@@ -29,12 +30,12 @@ TYPES: Final[Mapping[str, Type]] = {
 
 
 class MarketData:
-    """The quote routes over prices."""
+    """The quote routes over prices; Greeks are those of the sheets that the stream of market data shows too."""
 
-    __slots__ = ("_prices",)
+    __slots__ = ("_prices", "_sheets")
 
-    def __init__(self, prices: Prices) -> None:
-        self._prices = prices
+    def __init__(self, prices: Prices, sheets: Sheets) -> None:
+        self._prices, self._sheets = prices, sheets
 
     def add_to(self, routes: Routes) -> None:
         routes.add("GET", "/market-data/by-type", self.by_type)
@@ -81,8 +82,8 @@ class MarketData:
             "bid-size": "0.0" if top.bid is None else "1.0",
             "ask-size": "0.0" if top.ask is None else "1.0",
         }
-        shown = {"bid": top.bid, "ask": top.ask, "mid": top.mid, "mark": top.mark, "last": top.last}
-        row |= {key: decimal(value) for key, value in shown.items() if value is not None}
+        sides = {"bid": top.bid, "ask": top.ask, "mid": top.mid, "mark": top.mark, "last": top.last}
+        row |= {key: decimal(value) for key, value in sides.items() if value is not None}
         if top.last is not None:
             row["last-mkt"] = decimal(top.last)
         row |= {
@@ -98,19 +99,15 @@ class MarketData:
             row |= self._day(item)
             return row
         row["tick-size"] = str(item.contract.product.ticks.smallest)
-        found = option_greeks(world, item.contract)
-        if found is not None:
-            row |= {
-                "volatility": _short(found.volatility),
-                "delta": _short(found.delta),
-                "gamma": _short(found.gamma),
-                "theta": _short(found.theta),
-                "rho": _short(found.rho),
-                "vega": _short(found.vega),
-                "theo-price": _short(found.price),
-                "dx-mark": _short(found.price),
-            }
-        return row
+        sheet = self._sheets.of(item.contract.series, world.day(item.underlying), world.column(item.underlying))
+        if sheet is None or not sheet.has(item.contract):
+            return row
+        found = sheet.greek(item.contract)
+        shown = {
+            "volatility": found.volatility, "delta": found.delta, "gamma": found.gamma, "theta": found.theta,
+            "rho": found.rho, "vega": found.vega, "theo-price": found.price, "dx-mark": found.price,
+        }  # fmt: skip
+        return row | {key: _short(value) for key, value in shown.items() if isfinite(value)}
 
     def _day(self, item: Item) -> dict[str, Any]:
         """What the session and the year have been so far, of what has a path of its own."""

@@ -4,15 +4,18 @@ history and quotes. Dividends and earnings are answered as empty lists: no marke
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import isfinite, log, nan, sqrt
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 
-from adapters.emulator.greeks import at_the_money
 from adapters.emulator.listing import Item, Listing
 from adapters.emulator.rest.replies import Reply, Request, Routes, decimal, instant, invalid, items
+from adapters.emulator.streams.feed_sheet import Sheets
+from sim.model.instrument import Series
 from sim.model.market import DailyBar
 
 YEAR: Final = 252
@@ -27,10 +30,10 @@ RISK_FREE: Final = "0.05"
 class Metrics:
     """The metrics routes of a listing."""
 
-    __slots__ = ("_listing",)
+    __slots__ = ("_listing", "_sheets")
 
-    def __init__(self, listing: Listing) -> None:
-        self._listing = listing
+    def __init__(self, listing: Listing, sheets: Sheets) -> None:
+        self._listing, self._sheets = listing, sheets
 
     def add_to(self, routes: Routes) -> None:
         past = "/market-metrics/historic-corporate-events"
@@ -44,8 +47,18 @@ class Metrics:
         symbols = request.query.many("symbols")
         if not symbols:
             raise invalid("symbols", "is missing")
-        found = (self._find(symbol) for symbol in dict.fromkeys(symbols))
-        return items(self._row(item) for item in found if item is not None)
+        found = [item for symbol in dict.fromkeys(symbols) if (item := self._find(symbol)) is not None]
+        return Reply(slices=self._rows(found))
+
+    def _rows(self, found: Sequence[Item]) -> Iterator[str]:
+        """The volatility of every series takes its time: others are served between two of them."""
+        yield '{"items":['
+        for n, item in enumerate(found):
+            for series in self._listing.series(item.underlying):
+                self._at_the_money(series)
+                yield ""
+            yield f"{',' if n else ''}{msgspec.json.encode(self._row(item)).decode()}"
+        yield "]}"
 
     def earnings(self, request: Request) -> Reply:
         if request.query.one("start-date") is None:
@@ -63,7 +76,7 @@ class Metrics:
     def _row(self, item: Item) -> dict[str, Any]:
         world, name = self._listing.world, item.underlying
         own, now = world.history(name, YEAR), instant(world.now())
-        by_day = {s: at_the_money(world, s) for s in self._listing.series(name)}
+        by_day = {s: self._at_the_money(s) for s in self._listing.series(name)}
         known = {s: v for s, v in by_day.items() if isfinite(v)}
         today = world.trade_date(name)
         near = min(known, key=lambda s: abs((s.expiration - today).days - MONTH_DAYS), default=None)
@@ -93,6 +106,12 @@ class Metrics:
             for s, v in known.items()
         ]
         return row
+
+    def _at_the_money(self, series: Series) -> float:
+        """As the stream's ``Underlying`` has it; NaN where the market does not show it."""
+        world, name = self._listing.world, series.product.underlying
+        sheet = self._sheets.of(series, world.day(name), world.column(name))
+        return nan if sheet is None else sheet.at_the_money()
 
     def _to_spy(self, own: tuple[DailyBar, ...]) -> tuple[float, float]:
         """Beta and correlation to SPY over three months; NaN where the market has no SPY."""

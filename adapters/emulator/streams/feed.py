@@ -18,10 +18,9 @@ from adapters.emulator.streams import candles, feed_rows
 from adapters.emulator.streams.candles import CandleSpec
 from adapters.emulator.streams.feed_fields import FIELDS, SERIES_TYPES, Row
 from adapters.emulator.streams.feed_rows import Instant
-from adapters.emulator.streams.feed_sheet import Prices, Sheet, nearest_to, option_prices, prices_of
-from sim.calendar import Session, Venue, date_ny, load_calendar
-from sim.market.products import venue_for
-from sim.model.instrument import MONTH_CODES, OptionContract, Series
+from adapters.emulator.streams.feed_sheet import Prices, Sheets, nearest_to, option_prices, prices_of
+from sim.calendar import date_ny
+from sim.model.instrument import MONTH_CODES, OptionContract
 from sim.model.market import MINUTE_NS, DailyBar
 from sim.ports import Market, MarketDay
 
@@ -71,16 +70,16 @@ class History:
 
 
 class Feed:
-    """The market's events at the clock's instant, or ``delayed`` by 15 minutes."""
+    """The market's events at the clock's instant, or ``delayed`` by 15 minutes. ``sheets`` are shared by those who show
+    the same minute."""
 
-    __slots__ = ("_bars", "_prices", "_sheets", "_stale", "_subjects", "_venues", "delayed", "market", "world")
+    __slots__ = ("_bars", "_prices", "_stale", "_subjects", "delayed", "market", "sheets", "world")
 
-    def __init__(self, world: World, market: Market, *, delayed: bool = False) -> None:
+    def __init__(self, world: World, market: Market, *, delayed: bool = False, sheets: Sheets | None = None) -> None:
         self.world, self.market, self.delayed = world, market, delayed
-        self._venues: dict[str, Venue] = {}
+        self.sheets = sheets or Sheets(market)
         self._subjects: dict[str, Subject | None] = {}
         self._prices: dict[tuple[str, date], Prices | None] = {}
-        self._sheets: dict[Series, Sheet | None] = {}
         self._stale: dict[str, date] = {}
         self._bars: dict[str, tuple[DailyBar, ...]] = {}
 
@@ -115,7 +114,7 @@ class Feed:
         if subject is None or subject.candle is not None:
             return None
         day, k = self._now(subject.underlying)
-        at = Instant(subject.symbol, self._hours(day), k, day.open_ns + k * MINUTE_NS)
+        at = Instant(subject.symbol, self.sheets.hours(day), k, day.open_ns + k * MINUTE_NS)
         if subject.contract is not None:
             return self._option_row(event_type, subject.contract, day, at)
         return self._underlying_row(event_type, subject, day, at)
@@ -173,16 +172,8 @@ class Feed:
         """A new session lists other contracts."""
         self._stale[underlying] = session
         self._subjects = {k: s for k, s in self._subjects.items() if s is not None and s.underlying != underlying}
-        self._sheets = {s: x for s, x in self._sheets.items() if s.product.underlying != underlying}
         self._bars.pop(underlying, None)
         self._prices.clear()
-
-    def _hours(self, day: MarketDay) -> Session:
-        venue = self._venues.get(day.underlying)
-        if venue is None:
-            products = [p for p in self.market.products() if p.underlying == day.underlying]
-            venue = self._venues[day.underlying] = venue_for(day.underlying, products)
-        return load_calendar().session(venue, day.session)
 
     def _year(self, day: MarketDay) -> tuple[DailyBar, ...]:
         found = self._bars.get(day.underlying)
@@ -193,26 +184,18 @@ class Feed:
     def _day_prices(self, subject: Subject, day: MarketDay) -> Prices | None:
         key = subject.candle.base if subject.candle else subject.symbol, day.session
         if key not in self._prices:
-            hours = self._hours(day)
+            hours = self.sheets.hours(day)
             contract = subject.contract
             made = option_prices(day, hours, contract) if contract else prices_of(day, hours, subject.future)
             self._prices[key] = made
         return self._prices[key]
-
-    def _sheet(self, series: Series, day: MarketDay, k: int) -> Sheet | None:
-        found = self._sheets.get(series)
-        if found is None or found.k != k:
-            if series not in day.series():
-                return None
-            found = self._sheets[series] = Sheet(self.market, day, self._hours(day), series, k)
-        return found
 
     def _option_row(self, event_type: str, contract: OptionContract, day: MarketDay, at: Instant) -> Row | None:
         if event_type == "Profile":
             return feed_rows.profile(at, f"{contract.product.root} {contract.expiration} {contract.label}", ())
         if event_type == "Summary":
             return feed_rows.summary(at, None, None)
-        sheet = self._sheet(contract.series, day, at.k) if at.k >= 0 else None
+        sheet = self.sheets.of(contract.series, day, at.k)
         if sheet is None or not sheet.has(contract):
             return None
         match event_type:
@@ -255,7 +238,7 @@ class Feed:
         ends = sorted({s.expiration for s in later})
         firsts = [next(s for s in later if s.expiration == end) for end in ends[:2]]
         month = nearest_to(later, MONTH_DAYS)
-        sheets = [self._sheet(s, day, at.k) if s is not None else None for s in (month, *firsts)]
+        sheets = [self.sheets.of(s, day, at.k) if s is not None else None for s in (month, *firsts)]
         vols = [nan if sheet is None else sheet.at_the_money() for sheet in sheets]
         return feed_rows.volatilities(at, vols[0], vols[1], vols[2] if len(vols) > 2 else nan)
 
@@ -263,7 +246,7 @@ class Feed:
         prices = self._day_prices(subject, day)
         if prices is None:
             return
-        hours = self._hours(day)
+        hours = self.sheets.hours(day)
         for column in range(k, -1, -1):
             row = feed_rows.sale(Instant(subject.symbol, hours, column, day.open_ns + column * MINUTE_NS), prices)
             if row is not None:
@@ -288,7 +271,7 @@ class Feed:
                 if session < day.session:
                     earlier = self.market.day(subject.underlying, session)
                     # Not remembered: a history is asked for once.
-                    hours, contract = self._hours(earlier), subject.contract
+                    hours, contract = self.sheets.hours(earlier), subject.contract
                     past = (
                         option_prices(earlier, hours, contract)
                         if contract

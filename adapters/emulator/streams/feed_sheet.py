@@ -1,26 +1,29 @@
-"""What the feed reads, made once for many subscribers: a series of options in one minute, an underlying over one day.
+"""What the feed and REST read, made once for all who ask: a series of options in one minute, an underlying over one
+day.
 
-Volatilities and Greeks are those of ``sim.view``: the feed tells a client what a strategy of this house sees. Where an
-option's own price does not tell, because nobody bids or it is all exercise value, the strikes beside it do, as in the
-broker's feed: clients wait for the Greeks of every option of a chain. It keeps the last minute only, and refuses
-nothing: what is not known is NaN.
+Volatilities and Greeks are those of ``sim.view``: a client is told what a strategy of this house sees. Where an option's
+own price does not tell, because nobody bids or it is all exercise value, the strikes beside it do, as in the broker's
+feed: clients wait for the Greeks of every option of a chain. It keeps the last minute only, and refuses nothing: what
+is not known is NaN.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 import numpy as np
 
 from sim.calendar import Session, load_calendar
 from sim.calendar import Venue as Place
-from sim.market.products import main_symbol
+from sim.market.products import main_symbol, venue_for
 from sim.model.instrument import STRIKE_SCALE, OptionContract, Series
 from sim.model.market import BLANK, MINUTE_NS, NEVER, Floats, UnderlyingPath
 from sim.ports import Market, MarketDay
 from sim.pricing import black76
+from sim.quotes import LIMITS
 from sim.view import UnderlyingView
 
 PER_POINT: Final = 100.0
@@ -52,18 +55,34 @@ class Side:
 class Sheet:
     """One series in column ``k`` of its day."""
 
-    __slots__ = ("_ask", "_ask_age", "_bid", "_bid_age", "_greeks", "_rows", "_view", "forward", "k", "series", "ts")
+    # fmt: off
+    __slots__ = (
+        "_ask", "_ask_age", "_bid", "_bid_age", "_greeks", "_middle", "_rows", "_view", "forward", "k",
+        "series", "ts",
+    )
+    # fmt: on
 
     def __init__(self, market: Market, day: MarketDay, hours: Session, series: Series, k: int) -> None:
         chain = day.chain(series, k)
         self.series, self.k, self.ts = series, k, chain.ts
-        tick = float(series.product.increment)
-        self._bid, self._ask = (_points(side, tick) for side in (chain.bid, chain.ask))
+        tick, limits = float(series.product.increment), LIMITS[market.nature]
+        product = series.product
+        ends = load_calendar().last_trading_instant(
+            Place(product.venue), load_calendar().session_on_or_before(series.expiration),
+            morning=product.exercise.morning,
+        )  # fmt: skip
+        # As REST and the exchange have it: what has ended, or what a sparse source has not repeated, nobody quotes.
+        gone, most = chain.ts >= ends, limits.side if limits.withdrawn else NEVER
+        self._bid, self._ask = (
+            _points(np.where(gone | (age > most), BLANK, side), tick)
+            for side, age in ((chain.bid, chain.bid_age), (chain.ask, chain.ask_age))
+        )
         self._bid_age, self._ask_age = chain.bid_age.tolist(), chain.ask_age.tolist()
         keys = (chain.board.strike_e4 << 1) | chain.board.is_put
         self._rows = {key: i for i, key in enumerate(keys.tolist())}
         self._view = UnderlyingView(market, day, hours, k, day.quotes)
         self._greeks: list[Greek] | None = None
+        self._middle: float | None = None
         self.forward = float("nan")
 
     def has(self, contract: OptionContract) -> bool:
@@ -79,6 +98,11 @@ class Sheet:
 
     def at_the_money(self) -> float:
         """The volatility at the strike nearest to the forward, call and put together; NaN where neither has one."""
+        if self._middle is None:
+            self._middle = self._nearest()
+        return self._middle
+
+    def _nearest(self) -> float:
         greeks = self._all()
         found = [(abs((key >> 1) / STRIKE_SCALE - self.forward), greeks[i].volatility) for key, i in self._rows.items()]
         live = [(gap, vol) for gap, vol in found if vol == vol]
@@ -97,8 +121,9 @@ class Sheet:
         if self._greeks is None:
             product = self.series.product
             end = load_calendar().settlement_instant(
-                Place(product.venue), self.series.expiration, morning=product.exercise.morning
-            )
+                Place(product.venue), load_calendar().session_on_or_before(self.series.expiration),
+                morning=product.exercise.morning,
+            )  # fmt: skip
             surface = self._view.surface(self.series, end)
             self.forward = surface.forward
             board = surface.chain.board
@@ -114,6 +139,40 @@ class Sheet:
             )  # fmt: skip
             self._greeks = [Greek(*row) for row in zip(*columns, strict=True)]
         return self._greeks
+
+
+class Sheets:
+    """The sheets of a market's present minute: made when somebody asks, kept until another minute is asked for."""
+
+    __slots__ = ("_kept", "_market", "_stale", "_venues")
+
+    def __init__(self, market: Market) -> None:
+        self._market = market
+        self._venues: dict[str, Place] = {}
+        self._stale: dict[str, date] = {}
+        self._kept: dict[Series, Sheet | None] = {}
+
+    def hours(self, day: MarketDay) -> Session:
+        """The hours of a day of an underlying."""
+        venue = self._venues.get(day.underlying)
+        if venue is None:
+            products = [p for p in self._market.products() if p.underlying == day.underlying]
+            venue = self._venues[day.underlying] = venue_for(day.underlying, products)
+        return load_calendar().session(venue, day.session)
+
+    def of(self, series: Series, day: MarketDay, k: int) -> Sheet | None:
+        """A series in column ``k`` of ``day``; None before its first column, and where the day does not list it."""
+        if self._stale.get(day.underlying) != day.session:
+            self._stale[day.underlying] = day.session
+            self._kept = {s: x for s, x in self._kept.items() if s.product.underlying != day.underlying}
+        if k < 0:
+            return None
+        found = self._kept.get(series)
+        if found is None or found.k != k:
+            if series not in day.series():
+                return None
+            found = self._kept[series] = Sheet(self._market, day, self.hours(day), series, k)
+        return found
 
 
 def _points(ticks: np.ndarray, tick: float) -> list[float]:
