@@ -42,6 +42,7 @@ from adapters.emulator.streams.dxlink_server import DXLinkServer
 from adapters.emulator.streams.sockets import attend
 from adapters.emulator.streams.stream_faults import StreamFaults
 from adapters.tastytrade.transport import ABNORMAL, Closed, Transport, pair
+from sim.model.market import MINUTE_NS
 
 REALTIME: Final = "/realtime"
 DELAYED: Final = "/delayed"
@@ -54,6 +55,9 @@ class Moving(Exchange, Protocol):
 
     def advance(self) -> None:
         """Does what is due at the clock's instant: fills, expiries, settlements."""
+
+    def due(self) -> int | None:
+        """The next instant (UTC ns) at which something happens by itself; None where only the market can."""
 
     def reset(self) -> None:
         """Orders, positions and transactions go, accounts stay."""
@@ -95,8 +99,8 @@ class Emulator:
     """Everything of one emulator; ``clock`` is the one that the listing's world goes by."""
 
     __slots__ = (
-        "_manners", "_sleep", "accounts", "clock", "control", "doors", "exchange", "faults", "listing", "lists",
-        "prices", "routes", "stream_faults", "streams", "world",
+        "_manners", "_minute", "_sleep", "accounts", "clock", "control", "doors", "exchange", "faults", "listing",
+        "lists", "prices", "routes", "stream_faults", "streams", "world",
     )  # fmt: skip
 
     def __init__(
@@ -119,6 +123,7 @@ class Emulator:
         self.faults = Faults()
         self.exchange, self.streams, self.stream_faults = exchange, streams, streams.faults
         self._manners, self._sleep = manners, sleep
+        self._minute = -1
         self.routes, self.control = Routes(), Routes()
         self._add_routes()
         Control(
@@ -128,8 +133,16 @@ class Emulator:
 
     def tick(self) -> None:
         """Lets the exchange act on the clock's instant, and the account stream tell of it."""
+        self._minute = self.clock.now() // MINUTE_NS
         self.exchange.advance()
         self.publish()
+
+    def beat(self) -> None:
+        """A tick where one may bring something about: prices are new once a minute, and the exchange knows what else is
+        due."""
+        now, due = self.clock.now(), self.exchange.due()
+        if now // MINUTE_NS != self._minute or (due is not None and due <= now):
+            self.tick()
 
     def publish(self) -> None:
         """Tells the clients of the account stream what the exchange has done."""

@@ -34,6 +34,10 @@ from sim.ports import MarketDay
 FUNDS: Final = frozenset({"SPY", "QQQ", "IWM", "TLT", "GLD"})
 
 
+KEPT: Final = 20_000
+"""Symbols whose meaning is remembered."""
+
+
 class Type(StrEnum):
     """The wire's words for what can be quoted."""
 
@@ -74,12 +78,13 @@ class Window:
 class Listing:
     """The instruments of a world's present session."""
 
-    __slots__ = ("_chains", "_codes", "_shares", "window", "world")
+    __slots__ = ("_chains", "_codes", "_found", "_shares", "window", "world")
 
     def __init__(self, world: World, window: Window | None = None) -> None:
         self.world, self.window = world, window or Window()
         self._codes: dict[str, tuple[date, dict[tuple[str, date], Series], dict[str, Series]]] = {}
         self._chains: dict[Series, tuple[date, tuple[tuple[int, bool], ...]]] = {}
+        self._found: dict[str, tuple[date, Item]] = {}
         self._shares = frozenset(u for u in self.world.underlyings if u not in known_futures())
 
     def underlyings(self) -> tuple[Item, ...]:
@@ -138,6 +143,17 @@ class Listing:
 
     def find(self, symbol: str) -> Item | None:
         """What a trade symbol means in the present session; None where it lists no such thing."""
+        kept = self._found.get(symbol)
+        if kept is not None and kept[0] == self.world.trade_date(kept[1].underlying):
+            return kept[1]
+        found = self._find(symbol)
+        if found is not None:
+            if len(self._found) >= KEPT:
+                self._found.clear()
+            self._found[symbol] = self.world.trade_date(found.underlying), found
+        return found
+
+    def _find(self, symbol: str) -> Item | None:
         try:
             parts = symbols.parse(symbol)
         except SymbolError:

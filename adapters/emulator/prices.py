@@ -7,6 +7,7 @@ Ticks become prices here and nowhere else. A side that nobody quotes is None, ne
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from math import isnan
 from typing import Final
@@ -14,8 +15,12 @@ from typing import Final
 from adapters.emulator.listing import Item, Listing, Type
 from sim.market.futures import future
 from sim.model.instrument import OptionContract
+from sim.model.market import MINUTE_NS
 
 CENT: Final = Decimal("0.01")
+KEPT: Final = 4_096
+"""Symbols whose quotes of the minute are remembered: an exchange asks for the same ones again and again."""
+Sides = tuple[Decimal | None, Decimal | None, Decimal | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +46,27 @@ class Top:
 class Prices:
     """The present prices of everything a listing knows."""
 
-    __slots__ = ("listing",)
+    __slots__ = ("_kept", "listing")
 
     def __init__(self, listing: Listing) -> None:
         self.listing = listing
+        self._kept: dict[str, tuple[int, date, str, Sides]] = {}
 
-    def quote(self, symbol: str) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+    def quote(self, symbol: str) -> Sides:
         """Bid, ask and last of a trade symbol; three Nones where it is not listed."""
+        world, kept = self.listing.world, self._kept.get(symbol)
+        minute = world.now() // MINUTE_NS
+        if kept is not None and kept[0] == minute and kept[1] == world.trade_date(kept[2]):
+            return kept[3]
         item = self.listing.find(symbol)
         if item is None:
             return None, None, None
         top = self.top(item)
-        return top.bid, top.ask, top.last
+        sides = top.bid, top.ask, top.last
+        if len(self._kept) >= KEPT:
+            self._kept.clear()
+        self._kept[symbol] = minute, world.trade_date(item.underlying), item.underlying, sides
+        return sides
 
     def contract(self, symbol: str) -> OptionContract | None:
         """The option behind a trade symbol; None where it is no option that is listed."""

@@ -26,10 +26,8 @@ from sim.model.errors import ConfigError
 LOOPBACK: Final = "127.0.0.1"
 HOSTS: Final = (LOOPBACK, "localhost")
 PATIENCE_S: Final = 2
-BEAT_NS: Final = SECOND_NS // 4
-"""How often, in the market's time, the exchange looks at what is due."""
-SHORTEST_S: Final = 0.02
-"""Real seconds between two looks, at least: a fast clock must not eat the machine."""
+BEAT_S: Final = 0.02
+"""Real seconds between two looks at what is due: so late, at most, is what the exchange does."""
 
 
 class Connections:
@@ -153,5 +151,5 @@ class Server:
             if session != (session := world.trade_date(world.underlyings[0])):
                 for _ in world.warm():
                     await asyncio.sleep(0)
-            await clock.wait_until(clock.now() + max(BEAT_NS, round(SHORTEST_S * clock.speed * SECOND_NS)))
-            self._emulator.tick()
+            await clock.wait_until(clock.now() + round(BEAT_S * clock.speed * SECOND_NS))
+            self._emulator.beat()

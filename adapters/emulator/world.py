@@ -61,7 +61,8 @@ def opening(market: Market, underlying: str, day: date | None = None, clock: tim
 class World:
     """The market now. ``underlyings`` are those that are served; None for all of the market."""
 
-    __slots__ = ("_chains", "_dates", "_days", "_keys", "_venues", "calendar", "clock", "market", "underlyings")
+    __slots__ = ("_chains", "_dates", "_days", "_keys", "_present", "_venues", "calendar", "clock", "market",
+                 "underlyings")  # fmt: skip
 
     def __init__(self, market: Market, clock: Clock, underlyings: Sequence[str] | None = None) -> None:
         known = market.underlyings()
@@ -77,6 +78,7 @@ class World:
         self._venues = {u: _venue(u, products) for u in self.underlyings}
         self._dates = {u: market.sessions(u) for u in self.underlyings}
         self._days: dict[str, MarketDay] = {}
+        self._present: dict[str, tuple[int, int, date]] = {}
         self._chains: OrderedDict[tuple[Series, date, int], Chain] = OrderedDict()
         self._keys: dict[tuple[Series, date], Ints] = {}
         empty = next((u for u, dates in self._dates.items() if not dates), None)
@@ -103,17 +105,21 @@ class World:
 
     def trade_date(self, underlying: str) -> date:
         """The present session of the underlying, or the market's last one when that is over."""
-        dates = self._dates[underlying]
-        present = self.calendar.session_of(self._venues[underlying], self.now())
+        now, kept = self.now(), self._present.get(underlying)
+        if kept is not None and kept[0] <= now < kept[1]:
+            return kept[2]
+        venue, dates = self._venues[underlying], self._dates[underlying]
+        present = self.calendar.session_of(venue, now)
         if present < dates[0]:
             raise ConfigError(
                 f"the clock stands on {present}, before the first session of {underlying} in market"
                 f" {self.market.name!r}, {dates[0]}: set adapter.start to a later date"
             )
-        if present > dates[-1]:
-            return dates[-1]
         # A date that the market skips shows the session before it.
-        return dates[bisect_right(dates, present) - 1]
+        found = dates[-1] if present > dates[-1] else dates[bisect_right(dates, present) - 1]
+        # It is asked of everything, everywhere: until the close the answer is the same.
+        self._present[underlying] = now, self.calendar.session(venue, present).close_ns, found
+        return found
 
     def over(self, underlying: str) -> bool:
         """Whether the market's last session has closed."""

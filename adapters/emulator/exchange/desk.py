@@ -209,6 +209,9 @@ class Desk:
                     return
                 self.changed(order, at)
                 self._wake(order)
+                if order.ticket.tif == "IOC":
+                    # Nothing but a reason to look: what it meets then decides whether it fills or ends.
+                    self._at(at + IOC_PATIENCE, "look", order)
             case "fill" if order.status in WORKING:
                 if not self._may_trade(order, at):
                     self._at(opens_next(order.underlying.venue, at, order.ticket.tif), "fill", order)
