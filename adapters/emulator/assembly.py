@@ -28,6 +28,7 @@ from adapters.emulator.streams.dxlink_server import DXLinkOptions, DXLinkServer
 from adapters.emulator.streams.feed import Feed
 from adapters.emulator.streams.stream_faults import StreamFaults
 from adapters.emulator.world import OPENS, World, opening
+from sim.calendar import at_ny, load_calendar
 from sim.clock import WallClock, stopwatch
 from sim.fees import FeeSchedule
 from sim.margin import MarginModel
@@ -95,7 +96,8 @@ def emulated(
     if start_ns is None:
         known = [u for u in underlyings or () if u in market.underlyings()]
         start_ns = opening(market, (known or market.underlyings())[0], *start)
-    clock = VirtualClock(start_ns, seconds, speed=speed, paused=paused)
+    last = load_calendar().dates[-1]
+    clock = VirtualClock(start_ns, seconds, speed=speed, paused=paused, end_ns=at_ny(last, time(0)))
     listing = Listing(World(market, clock, underlyings), window)
     prices = Prices(listing)
     openings = [Opening(each, cash) if isinstance(each, str) else each for each in accounts]

@@ -14,18 +14,24 @@ from sim.clock import Clock
 from sim.model.errors import ConfigError
 
 SECOND_NS: Final = 1_000_000_000
+LATEST_S: Final = 4_102_444_800
+"""Seconds from 1970 to 2100."""
+LATEST_NS: Final = LATEST_S * SECOND_NS
+FASTEST: Final = 1_000_000
+"""Virtual seconds a real one: a day of the market takes a tenth of a second."""
 
 Sleep = Callable[[float], Awaitable[None]]
 """Waits so many real seconds."""
 
 
 class VirtualClock:
-    """Starts at ``start_ns`` (UTC nanoseconds) and passes ``speed`` virtual seconds for each second of ``seconds``.
+    """Starts at ``start_ns`` (UTC nanoseconds) and passes ``speed`` virtual seconds for each second of ``seconds``. At
+    ``end_ns`` it stands still for ever.
 
     ``sleep`` is how ``wait_until`` passes real time; one that is paused waits for ``step`` or ``resume`` alone.
     """
 
-    __slots__ = ("_at", "_mark", "_paused", "_seconds", "_sleep", "_speed", "_waiting")
+    __slots__ = ("_at", "_end", "_mark", "_paused", "_seconds", "_sleep", "_speed", "_waiting")
 
     def __init__(
         self,
@@ -35,7 +41,9 @@ class VirtualClock:
         speed: float = 1.0,
         paused: bool = False,
         sleep: Sleep = asyncio.sleep,
+        end_ns: int = LATEST_NS,
     ) -> None:
+        self._end = end_ns
         self._at, self._mark = start_ns, seconds()
         self._seconds, self._sleep = seconds, sleep
         self._speed, self._paused = _positive(speed), paused
@@ -54,7 +62,7 @@ class VirtualClock:
         """The present instant of the market, UTC nanoseconds."""
         if self._paused:
             return self._at
-        return self._at + int((self._seconds() - self._mark) * self._speed * SECOND_NS)
+        return min(self._at + int((self._seconds() - self._mark) * self._speed * SECOND_NS), self._end)
 
     def pause(self) -> None:
         self._set(paused=True, speed=self._speed)
@@ -70,7 +78,8 @@ class VirtualClock:
         """Moves forward by virtual seconds, running or not; the new instant. ConfigError for a step back."""
         if not seconds >= 0:
             raise ConfigError(f"step is {seconds!r}: wanted seconds from 0 on, the clock never runs backwards")
-        self._at += round(seconds * SECOND_NS)
+        at = self.now()
+        self._at, self._mark = min(at + round(min(seconds, LATEST_S) * SECOND_NS), self._end), self._seconds()
         self._wake()
         return self.now()
 
@@ -119,6 +128,9 @@ class Delayed:
 
 
 def _positive(speed: float) -> float:
-    if not 0 < speed < float("inf"):
-        raise ConfigError(f"speed is {speed!r}: wanted a number above 0, 1 is real time; pause the clock to stop it")
+    if not 0 < speed <= FASTEST:
+        raise ConfigError(
+            f"speed is {speed!r}: wanted a number above 0, 1 is real time, and at most {FASTEST:,}; pause the clock to"
+            " stop it"
+        )
     return float(speed)

@@ -14,7 +14,7 @@ from adapters.emulator.exchange.profiles import Script
 from adapters.emulator.exchange.ticket import BEHAVIORS
 from adapters.emulator.faults import Fault, Faults
 from adapters.emulator.rest.oauth import Doors
-from adapters.emulator.rest.replies import Reply, Request, Routes, instant, items, not_found
+from adapters.emulator.rest.replies import Reply, Request, Routes, identifier, instant, items, not_found
 from sim.calendar import ny
 from sim.model.errors import ConfigError, similar
 from sim.model.given import COUNT, FROM_ONE, POSITIVE, choice, flag, number, whole, word
@@ -86,9 +86,9 @@ class Control:
         return Reply(204)
 
     def disarm(self, request: Request) -> Reply:
-        text = request.params["id"]
-        if not text.isdigit() or not self._faults.clear(int(text)):
-            raise not_found(f"a fault {text}; GET /emulator/faults lists them")
+        which = identifier(request.params["id"])
+        if not self._faults.clear(which):
+            raise not_found(f"a fault {which}; GET /emulator/faults lists them")
         return Reply(204)
 
     def arm_stream(self, request: Request) -> Reply:

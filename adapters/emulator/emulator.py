@@ -16,7 +16,8 @@ from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Match, WebSocketRoute
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from adapters.emulator.clock import Sleep, VirtualClock
@@ -197,7 +198,7 @@ class Emulator:
         sockets: list[BaseRoute] = []
         for path, serve in self.streams.paths.items():
             sockets.append(WebSocketRoute(path, partial(_attend, serve=serve)))
-        return Starlette(routes=[*sockets, Route("/{path:path}", rest)])
+        return Starlette(routes=[*sockets, _Everything(rest)])
 
     def _add_routes(self) -> None:
         routes, sheets = self.routes, self.streams.realtime.feed.sheets
@@ -216,6 +217,19 @@ class Emulator:
     def quote_token(self, request: Request) -> Reply:
         """With the address by which the client came here."""
         return Reply(data=self.doors.quote_token(f"ws://{request.headers.get('host', '127.0.0.1')}"))
+
+
+class _Everything(BaseRoute):
+    """Hands every HTTP request on, whatever its path holds."""
+
+    def __init__(self, rest: Rest) -> None:
+        self._rest = rest
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return (Match.FULL if scope["type"] == "http" else Match.NONE), {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._rest(scope, receive, send)
 
 
 async def _attend(websocket: WebSocket, serve: Callable[[Transport], Awaitable[Closed]]) -> None:

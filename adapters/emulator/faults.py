@@ -12,10 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, Final
 
 from sim.model.errors import ConfigError, similar
-from sim.model.given import FROM_ONE, PART, POSITIVE, Range, flag, number, optional, whole, word
+from sim.model.given import FROM_ONE, PART, Range, flag, number, optional, whole, word
+
+LONGEST_S: Final = 86_400
+"""Nobody waits longer for a slow answer."""
 
 
 class Kind(StrEnum):
@@ -76,7 +79,7 @@ class Fault:
             word("fault.path", given.get("path", "*")),
             _aim(given),
             whole("fault.status", given.get("status", usual), Range(least=400, most=599)),
-            number("fault.seconds", given.get("seconds", 1.0), POSITIVE),
+            number("fault.seconds", given.get("seconds", 1.0), Range(above=0, most=LONGEST_S)),
             flag("fault.virtual", given.get("virtual", False)),
         )
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from adapters.emulator.refusal import Refusal
-from adapters.emulator.rest.replies import Reply, Request, Routes, invalid, items, not_found
+from adapters.emulator.rest.replies import Reply, Request, Routes, identifier, invalid, items, not_found
 
 Json = dict[str, Any]
 Filters = Mapping[str, object]
@@ -165,7 +165,4 @@ def _filters(request: Request) -> Filters:
 
 
 def _id(request: Request) -> int:
-    text = request.params["id"]
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise not_found(f"a record {text}")
-    return int(text)
+    return identifier(request.params["id"])

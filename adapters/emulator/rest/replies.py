@@ -31,6 +31,13 @@ def not_found(what: str) -> Refusal:
     return Refusal(404, "record_not_found", f"Couldn't find {what}")
 
 
+def identifier(text: str) -> int:
+    """The number of a record, as a path names it; ``Refusal`` 404 for what is none."""
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise not_found(f"a record {text}")
+    return int(text)
+
+
 class Query:
     """The query of a request. An array may be written ``key[]=a&key[]=b``, ``key=a&key=b`` or ``key=a,b``."""
 
@@ -154,27 +161,36 @@ class Route:
 class Routes:
     """Routes by method and number of segments; a literal segment goes before a named one."""
 
-    __slots__ = ("_routes",)
+    __slots__ = ("_routes", "_sorted")
 
     def __init__(self) -> None:
-        self._routes: list[Route] = []
+        self._routes: dict[tuple[str, tuple[str, ...]], Route] = {}
+        self._sorted: list[Route] | None = None
 
     def add(self, method: str, pattern: str, handler: Handler, *, public: bool = False) -> None:
         """Adds a route; a method and pattern that are there already are replaced."""
         parts = tuple(pattern.strip("/").split("/"))
-        self._routes = [r for r in self._routes if (r.method, r.pattern) != (method, parts)]
-        self._routes.append(Route(method, parts, handler, public))
-        self._routes.sort(
-            key=lambda route: [(part.endswith("*}"), part.startswith("{"), part) for part in route.pattern]
-        )
+        self._routes[method, parts] = Route(method, parts, handler, public)
+        self._sorted = None
+
+    @property
+    def all(self) -> Sequence[Route]:
+        """In the order in which they are tried."""
+        if self._sorted is None:
+            self._sorted = sorted(self._routes.values(), key=_precedence)
+        return self._sorted
 
     def match(self, method: str, path: str) -> tuple[Route, Mapping[str, str]] | None:
         """The route of a raw path and the decoded values of its names; None where there is none."""
         segments = path.strip("/").split("/")
-        for route in self._routes:
+        for route in self.all:
             if route.method == method and (found := _match(route.pattern, segments)) is not None:
                 return route, found
         return None
+
+
+def _precedence(route: Route) -> list[tuple[bool, bool, str]]:
+    return [(part.endswith("*}"), part.startswith("{"), part) for part in route.pattern]
 
 
 def _match(pattern: tuple[str, ...], segments: Sequence[str]) -> Mapping[str, str] | None:
