@@ -7,17 +7,21 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from copy import deepcopy
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from adapters.emulator.emulator import Emulator
 from adapters.emulator.faults import Fault
 from adapters.emulator.serve import Server
 from adapters.tastytrade.transport import dial
+from conf.compose import compose, home
 from conf.emulator import assemble, command
 from sim.model.errors import ConfigError, UsageError
 from tests.wire.emulated import emulator, grant, sample
@@ -126,6 +130,17 @@ def test_help_and_words_that_do_not_fit(capsys: pytest.CaptureFixture[str]) -> N
         command(["adapter=replay"])
 
 
+def serve(config: Mapping[str, Any]) -> None:
+    settings, made = assemble(config, home())
+    asyncio.run(asyncio.wait_for(Server(made).run(settings.port, settings.host), 5))
+
+
+@pytest.fixture(scope="module")
+def usual() -> Mapping[str, Any]:
+    """The configuration without options, composed once."""
+    return compose(["adapter=emulator", "market=es_sample", "adapter.port=0"])
+
+
 @pytest.mark.parametrize(
     ("word", "error"),
     [
@@ -135,22 +150,29 @@ def test_help_and_words_that_do_not_fit(capsys: pytest.CaptureFixture[str]) -> N
         ("adapter.accounts=[5WT00001,5WT00001]", "its own number"),
         ("adapter.profile=classic", "choose one of"),
         ("adapter.start=yesterday", "wanted a date"),
-        ("adapter.start='2024-07-19 25:00'", "New York time"),
+        ("adapter.start=2024-07-19 25:00", "New York time"),
         ("adapter.start=2023-01-03", "before the first session"),
         ("adapter.underlyings=[ESS]", "did you mean 'ES'"),
         ("adapter.listing.below=-1", r"adapter\.listing\.below"),
         ("adapter.port=70000", r"adapter\.port is 70000"),
+        ("adapter.host=0.0.0.0", r"127\.0\.0\.1 only"),
         ("adapter.tokens.lifetime=0", r"adapter\.tokens\.lifetime"),
     ],
 )
-def test_a_configuration_that_does_not_fit_is_one_line(word: str, error: str) -> None:
+def test_a_configuration_that_does_not_fit_is_one_line(usual: Mapping[str, Any], word: str, error: str) -> None:
+    path, _, value = word.partition("=")
+    config = deepcopy(dict(usual))
+    *groups, last = path.split(".")
+    node = config
+    for group in groups:
+        node = node[group]
+    assert last in node
+    node[last] = yaml.safe_load(value)
     with pytest.raises(ConfigError, match=error):
-        command(["adapter.port=0", word])
+        serve(config)
 
 
 def test_a_configuration_becomes_an_emulator() -> None:
-    from conf.compose import compose, home
-
     words = ["adapter=emulator", "market=es_sample", "adapter.start='2024-08-05 09:31'", "adapter.delayed=true",
              "adapter.paused=true", "adapter.underlyings=[SPY,VIX]", "adapter.cash=5000"]  # fmt: skip
     settings, made = assemble(compose(words), home())
