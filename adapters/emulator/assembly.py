@@ -96,7 +96,8 @@ def emulated(
     if start_ns is None:
         known = [u for u in underlyings or () if u in market.underlyings()]
         start_ns = opening(market, (known or market.underlyings())[0], *start)
-    last = load_calendar().dates[-1]
+    # The calendar must still know the session after the last one shown.
+    last = load_calendar().dates[-8]
     clock = VirtualClock(start_ns, seconds, speed=speed, paused=paused, end_ns=at_ny(last, time(0)))
     listing = Listing(World(market, clock, underlyings), window)
     prices = Prices(listing)

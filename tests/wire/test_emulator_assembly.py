@@ -233,6 +233,50 @@ def test_a_script_says_what_an_order_does_where_the_profile_takes_scripts() -> N
     run(made, unscripted)
 
 
+def test_a_beat_looks_at_the_exchange_only_where_something_may_have_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = emulator(paused=True)
+    made.tick()
+    looked: list[int] = []
+    advance = made.exchange.advance
+
+    def counted() -> None:
+        looked.append(1)
+        advance()
+
+    monkeypatch.setattr(made.exchange, "advance", counted)
+
+    async def story() -> None:
+        async with client(made) as rest:
+            made.beat()
+            assert looked == []
+            placed = (await rest.post(f"{A}/orders", json=MARKET)).json()["data"]["order"]["id"]
+            for _ in range(20):
+                made.clock.step(0.02)
+                made.beat()
+            assert (await rest.get(f"{A}/orders/{placed}")).json()["data"]["status"] == "Filled"
+            assert len(looked) == 2
+            made.clock.step(60)
+            made.beat()
+            assert len(looked) == 3
+
+    run(made, story)
+
+
+def test_time_ends_where_the_calendar_does() -> None:
+    made = emulator(paused=True)
+
+    async def story() -> None:
+        await made.step(1e300)
+        end = made.clock.now()
+        await made.step(1)
+        assert made.clock.now() == end
+        async with client(made) as rest:
+            for path in ("/market-time/equities/sessions/current", "/market-data/by-type?index=SPX", f"{A}/balances"):
+                assert (await rest.get(path)).status_code == 200, path
+
+    run(made, story)
+
+
 def test_margin_dry_run_and_reset() -> None:
     made = emulator(paused=True)
 
