@@ -1,10 +1,10 @@
 """What the feed and REST read, made once for all who ask: a series of options in one minute, an underlying over one
 day.
 
-Volatilities and Greeks are those of ``sim.view``: a client is told what a strategy of this house sees. Where an option's
-own price does not tell, because nobody bids or it is all exercise value, the strikes beside it do, as in the broker's
-feed: clients wait for the Greeks of every option of a chain. It keeps the last minute only, and refuses nothing: what
-is not known is NaN.
+Volatilities and Greeks are those of ``sim.view``: a client is told what a strategy of this house sees. Where an
+option's own price does not tell, because nobody bids or it is all exercise value, the strikes beside it do, as in the
+broker's feed: clients wait for the Greeks of every option of a chain. It keeps the last minute only, and refuses
+nothing: what is not known is NaN.
 """
 
 from __future__ import annotations
