@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from adapters.emulator.emulator import Emulator
     from adapters.emulator.serve import Server
 
-PROFILES: Final = ("market-simulator", "classic-cert", "scripted")
 KEYS: Final = (
     "name", "host", "port", "start", "speed", "paused", "underlyings", "listing", "accounts", "cash", "profile",
     "delayed", "tokens", "strict_agent", "versions", "sessions",
@@ -68,7 +67,7 @@ It serves until Ctrl-C. Without options it opens at 10:00 New York on the first 
   adapter.profile=market-simulator     or classic-cert, scripted
   adapter.delayed=true        market data 15 minutes behind, as in the sandbox
 
-Faults, the clock, expiring tokens and the reset are under /emulator of the same port."""
+Faults, the clock, scripts, expiring tokens and the reset are under /emulator of the same port; docs/emulator.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +174,8 @@ def assemble(config: Mapping[str, Any], root: Path) -> tuple[Settings, Emulator]
 
 
 def _settings(node: Mapping[str, Any]) -> Settings:
+    from adapters.emulator.exchange.profiles import NAMES
+
     accounts = words("adapter.accounts", node["accounts"])
     for account in accounts:
         if not NUMBER.fullmatch(account):
@@ -184,7 +185,7 @@ def _settings(node: Mapping[str, Any]) -> Settings:
         whole("adapter.port", node["port"], Range(least=0, most=65535)),
         accounts,
         amount("adapter.cash", node["cash"], COUNT),
-        choice("adapter.profile", node["profile"], PROFILES),
+        choice("adapter.profile", node["profile"], NAMES),
         flag("adapter.delayed", node["delayed"]),
     )
 
