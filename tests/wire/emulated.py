@@ -21,11 +21,8 @@ from adapters.emulator.opening import Opening
 from adapters.emulator.rest.app import Manners
 from adapters.emulator.world import World, opening
 from conf.compose import home
-from sim.fees import FeeSchedule
-from sim.margin import MarginModel
 from sim.market.synthetic.market import SyntheticMarket, named_market
-from tests.margins import load as margin_model
-from tests.wire.exchange_rig import fees
+from tests.wire.exchange_rig import fees, usual_margin
 
 ACCOUNT, OTHER = "5WT00001", "5WT00002"
 
@@ -55,16 +52,6 @@ def world(hands: Hands | None = None, *, underlyings: tuple[str, ...] = ("ES", "
     return World(market, VirtualClock(opening(market, "ES"), hands or Hands()), underlyings)
 
 
-@cache
-def _fees() -> FeeSchedule:
-    return fees()
-
-
-@cache
-def _margin() -> MarginModel:
-    return margin_model()
-
-
 async def no_sleep(_: float) -> None:
     """Time of the machine that has already passed."""
     await asyncio.sleep(0)
@@ -83,8 +70,8 @@ def emulator(
     """Tokens age by the virtual clock unless ``now`` is another; ``more`` goes to ``emulated``."""
     return emulated(
         sample(),
-        fees=_fees(),
-        margin=_margin(),
+        fees=fees(),
+        margin=usual_margin(),
         accounts=(Opening(ACCOUNT, Decimal(100_000)), Opening(OTHER, Decimal(100_000), margin=False)),
         delayed=level != "api",
         underlyings=more.pop("underlyings", ("ES", "SPX", "SPY", "VIX")),

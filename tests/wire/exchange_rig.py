@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, time
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from adapters.emulator.exchange.profiles import MarketSimulator, Profile
 from adapters.emulator.opening import Opening
 from sim.calendar import at_ny
 from sim.fees import FeeSchedule
+from sim.margin import MarginModel
 from sim.market.products import equity_option, known_product
 from sim.model.instrument import OptionContract, Product, Right, Series, strike_e4
 from tests.margins import load as margin_model
@@ -27,10 +29,17 @@ A, B = "5WT00001", "5WT00002"
 Quote = tuple[str | None, str | None, str | None]
 
 
+@cache
 def fees(name: str = "tastytrade") -> FeeSchedule:
     made = instantiate(OmegaConf.load(Path(__file__).parents[2] / "conf" / "fees" / f"{name}.yaml"))
     assert isinstance(made, FeeSchedule)
     return made
+
+
+@cache
+def usual_margin() -> MarginModel:
+    """The model of the configuration, read once."""
+    return margin_model()
 
 
 def _product(root: str) -> Product:
@@ -105,7 +114,7 @@ class Rig:
             self.clock,
             profile or MarketSimulator(),
             options.pop("fees", fees()),
-            options.pop("margin", margin_model()),
+            options.pop("margin", None) or usual_margin(),
             **options,
         )
 
