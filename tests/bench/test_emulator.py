@@ -20,8 +20,6 @@ def test_every_fifth_call_is_an_order_and_they_are_a_client_s_mix() -> None:
 def test_an_update_ages_from_the_moment_its_minute_was_known() -> None:
     site = Site({}, "", began=100.0, start=0, process=0)
     assert site.age(3 * emulator.MINUTE_NS, 103.25) == 0.25
-    counts = Counts([0.5, 0.5, 0.8], {1, 2, 3}, 150)
-    assert [round(late, 3) for late in counts.late] == [0.0, 0.0, 0.3]
 
 
 def test_missed_minutes_late_updates_slow_answers_and_untold_orders_are_not_met() -> None:

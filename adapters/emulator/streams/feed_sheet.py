@@ -24,7 +24,7 @@ from sim.model.market import BLANK, MINUTE_NS, NEVER, Floats, UnderlyingPath
 from sim.ports import Market, MarketDay
 from sim.pricing import black76
 from sim.quotes import LIMITS
-from sim.view import UnderlyingView
+from sim.view import Surface, UnderlyingView
 
 PER_POINT: Final = 100.0
 """The wire's vega and rho are per point (0.01) of volatility and of rate."""
@@ -57,8 +57,8 @@ class Sheet:
 
     # fmt: off
     __slots__ = (
-        "_ask", "_ask_age", "_bid", "_bid_age", "_greeks", "_middle", "_rows", "_view", "forward", "k",
-        "series", "ts",
+        "_ask", "_ask_age", "_bid", "_bid_age", "_greeks", "_middle", "_rows", "_surface", "_view",
+        "forward", "k", "series", "ts",
     )
     # fmt: on
 
@@ -83,6 +83,7 @@ class Sheet:
         self._view = UnderlyingView(market, day, hours, k, day.quotes)
         self._greeks: list[Greek] | None = None
         self._middle: float | None = None
+        self._surface: tuple[Surface, Floats] | None = None
         self.forward = float("nan")
 
     def has(self, contract: OptionContract) -> bool:
@@ -103,22 +104,20 @@ class Sheet:
         return self._middle
 
     def _nearest(self) -> float:
-        greeks = self._all()
-        found = [(abs((key >> 1) / STRIKE_SCALE - self.forward), greeks[i].volatility) for key, i in self._rows.items()]
-        live = [(gap, vol) for gap, vol in found if vol == vol]
-        if not live:
-            return float("nan")
-        nearest = min(gap for gap, _ in live)
-        near = [vol for gap, vol in live if gap == nearest]
-        return sum(near) / len(near)
+        surface, iv = self._told()
+        strike = surface.chain.board.strike_e4 / STRIKE_SCALE
+        gap = np.where(np.isnan(iv), np.inf, np.abs(strike - surface.forward))
+        nearest = gap.min() if len(gap) else np.inf
+        return float(iv[gap == nearest].mean()) if np.isfinite(nearest) else float("nan")
 
     def _side(self, price: float, age: int) -> Side:
         if age >= NEVER or price != price:
             return Side(float("nan"), 0)
         return Side(price, (self.ts - age * MINUTE_NS) // 1_000_000)
 
-    def _all(self) -> list[Greek]:
-        if self._greeks is None:
+    def _told(self) -> tuple[Surface, Floats]:
+        """The surface of the series, and every option's volatility."""
+        if self._surface is None:
             product = self.series.product
             end = load_calendar().settlement_instant(
                 Place(product.venue), load_calendar().session_on_or_before(self.series.expiration),
@@ -126,9 +125,14 @@ class Sheet:
             )  # fmt: skip
             surface = self._view.surface(self.series, end)
             self.forward = surface.forward
+            self._surface = surface, smile(surface.chain.board.strike_e4 / STRIKE_SCALE, surface.iv)
+        return self._surface
+
+    def _all(self) -> list[Greek]:
+        if self._greeks is None:
+            surface, iv = self._told()
             board = surface.chain.board
             strike, is_call = board.strike_e4 / STRIKE_SCALE, ~board.is_put
-            iv = smile(strike, surface.iv)
             greeks = black76.greeks(surface.forward, strike, surface.t, iv, is_call)
             price = black76.price(surface.forward, strike, surface.t, iv, is_call)
             rho = surface.t * (surface.forward * greeks.delta - price) / PER_POINT
