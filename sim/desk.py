@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from math import isnan
 
@@ -44,6 +44,7 @@ class Desk:
         "_bp_used",
         "_earned",
         "_earned_of",
+        "_gone",
         "_marking",
         "_past",
         "book",
@@ -63,6 +64,7 @@ class Desk:
         self._earned: dict[str, float] = {}
         self._earned_of = 0
         self.deadlines: dict[str, int] = {}
+        self._gone: dict[str, Order] = {}
         self._bp = bp
         self._bp_used: tuple[int, Decimal] | None = None
         self._account: tuple[int, Account] | None = None
@@ -127,26 +129,47 @@ class Desk:
         order = self.orders[order_id].to(status)
         if order.status.done:
             del self.orders[order_id]
+            if order.status is not Status.FILLED:
+                self._gone[order_id] = order
             self.deadlines.pop(order_id, None)
             self._changed()
         else:
             self.orders[order_id] = order
         return order
 
+    def doubted(self, order_id: str) -> Order | None:
+        """Nobody knows what has become of an order: one that was believed to be over works again, as far as anybody can
+        tell. The order; None where it was never placed here."""
+        gone = self._gone.pop(order_id, None)
+        if gone is not None:
+            # No venue makes this step: what was said of the order before was wrong.
+            self.orders[order_id] = Order(gone.id, gone.request, Status.LIVE, gone.created_ns)
+            self._changed()
+        return self.orders.get(order_id)
+
     def filled(self, event: OrderFilled) -> None:
-        """Books a fill: opens a trade, or reduces the one it closes."""
+        """Books a fill: opens a trade, or reduces the one it closes. While units are left the order works on with
+        those."""
         fill = event.fill
-        order = self.to(fill.order_id, Status.FILLED)
+        if fill.order_id not in self.orders:
+            self.doubted(fill.order_id)
+        order = self.orders[fill.order_id]
+        if event.left:
+            rest = replace(order.request, quantity=event.left)
+            self.orders[order.id] = Order(order.id, rest, Status.LIVE, order.created_ns)
+        else:
+            order = self.to(order.id, Status.FILLED)
         opening = order.request.intent is Intent.OPEN
         trade_id = order.id if opening else order.request.trade_id
         regime = self._marking.regime_of(self.vix(fill.k)) if opening else ""
-        if not opening:
-            self._piece(trade_id, fill.k)
+        self._piece(trade_id, fill.k)
         before = self.ledger.cash
-        self.ledger.apply_fill(fill, order, self.day.session, trade_id, regime)
+        booked = self.ledger.apply_fill(fill, order, self.day.session, trade_id, regime).trade.id
         self.marks.flow(fill.k, self.ledger.cash - before)
         self._changed()
-        self._finish(trade_id, event.ts, fill.k)
+        self._finish(booked, event.ts, fill.k)
+        if booked != trade_id and trade_id in self.ledger.open:
+            self._watch(trade_id, fill.k)
 
     def settled(self, event: Settled) -> None:
         """Books a settlement for every trade that holds a contract of it."""
@@ -278,10 +301,11 @@ class Desk:
         self._bp_used = self._account = None
 
     def claims(self) -> list[Claim]:
-        """What every open trade takes a place for."""
+        """What every open trade takes a place for; parts of one order share it."""
         return [
             Claim(b.trade.strategy, b.trade.underlying, b.trade.expirations, b.trade.structure)
-            for b in self.ledger.open.values()
+            for trade_id, b in self.ledger.open.items()
+            if "/" not in trade_id or trade_id.partition("/")[0] not in self.ledger.open
         ]
 
     def account(self, k: int) -> Account:
@@ -295,7 +319,7 @@ class Desk:
         claims = self.claims()
         for order in self.orders.values():
             r = order.request
-            if r.intent is Intent.OPEN:
+            if r.intent is Intent.OPEN and order.id not in self.ledger.open:
                 claims.append(Claim(r.strategy, r.underlying, r.expirations, r.structure))
         try:
             used: Decimal | None = self.bp_used(k)

@@ -117,6 +117,7 @@ class Engine:
                 self.desk.to(order_id, Status.REJECTED)
                 return [Alert(ts, f"order {order_id} was rejected: {reason}")]
             case OrderInDoubt(ts, order_id, reason):
+                self.desk.doubted(order_id)
                 return [Alert(ts, f"order {order_id} is in doubt: {reason}")]
             case Settled():
                 self.desk.settled(event)

@@ -79,10 +79,11 @@ def _of_event(event: Event) -> tuple[str, str, str]:
             return "session_closed", str(event.session), ""
         case OrderAccepted():
             return "accepted", event.order_id, ""
-        case OrderFilled(_, fill):
+        case OrderFilled(_, fill, left):
             unit = fill.legs[0].contract.product.increment
             legs = " ".join(f"{leg.quantity:+d} {leg.contract.symbol} at {leg.price * unit}" for leg in fill.legs)
-            return "filled", fill.order_id, f"net {fill.net * unit} a unit: {legs}"
+            rest = f"; {left} units work on" if left else ""
+            return "filled", fill.order_id, f"net {fill.net * unit} a unit: {legs}{rest}"
         case OrderCancelled():
             return "cancelled", event.order_id, ""
         case OrderRejected():

@@ -17,7 +17,7 @@ from sim.model.book import Holding, Trade
 from sim.model.errors import TomkingError
 from sim.model.fill import Fill, Outcome, Settlement
 from sim.model.instrument import OptionContract
-from sim.model.order import Intent, Order
+from sim.model.order import Intent, Order, OrderRequest
 from sim.model.quick import quick
 
 ZERO: Final = Decimal(0)
@@ -110,7 +110,18 @@ class OpenTrade:
 class Ledger:
     """The book. Apply fills and settlements; read cash, open and closed trades."""
 
-    __slots__ = ("_checked", "_moved", "_settled_net", "cash", "closed", "currency", "open", "rate_of", "start_cash")
+    __slots__ = (
+        "_checked",
+        "_moved",
+        "_parts",
+        "_settled_net",
+        "cash",
+        "closed",
+        "currency",
+        "open",
+        "rate_of",
+        "start_cash",
+    )
 
     def __init__(self, currency: str, cash: Decimal, rate_of: RateOf) -> None:
         self.currency = currency
@@ -122,6 +133,7 @@ class Ledger:
         self._moved = ZERO
         self._settled_net = ZERO
         self._checked = 0
+        self._parts: dict[str, int] = {}
 
     def _begin(self, book: OpenTrade) -> None:
         """Oldest first; trades of one instant by their names, in whatever order their fills were told."""
@@ -133,22 +145,21 @@ class Ledger:
             self.open.update(ordered)
 
     def apply_fill(self, fill: Fill, order: Order, session: date, trade_id: str, regime: str) -> OpenTrade:
-        """Books every leg of the fill; opens a trade or reduces the one that ``trade_id`` names."""
+        """Books every leg of the fill and returns the trade it went to: it opens one or reduces the one that
+        ``trade_id`` names.
+
+        Parts of one opening order are one trade where its average prices are whole ticks, else each is a trade of its
+        own, ``trade_id/2`` and so on. A part that closes fewer units than the trade has takes those out of it as such a
+        trade, which ends there; the trade goes on with the others.
+        """
         request = order.request
         if request.intent is Intent.OPEN:
-            legs = tuple(Holding(leg.contract, leg.quantity, leg.price) for leg in fill.legs)
-            trade = Trade(
-                trade_id, request.strategy, request.structure, request.underlying, legs, fill.quantity, fill.net,
-                fill.ts, session, request.exits,
-            )  # fmt: skip
-            book = OpenTrade(trade, regime, {h.contract: h.quantity for h in legs}, fill.k, 2 * fill.net)
-            book.mae_ns = book.mfe_ns = fill.ts
-            self._begin(book)
+            book = self._opened(fill, request, session, trade_id, regime)
         else:
             found = self.open.get(trade_id)
             if found is None:
                 raise LedgerError(f"fill of order {order.id} closes trade {trade_id!r}, which is not open")
-            book = found
+            book = self._split(found, fill.quantity) if _some_units(found, fill) else found
             book.debit_ticks -= fill.net
             book.pay(-2 * fill.net)
             book.last_reason = request.reason
@@ -164,6 +175,54 @@ class Ledger:
         if request.intent is Intent.OPEN:
             book.premium = book.gross
         return book
+
+    def _opened(self, fill: Fill, request: OrderRequest, session: date, trade_id: str, regime: str) -> OpenTrade:
+        """The trade that an opening fill begins, or the one that an earlier part of the same order began."""
+        if trade_id in self._parts:
+            first = self.open.get(trade_id)
+            whole = None if first is None else _together(first, fill)
+            if first is not None and whole is not None:
+                if first.mark2 == 2 * first.trade.credit:
+                    first.mark2 = 2 * whole.credit
+                first.trade, first.left = whole, {h.contract: h.quantity for h in whole.legs}
+                return first
+            trade_id = self._part_of(trade_id)
+        self._parts.setdefault(trade_id, 1)
+        legs = tuple(Holding(leg.contract, leg.quantity, leg.price) for leg in fill.legs)
+        trade = Trade(
+            trade_id, request.strategy, request.structure, request.underlying, legs, fill.quantity, fill.net,
+            fill.ts, session, request.exits,
+        )  # fmt: skip
+        book = OpenTrade(trade, regime, {h.contract: h.quantity for h in legs}, fill.k, 2 * fill.net)
+        book.mae_ns = book.mfe_ns = fill.ts
+        self._begin(book)
+        return book
+
+    def _part_of(self, trade_id: str) -> str:
+        """The next name of a part: a part's own parts are numbered with those of the whole."""
+        first = trade_id.partition("/")[0]
+        self._parts[first] = number = self._parts[first] + 1
+        return f"{first}/{number}"
+
+    def _split(self, book: OpenTrade, units: int) -> OpenTrade:
+        """Takes ``units`` out of an open trade as a trade of their own. What has flowed is shared out to the last
+        digit: the rest keeps what the part does not get."""
+        trade = book.trade
+        share = Decimal(units) / trade.quantity
+        part = replace(
+            book,
+            trade=_resized(trade, units, self._part_of(trade.id)),
+            left={contract: n * units // trade.quantity for contract, n in book.left.items()},
+            assumed_zero=0,
+            outcomes=set(book.outcomes),
+            **{name: getattr(book, name) * share for name in _SHARED},
+        )
+        book.trade = _resized(trade, trade.quantity - units, trade.id)
+        book.left = {contract: n - part.left[contract] for contract, n in book.left.items()}
+        for name in _SHARED:
+            setattr(book, name, getattr(book, name) - getattr(part, name))
+        self._begin(part)
+        return part
 
     def _flow(self, fill: Fill, book: OpenTrade, session: date) -> None:
         fx = self.rate_of(session).fx
@@ -236,3 +295,40 @@ class Ledger:
             raise LedgerError(
                 f"the books do not balance by {drift}: cash {self.cash}, flows {self._moved}, trades {flows}"
             )
+
+
+_SHARED: Final = ("gross", "premium", "fees", "slippage", "mae", "mfe")
+"""Money of an open trade, which its units share."""
+
+
+def _resized(trade: Trade, units: int, name: str) -> Trade:
+    """The same trade with so many units."""
+    legs = tuple(replace(leg, quantity=leg.quantity // trade.quantity * units) for leg in trade.legs)
+    return replace(trade, id=name, legs=legs, quantity=units)
+
+
+def _some_units(book: OpenTrade, fill: Fill) -> bool:
+    """Whether the fill closes some of the trade's units and leaves others as they are."""
+    units, held = fill.quantity, book.trade.quantity
+    return (
+        units < held
+        and all(n * units % held == 0 for n in book.left.values())
+        and all(abs(leg.quantity) * held == abs(book.left.get(leg.contract, 0)) * units for leg in fill.legs)
+    )
+
+
+def _together(book: OpenTrade, fill: Fill) -> Trade | None:
+    """The trade with one more part of the order that opened it, at average prices. None where those are no whole ticks,
+    or where something of the trade has ended already."""
+    trade, units = book.trade, book.trade.quantity + fill.quantity
+    if any(book.left[leg.contract] != leg.quantity for leg in trade.legs):
+        return None
+    legs = []
+    for held, more in zip(trade.legs, fill.legs, strict=True):
+        quantity = held.quantity + more.quantity
+        price, over = divmod(held.price * held.quantity + more.price * more.quantity, quantity)
+        if over:
+            return None
+        legs.append(Holding(held.contract, quantity, price))
+    credit = -sum(leg.price * leg.quantity for leg in legs) // units
+    return replace(trade, legs=tuple(legs), quantity=units, credit=credit)

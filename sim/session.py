@@ -22,6 +22,7 @@ from sim.model.event import (
     OrderCancelled,
     OrderExpired,
     OrderFilled,
+    OrderInDoubt,
     OrderRejected,
     Refuse,
     SessionClosed,
@@ -131,6 +132,8 @@ class Session:
                     self._done(order_id, Status.EXPIRED, ts)
                 case OrderRejected(ts, order_id):
                     self._done(order_id, Status.REJECTED, ts)
+                case OrderInDoubt(_, order_id):
+                    self._reopen(order_id)
                 case Settled(_, settlement):
                     self.settlements.append(settlement)
                 case SessionClosed():
@@ -154,6 +157,12 @@ class Session:
     def _done(self, order_id: str, status: Status, ts: int) -> None:
         record = self.orders[order_id]
         record.status, record.done_ns = status, ts
+
+    def _reopen(self, order_id: str) -> None:
+        """It was said to be over, and nobody knows that any more."""
+        record = self.orders[order_id]
+        if record.done_ns is not None:
+            record.status, record.done_ns = Status.LIVE, None
 
     def _bp(self, k: int) -> None:
         """Keeps the most buying power used; a position without a quote makes the day's figure unknown, not zero."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sim.daybook import DayBook
-from sim.model.event import Event, OrderAccepted, OrderCancelled, OrderExpired, OrderFilled, Settled
+from sim.model.event import Event, OrderAccepted, OrderCancelled, OrderExpired, OrderFilled, OrderRejected, Settled
 from sim.model.fill import LegFill
 from sim.model.instrument import OptionContract, Series
 from sim.model.order import Order, OrderError, Status, TimeInForce
@@ -72,10 +72,14 @@ class ReplayBroker:
             self._outbox.append(OrderCancelled(self._day.ts(self._k), order_id))
 
     def replace(self, order_id: str, order: Order) -> None:
-        """One order for another, if the old one still works: it is cancelled first, so that never both can fill."""
+        """One order for another, if the old one still works: it is cancelled first, so that never both can fill. Else
+        the new one is rejected."""
         if order_id in self._working:
             self.cancel(order_id)
             self.submit(order)
+        else:
+            reason = f"order {order_id} does not work any more: nothing was replaced"
+            self._outbox.append(OrderRejected(self._day.ts(self._k), order.id, reason))
 
     def snapshot(self) -> Sequence[Order]:
         return tuple(self._working.values())

@@ -12,6 +12,7 @@ BrokerError (sim.model.errors; exit code 4)
       x TooMany        429
   x ServerFault        no usable answer to something that changes nothing: 5xx, HTML, a time-out, a cut
   x Malformed          an answer that is not what this endpoint answers
+  x NotServed          the sandbox does not have this route
   x CredentialError    no credentials, or the broker does not take them
   x transport.Closed   a stream is over
 
@@ -215,6 +216,16 @@ class Malformed(BrokerError):
     def __init__(self, endpoint: str, why: str) -> None:
         super().__init__(
             one_line(f"{endpoint} answered what cannot be read: {why}; the broker's wire may have changed")
+        )
+        self.endpoint = endpoint
+
+
+class NotServed(BrokerError):
+    """A route that the sandbox is known to lack, and did. Another try would end the same."""
+
+    def __init__(self, endpoint: str, said: str) -> None:
+        super().__init__(
+            one_line(f"{endpoint} is not served by the sandbox: use production's data or the store for it ({said})")
         )
         self.endpoint = endpoint
 

@@ -15,6 +15,20 @@ from sim.model.errors import ConfigError
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1", "testserver"})
 
 
+CERT_LACKS: Final = (
+    "GET /symbols/search/",
+    "GET /market-metrics",
+    "GET /market-data/",
+    "GET /quote-alerts",
+    "GET /watchlists",
+    "GET /pairs-watchlists",
+    "GET /accounts/{account}/net-liq/history",
+    "GET /instruments/equity-deliverables",
+    "GET /instruments/future-spreads",
+)
+"""Routes that the sandbox answered with 502 or 403 in August 2026. It may have them again: they are asked for first."""
+
+
 class Environment(StrEnum):
     SANDBOX = "sandbox"
     PRODUCTION = "production"
@@ -31,6 +45,10 @@ class Site:
     rest: str
     account_streamer: str
     accept_version: str | None = None
+
+    def may_lack(self, route: str) -> bool:
+        """Whether this environment is known to have been without the route (``GET /market-metrics``)."""
+        return self.environment is Environment.SANDBOX and route.startswith(CERT_LACKS)
 
     def __post_init__(self) -> None:
         for address, safe in ((self.rest, "https"), (self.account_streamer, "wss")):

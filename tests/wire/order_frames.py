@@ -85,7 +85,7 @@ def frame(
     return body | {key.replace("_", "-"): value for key, value in more.items()}
 
 
-def a_fee(contract: OptionContract, quantity: int, opening: bool) -> Decimal:
+def a_fee(contract: OptionContract, quantity: int, opening: bool, done: int = 0) -> Decimal:
     return Decimal("1.13") * quantity if opening else Decimal("0.13") * quantity
 
 

@@ -86,13 +86,18 @@ def net_price(request: OrderRequest, ticks: int) -> Decimal:
     return price
 
 
-def order_body(order: Order, *, limit: int | None = None, source: str = SOURCE) -> Body:
+def order_body(order: Order, *, limit: int | None = None, market: bool = False, source: str = SOURCE) -> Body:
     """The body of ``POST /orders``. ``limit`` (ticks of one unit, credit positive) where the request itself has none.
 
-    Without either it is a ``Marketable Limit``, which must not carry a price.
+    Without either it is a ``Marketable Limit``, which must not carry a price, or with ``market`` a ``Market`` order for
+    the day: of one leg that closes, OrderError for any other.
     """
     request = order.request
     ticks = request.limit if request.limit is not None else limit
+    if ticks is None and market:
+        if len(request.legs) > 1 or request.intent is Intent.OPEN:
+            raise OrderError(f"order {order.id} at market: only one leg that closes may be; give it a limit")
+        return _body(order, "Market", None, None, source) | {"time-in-force": "Day"}
     kind = "Limit" if ticks is not None else "Marketable Limit"
     return _body(order, kind, ticks, None, source)
 

@@ -25,8 +25,9 @@ from sim.model.order import Leg, Order
 
 Column = Callable[[int], int]
 """The column of the day that an instant (UTC ns) belongs to."""
-Fee = Callable[[OptionContract, int, bool], Decimal]
-"""What the broker takes for so many contracts (positive), opening or closing."""
+Fee = Callable[[OptionContract, int, bool, int], Decimal]
+"""What the broker takes for so many contracts (positive), opening or closing, after so many of the same leg of the same
+order before: a cap on commissions is one an order, in however many parts it fills."""
 
 ZERO: Final = Decimal(0)
 
@@ -135,15 +136,17 @@ def fills_of(order: Order, units: Units, now: int, column: Column, fee: Fee) -> 
     request = order.request
     signed = [leg.signed for leg in request.legs]
     out = []
+    done = units.units
     for count, at, sums in units.take():
         prices, over = whole_ticks(signed, sums)
         legs: list[LegFill] = []
         for leg, price in zip(request.legs, prices, strict=True):
-            paid = fee(leg.contract, leg.ratio * count, leg.action.opening)
+            paid = fee(leg.contract, leg.ratio * count, leg.action.opening, leg.ratio * done)
             if over and not legs:
                 paid += over * count * leg.contract.product.tick_value
             legs.append(LegFill(leg.contract, leg.signed * count, price, None, paid, leg.action.opening))
         net = -sum(n * price for n, price in zip(signed, prices, strict=True))
         ts = at or now
         out.append(Fill(order.id, ts, column(ts), net, count, tuple(legs)))
+        done += count
     return out

@@ -19,13 +19,22 @@ from adapters.tastytrade.orders.fills import Column, Fee, Units, fills_of
 from adapters.tastytrade.orders.shapes import WireOrder, nested_orders, read_order, squeezed
 from adapters.tastytrade.orders.states import STATUSES, BrokerOrder
 from adapters.tastytrade.symbols import wire_symbol
-from sim.model.event import Event, OrderAccepted, OrderCancelled, OrderExpired, OrderFilled, OrderRejected
+from sim.model.event import (
+    Event,
+    OrderAccepted,
+    OrderCancelled,
+    OrderExpired,
+    OrderFilled,
+    OrderInDoubt,
+    OrderRejected,
+)
 from sim.model.order import Order, OrderError, Status
 
 
 @dataclass(slots=True)
 class _Ours:
-    """One of our orders. ``ended`` is the end that was told; ``replaced_by`` our own order that takes its place."""
+    """One of our orders. ``ended`` is the end that was told, ``lost`` that it was told of an order that nobody had ever
+    seen; ``replaced_by`` our own order that takes its place."""
 
     order: Order
     keys: dict[str, int]
@@ -33,6 +42,7 @@ class _Ours:
     replaced_by: str = ""
     accepted: bool = False
     ended: Status | None = None
+    lost: bool = False
     filled: int = 0
 
     @property
@@ -70,6 +80,11 @@ class Tracker:
         self.register(order)
         self._of(old).replaced_by = order.id
 
+    def replaces(self, old: str, order_id: str) -> None:
+        """From here on the successor of ``old`` at the broker is the registered order ``order_id``."""
+        self._of(order_id)
+        self._of(old).replaced_by = order_id
+
     def bind(self, order_id: str, broker_id: object, now: int) -> list[Event]:
         """The broker's id of an order, as the answer to its submission says; events of what was heard of it before."""
         self._of(order_id)
@@ -89,6 +104,27 @@ class Tracker:
                 other.replaced_by = ""
         ours.ended = Status.REJECTED
         return [OrderRejected(now, order_id, reason)]
+
+    def lose(self, order_id: str, reason: str, now: int) -> list[Event]:
+        """Takes an order for one that never arrived. Should it turn up all the same, ``OrderInDoubt`` says so, and what
+        becomes of it is told as of any other."""
+        ours = self._of(order_id)
+        if ours.brokers or ours.ended:
+            return []
+        ours.ended, ours.lost = Status.REJECTED, True
+        return [OrderRejected(now, order_id, reason)]
+
+    def vanish(self, order_id: str, now: int) -> list[Event]:
+        """The broker does not know the order any more, as after a reset of the sandbox: it is over."""
+        ours = self._of(order_id)
+        if ours.ended is not None:
+            return []
+        self._note(
+            f"order {order_id} is not known to the broker any more: its reset forgets them; it counts as cancelled"
+        )
+        out: list[Event] = [] if ours.accepted else [OrderAccepted(now, order_id)]
+        ours.accepted, ours.ended = True, Status.CANCELLED
+        return [*out, OrderCancelled(now, order_id)]
 
     def give_up(self, order_id: str, now: int) -> list[Event]:
         """Ends a held order with what is known of it: no more fills will be told of by anybody."""
@@ -152,6 +188,18 @@ class Tracker:
     def snapshot(self) -> tuple[Order, ...]:
         """Our orders that are not over, oldest first, at their present status."""
         return tuple(o.order.to(Status.LIVE) if o.accepted else o.order for o in self._ours.values() if o.ended is None)
+
+    def knows(self, order_id: str) -> bool:
+        """Whether it is an order of ours."""
+        return order_id in self._ours
+
+    def owner(self, broker_id: object) -> str | None:
+        """Whose an id of the broker is; None where it is not one of ours."""
+        return self._owner.get(str(broker_id))
+
+    def strangers(self) -> tuple[BrokerOrder, ...]:
+        """Orders of the account that are not ours and not over."""
+        return tuple(o for each, o in self._orders.items() if each not in self._owner and not o.done)
 
     def broker_ids(self, order_id: str) -> tuple[str, ...]:
         """Every id that the broker gave it, oldest first."""
@@ -238,6 +286,12 @@ class Tracker:
         ours = self._ours[order_id]
         known = [(each, self._orders[each]) for each in sorted(ours.brokers, key=_natural) if each in self._orders]
         out: list[Event] = []
+        if ours.lost and known:
+            # What was said of it was wrong: it works, or has worked, after all.
+            ours.lost, ours.ended, ours.accepted = False, None, True
+            out.append(
+                OrderInDoubt(now, order_id, f"it was taken for lost and has turned up as {known[-1][1].newest.status}")
+            )
         if not ours.accepted and any(o.means is not Status.REJECTED or o.fills for _, o in known):
             ours.accepted = True
             out.append(OrderAccepted(now, order_id))

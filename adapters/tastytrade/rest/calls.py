@@ -25,7 +25,7 @@ import httpx
 import msgspec
 
 from adapters.tastytrade.backoff import Backoff
-from adapters.tastytrade.errors import InDoubt, ServerFault, TooMany, Unauthorized, Unreachable
+from adapters.tastytrade.errors import InDoubt, NotPermitted, NotServed, ServerFault, TooMany, Unauthorized, Unreachable
 from adapters.tastytrade.limits import Governor
 from adapters.tastytrade.rest.answers import error_of, parse, parsed, refused, text_of
 from adapters.tastytrade.rest.wire import Answer, NoAnswer, Patience, Wire
@@ -37,6 +37,13 @@ Query = Sequence[tuple[str, str]]
 
 SECRET: Final = frozenset({"account"})
 """Parts of a path that no text shows."""
+
+
+Sending = Callable[[], None]
+
+
+def unheard() -> None:
+    """Nobody wants to know when a request goes out."""
 
 
 class Tokens(Protocol):
@@ -161,6 +168,8 @@ class Calls:
             if isinstance(got, Answer) and 200 <= got.status < 300 and not got.html:
                 return self._payload(call, got)
             error = self._error(call, got, token)
+            if self._not_served(call, error):
+                raise NotServed(call.endpoint, str(error))
             if isinstance(error, Unauthorized):
                 self._tokens.invalidate(token)
                 # A page of HTML comes from before the application: another token would not change it.
@@ -176,8 +185,9 @@ class Calls:
                 raise error
             await self._sleep(wait)
 
-    async def move(self, call: Call, found: Callable[[Any], Any]) -> Any:
-        """The whole JSON of a 2xx in which ``found`` sees the id of an order. Sent once, whatever happens.
+    async def move(self, call: Call, found: Callable[[Any], Any], sending: Sending = unheard) -> Any:
+        """The whole JSON of a 2xx in which ``found`` sees the id of an order. Sent once, whatever happens. ``sending``
+        is called when nothing but the network stands before it any more.
 
         ``InDoubt`` where it may have arrived; every other error means that it did not happen. Cancelling this leaves
         it in doubt as well: nothing can be unsent.
@@ -185,6 +195,7 @@ class Calls:
         body = _written(call)
         token = await self._ready(call)
         sent_ns = self._wall_ns()
+        sending()
         got = await self._exchange(call, token, body)
         match got:
             case Answer(status=status) if 200 <= status < 300:
@@ -212,6 +223,11 @@ class Calls:
             order_id=call.values.get("id", ""),
             hide=self._hide(call),
         )
+
+    def _not_served(self, call: Call, error: BrokerError) -> bool:
+        """The sandbox's way of saying that it has no such route: a gateway's fault, or not permitted."""
+        gone = isinstance(error, NotPermitted) or (isinstance(error, ServerFault) and error.status == 502)
+        return gone and self._site.may_lack(f"{call.method} {call.route}")
 
     async def _ready(self, call: Call) -> str:
         """Waits for the limits, then for a token, so that it is fresh when the request leaves."""

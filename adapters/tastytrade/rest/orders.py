@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.tastytrade.errors import Malformed
-from adapters.tastytrade.rest.calls import Call, Calls, Kind
+from adapters.tastytrade.rest.calls import Call, Calls, Kind, Sending, unheard
 from adapters.tastytrade.rest.shapes import Page, data_of, page, shape
 from adapters.tastytrade.rest.shapes_order import OrderInfo, PlacedOrder, bare_id_of, order_id_of, placed
 
@@ -70,10 +70,11 @@ class Orders:
         call = Call("POST", f"{ORDERS}/dry-run", {"account": account}, body=body)
         return placed(await self._calls.read(call), call.endpoint)
 
-    async def place(self, account: str, body: Mapping[str, Any]) -> PlacedOrder:
-        """Sends an order, once. ``InDoubt`` where it may have arrived; after any other error there is no order."""
+    async def place(self, account: str, body: Mapping[str, Any], sending: Sending = unheard) -> PlacedOrder:
+        """Sends an order, once. ``InDoubt`` where it may have arrived; after any other error there is no order.
+        ``sending`` is called right before it goes out."""
         call = Call("POST", ORDERS, {"account": account}, body=body, kind=Kind.MOVE)
-        answer = await self._calls.move(call, order_id_of)
+        answer = await self._calls.move(call, order_id_of, sending)
         try:
             return placed(answer, call.endpoint)
         except Malformed as error:
@@ -102,9 +103,12 @@ class Orders:
         call = Call("GET", ONE, {"account": account, "id": order_id})
         return self._order(await self._calls.read(call), call)
 
-    async def replace(self, account: str, order_id: str, body: Mapping[str, Any]) -> OrderInfo:
+    async def replace(
+        self, account: str, order_id: str, body: Mapping[str, Any], sending: Sending = unheard
+    ) -> OrderInfo:
         """The order that takes the place of ``order_id``: a new id. Prices, types and times may change, legs not."""
-        return await self._moved(Call("PUT", ONE, {"account": account, "id": order_id}, body=body, kind=Kind.MOVE))
+        call = Call("PUT", ONE, {"account": account, "id": order_id}, body=body, kind=Kind.MOVE)
+        return await self._moved(call, sending)
 
     async def edit(self, account: str, order_id: str, body: Mapping[str, Any]) -> OrderInfo:
         """As ``replace``, for the keys of ``body`` alone."""
@@ -125,8 +129,8 @@ class Orders:
         call = Call("POST", f"{ONE}/dry-run", {"account": account, "id": order_id}, body=body)
         return placed(await self._calls.read(call), call.endpoint)
 
-    async def _moved(self, call: Call) -> OrderInfo:
-        answer = await self._calls.move(call, bare_id_of)
+    async def _moved(self, call: Call, sending: Sending = unheard) -> OrderInfo:
+        answer = await self._calls.move(call, bare_id_of, sending)
         try:
             return self._order(answer, call)
         except Malformed as error:
