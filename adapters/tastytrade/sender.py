@@ -1,0 +1,268 @@
+"""Sends orders, replacements and cancels, each once, and says what came of it.
+
+Of what moves an order three things can come: the broker takes it, it surely did not happen (rejected, with every code),
+or nobody knows (``indoubt`` finds out). A cancel is harmless twice and is repeated until the order is over, or the
+broker has taken it.
+
+Refuses to send what may not be sent: without permission, refused by its dry run, or cancelled before it went out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from adapters.tastytrade.account_book import AccountBook
+from adapters.tastytrade.dealings import Dealings
+from adapters.tastytrade.errors import InDoubt, NotFound, Unprocessable
+from adapters.tastytrade.indoubt import READS, Resolver, Sent
+from adapters.tastytrade.orders.bodies import Body, OrderShapeError, order_body, replace_body
+from adapters.tastytrade.orders.dry_run import Policy, judge, read_dry_run
+from adapters.tastytrade.rest.shapes_order import PlacedOrder
+from adapters.tastytrade.symbols import wire_symbol
+from adapters.tastytrade.terms import Prices, terms
+from sim.clock import stopwatch
+from sim.model.errors import BrokerError, TomkingError
+from sim.model.event import OrderInDoubt
+from sim.model.order import Intent, Order, Status
+
+ON_ITS_WAY: Final = "this program ended while it was on its way"
+LONGEST_S: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """How orders are sent.
+
+    ``dry_run``: the broker is asked first, and ``warnings`` says which of its warnings refuse. ``cushion``: ticks that
+    a marketable limit gives away beyond the natural price. Seconds: ``reads`` before each reading of the orders while
+    one is in doubt; ``busy`` to wait until an order can be replaced or a position that is to be closed is shown, with a
+    reading each ``step``; ``audit`` between readings of all orders while one works; ``patience`` for the start.
+    """
+
+    dry_run: bool = True
+    warnings: Policy = field(default_factory=Policy)
+    cushion: int = 2
+    reads: tuple[float, ...] = READS
+    busy: float = 10.0
+    step: float = 1.0
+    audit: float = 60.0
+    patience: float = 30.0
+
+
+Timed = Callable[[str, float], None]
+"""Is told the id of an order and the seconds from its submission until it was handed to the network."""
+
+
+def untimed(order_id: str, seconds: float) -> None:
+    """Nobody measures."""
+
+
+class Sender:
+    """``permit`` gives a reason why an order may not be sent, or nothing."""
+
+    def __init__(
+        self,
+        dealings: Dealings,
+        book: AccountBook,
+        conduct: Conduct,
+        *,
+        prices: Prices | None,
+        permit: Callable[[Order], str],
+        timed: Timed = untimed,
+        watch: Callable[[], float] = stopwatch,
+    ) -> None:
+        self._known, self._book, self._conduct = dealings, book, conduct
+        self._prices, self._permit, self._timed, self.watch = prices, permit, timed, watch
+        self._resolver = Resolver(dealings, conduct.reads)
+        self._unwanted: set[str] = set()
+        self.sent: set[str] = set()
+        """Orders that were handed to the network."""
+
+    # --- orders -----------------------------------------------------------------------------------------------------
+
+    def refuse(self, order_id: str, reason: str) -> None:
+        """It was not sent, or the broker did not take it."""
+        self._known.tell(self._known.tracker.refuse(order_id, reason, self._known.now()))
+
+    async def submit(self, order: Order, began: float) -> None:
+        """One order from the wish to the broker's answer. ``began``: by ``watch``, when it was submitted."""
+        rest, account = self._known.rest, self._known.account
+        body = await self._ready(order, began)
+        if body is None:
+            return
+        if self._conduct.dry_run and (no := await self._asked(lambda: rest.orders.dry_run(account, body))):
+            self.refuse(order.id, no)
+            return
+        if order.id in self._unwanted:
+            self.refuse(order.id, "cancelled before it was sent")
+            return
+
+        async def place(sending: Callable[[], None]) -> Mapping[str, Any]:
+            placed = await rest.orders.place(account, body, sending)
+            assert placed.order is not None, "an answer without an order is in doubt"
+            return placed.order.raw
+
+        await self._send(Sent(order, body, self._known.now()), began, place)
+
+    async def replace(self, old: str, order: Order, began: float) -> None:
+        """One order in the place of another, which keeps its legs."""
+        known, rest = self._known, self._known.rest
+        await self._until_editable(old)
+        target = next(iter(known.tracker.working(old)), None)
+        if known.tracker.status(old).done or target is None:
+            self.refuse(order.id, f"order {old} does not work any more: nothing was replaced")
+            return
+        body = await self._ready(order, began, replacement=True)
+        if body is None:
+            return
+        account = known.account
+        if self._conduct.dry_run and (no := await self._asked(lambda: rest.orders.edit_dry_run(account, target, body))):
+            self.refuse(order.id, no)
+            return
+        if order.id in self._unwanted:
+            self.refuse(order.id, "cancelled before it was sent")
+            return
+
+        async def put(sending: Callable[[], None]) -> Mapping[str, Any]:
+            return (await rest.orders.replace(account, target, body, sending)).raw
+
+        known.tracker.replaces(old, order.id)
+        await self._send(Sent(order, body, known.now(), replacement=True), began, put)
+        if not known.tracker.broker_ids(order.id):
+            await self._looked_at(old)
+
+    async def _ready(self, order: Order, began: float, *, replacement: bool = False) -> Body | None:
+        """The body, when everything speaks for sending it; None where it was refused."""
+        if order.id in self._unwanted:
+            self.refuse(order.id, "cancelled before it was sent")
+            return None
+        if no := self._permit(order):
+            self.refuse(order.id, no)
+            return None
+        agreed = terms(order, self._prices, self._conduct.cushion)
+        if agreed.reason:
+            self.refuse(order.id, agreed.reason)
+            return None
+        try:
+            if replacement:
+                return replace_body(order, limit=agreed.limit)
+            body = order_body(order, limit=agreed.limit, market=agreed.market)
+        except TomkingError as error:
+            self.refuse(order.id, str(error))
+            return None
+        if order.request.intent is Intent.CLOSE:
+            # The broker's books follow its fills with a delay, and a close that comes too early opens.
+            await self._known.pause(self._conduct.busy, lambda: self._held(order))
+        return body
+
+    async def _send(self, sent: Sent, began: float, send: Callable[[Callable[[], None]], Any]) -> None:
+        order_id = sent.order.id
+
+        def sending() -> None:
+            self.sent.add(order_id)
+            self._timed(order_id, self.watch() - began)
+
+        try:
+            raw = await send(sending)
+        except asyncio.CancelledError:
+            if order_id in self.sent:
+                self._known.tell([OrderInDoubt(self._known.now(), order_id, ON_ITS_WAY)])
+            raise
+        except InDoubt as doubt:
+            await self._resolver.resolve(sent, str(doubt))
+        except BrokerError as error:
+            self.refuse(order_id, _why(error))
+        else:
+            self._known.bound(order_id, raw)
+
+    async def _asked(self, ask: Callable[[], Any]) -> str:
+        """Why the broker would not take an order, by its dry run; empty where it would."""
+        try:
+            answer: PlacedOrder = await ask()
+            verdict = judge(read_dry_run(answer.raw), self._conduct.warnings)
+        except (BrokerError, OrderShapeError) as error:
+            return f"dry run: {_why(error)}; nothing was sent"
+        for kept in verdict.kept:
+            self._known.say(f"the broker warns: {kept}")
+        reasons = [*map(str, answer.refused), *verdict.reasons]
+        return "" if verdict.ok and not reasons else f"dry run: {'; '.join(dict.fromkeys(reasons))}; nothing was sent"
+
+    def _held(self, order: Order) -> bool:
+        """Whether the account is shown to hold what the order closes."""
+        book, units = self._book.book, order.request.quantity
+        return all(
+            -leg.action.sign * book.held(wire_symbol(leg.contract)) >= leg.ratio * units for leg in order.request.legs
+        )
+
+    # --- cancels ----------------------------------------------------------------------------------------------------
+
+    def unwanted(self, order_id: str) -> None:
+        """It is to be cancelled: what has not gone out does not go out."""
+        self._unwanted.add(order_id)
+
+    async def cancel(self, order_id: str) -> None:
+        """Cancels what of an order works at the broker; returns when the broker has taken that or the order is over."""
+        known, tracker = self._known, self._known.tracker
+        waits, doubted = self._conduct.step, False
+        while not tracker.status(order_id).done:
+            target = next(iter(tracker.working(order_id)), None)
+            if target is None:
+                if not tracker.broker_ids(order_id):
+                    return
+                await self._looked_at(order_id)
+                if not known.tracker.working(order_id):
+                    await known.pause(waits, lambda: self._may_cancel(order_id))
+                continue
+            try:
+                info = await known.rest.orders.cancel(known.account, target)
+            except (Unprocessable, NotFound):
+                await self._looked_at(order_id)
+                await known.pause(self._conduct.step, lambda: self._may_cancel(order_id))
+            except BrokerError as error:
+                if not doubted:
+                    doubted = True
+                    reason = f"its cancel may not have arrived: {error}"
+                    known.tell([OrderInDoubt(known.now(), order_id, reason)])
+                await known.pause(waits, lambda: tracker.status(order_id).done)
+                waits = min(2 * waits, LONGEST_S)
+                await self._looked_at(order_id)
+            else:
+                known.hear(info.raw)
+                return
+
+    def _may_cancel(self, order_id: str) -> bool:
+        tracker = self._known.tracker
+        if tracker.status(order_id).done:
+            return True
+        orders = [tracker.broker_order(each) for each in tracker.working(order_id)]
+        return any(each is not None and each.cancellable for each in orders)
+
+    async def _until_editable(self, old: str) -> None:
+        """Waits for the old order to be one that can be replaced, or over; as long as ``busy`` says."""
+        tracker, waited = self._known.tracker, 0.0
+
+        def ready() -> bool:
+            if tracker.status(old) is not Status.LIVE:
+                return tracker.status(old).done
+            seen = [tracker.broker_order(each) for each in tracker.working(old)]
+            return any(each is not None and each.editable for each in seen)
+
+        while not ready() and waited < self._conduct.busy:
+            await self._known.pause(self._conduct.step, ready)
+            waited += self._conduct.step
+            if not ready():
+                await self._looked_at(old)
+
+    async def _looked_at(self, order_id: str) -> None:
+        """Reads it again, as far as that can be done now."""
+        try:
+            await self._known.reread(order_id)
+        except BrokerError as error:
+            self._known.say(f"order {order_id} could not be read again: {error}")
+
+
+def _why(error: BaseException) -> str:
+    return " ".join(str(error).split())
