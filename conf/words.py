@@ -57,7 +57,8 @@ groups (choose with group=name, change with group.key=value)
   fill      default, mid, natural, at_decision
   fees      tastytrade, none         margin   default, none
   account   default                  report   html, none
-  adapter   replay, emulator         experiment  a pinned study of conf/experiment
+  adapter   replay, emulator, sandbox, production
+  experiment  a pinned study of conf/experiment
 
 examples
   tomking backtest
