@@ -1,0 +1,300 @@
+"""Every broker behind one handle: submit and the like, time that moves when it is told to, and what came of it.
+
+The replay broker stands on the hand-made market; sandbox and production on an emulator of the same market in this
+process, over REST and the account stream without a socket, in virtual time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from typing import Any, Protocol, TypeVar
+
+import httpx
+
+from adapters.emulator.assembly import Tokens, emulated
+from adapters.emulator.emulator import Emulator
+from adapters.emulator.exchange.profiles import Profile
+from adapters.replay.broker import ReplayBroker
+from adapters.tastytrade.account_book import Book
+from adapters.tastytrade.credentials import Credentials
+from adapters.tastytrade.production import Armed, Production
+from adapters.tastytrade.sandbox import Sandbox
+from adapters.tastytrade.sender import Conduct
+from adapters.tastytrade.wiring import Connected, Wiring
+from sim.calendar import Venue, load_calendar
+from sim.daybook import DayBook
+from sim.model.event import Event, OrderFilled
+from sim.model.fill import Fill
+from sim.model.instrument import OptionContract
+from sim.model.market import MINUTE_NS
+from sim.model.order import Order
+from sim.ports import Broker, Market
+from sim.venue.matching import Matcher
+from sim.venue.settlement import Settler
+from tests.contract.market import COLUMN, DAY, TEN, market
+from tests.margins import load as margin_model
+from tests.rig import NATURAL
+from tests.stream_rig import Time, settle
+from tests.wire.exchange_rig import fees
+
+T = TypeVar("T")
+REST, STREAM = "http://127.0.0.1:1", "ws://127.0.0.1:1"
+KEYS = Armed("written beforehand", "given now")
+QUICK = Conduct(reads=(0.5, 1.0, 2.0, 4.0), busy=5.0, step=0.5, audit=20.0, patience=30.0)
+
+
+class Handle(Protocol):
+    """A broker as the contract's tests use it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def broker(self) -> Broker: ...
+    @property
+    def events(self) -> list[Event]: ...
+    async def wait(self, minutes: float) -> None:
+        """Lets so many minutes of the market pass."""
+
+    async def close(self) -> None:
+        """Goes to the close of the session and a minute beyond."""
+
+    def positions(self) -> dict[OptionContract, int]:
+        """What is held at the venue, signed."""
+
+
+class Replay:
+    """The historical broker, driven by hand."""
+
+    name = "replay"
+
+    def __init__(self) -> None:
+        charged = fees()
+        self.broker = ReplayBroker(Matcher(NATURAL, charged), Settler(charged, None))
+        self.book = DayBook(market(), DAY, ["ABC"])
+        self.broker.begin(self.book)
+        self.k = COLUMN
+        self.events: list[Event] = list(self.broker.advance(COLUMN))
+
+    async def wait(self, minutes: float) -> None:
+        self.events += self.broker.drain()
+        self.k += int(minutes)
+        self.events += self.broker.advance(self.k)
+
+    async def close(self) -> None:
+        self.events += self.broker.drain()
+        self.events += self.broker.end()
+
+    def positions(self) -> dict[OptionContract, int]:
+        return self.broker.positions()
+
+
+@dataclass
+class Late:
+    """Requests that arrive ``seconds`` after their sender has given up; ``times`` of them."""
+
+    method: str
+    path: str
+    seconds: float
+    times: int = 1
+
+
+@dataclass
+class Network(httpx.AsyncBaseTransport):
+    """Between client and emulator. ``late``: what is held up. ``sent``: every request that was sent."""
+
+    inner: httpx.AsyncBaseTransport
+    time: Time
+    late: list[Late] = field(default_factory=list)
+    sent: list[tuple[str, str]] = field(default_factory=list)
+    on_its_way: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.sent.append((request.method, request.url.path))
+        for each in self.late:
+            if each.times and request.method == each.method and fnmatchcase(request.url.path, each.path):
+                each.times -= 1
+                self.on_its_way.add(asyncio.ensure_future(self._deliver(request, each.seconds)))
+                raise httpx.ReadTimeout("no answer in time", request=request)
+        return await self.inner.handle_async_request(request)
+
+    async def _deliver(self, request: httpx.Request, seconds: float) -> None:
+        await self.time.sleep(seconds)
+        await self.inner.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        for task in self.on_its_way:
+            task.cancel()
+        await asyncio.gather(*self.on_its_way, return_exceptions=True)
+
+    def count(self, method: str, path: str) -> int:
+        return sum(m == method and fnmatchcase(p, path) for m, p in self.sent)
+
+
+class Wire:
+    """Sandbox or production over an emulator of its own."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        profile: str | Profile = "market-simulator",
+        delayed: bool = False,
+        armed: Armed | None = KEYS,
+        conduct: Conduct = QUICK,
+        made: Emulator | None = None,
+        time: Time | None = None,
+        **options: Any,
+    ) -> None:
+        self.name = name
+        self.time = time or Time()
+        self.emulator = made or emulator(self.time, profile, delayed=delayed)
+        self.network = Network(httpx.ASGITransport(self.emulator.app()), self.time)
+        doors = self.emulator.doors
+        self.said: list[str] = []
+        self.wiring = Wiring(
+            fees=fees(), column=column, credentials=lambda _: Credentials(doors.client_secret, doors.refresh_token),
+            transport=lambda: self.network, dial=self.emulator.dial, wall=self.emulator.clock.now,
+            watch=self.time.now, sleep=self.time.sleep, delays=lambda: iter([1.0] * 50), say=self.said.append,
+            market=market(),
+        )  # fmt: skip
+        at = {"rest": REST, "account_streamer": STREAM}
+        if name == "production":
+            self.live: Connected = Production(**at, **options).connect(self.wiring, armed, conduct)
+        else:
+            chosen = Sandbox(**at, **options)
+            self.live = chosen.connect(self.wiring, replace(conduct, dry_run=conduct.dry_run and chosen.dry_run))
+        self.broker: Broker = self.live
+        self.events: list[Event] = []
+        self._reader: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        await self.through(self.live.start())
+        self._reader = asyncio.ensure_future(self._read())
+
+    async def stop(self) -> None:
+        await self.through(self.live.aclose())
+        if self._reader is not None:
+            self._reader.cancel()
+            await asyncio.gather(self._reader, return_exceptions=True)
+        await self.network.aclose()
+
+    async def _read(self) -> None:
+        while True:
+            self.events += await self.live.events()
+
+    async def through(self, work: Coroutine[Any, Any, T] | Awaitable[T], seconds: float = 120.0) -> T:
+        """Runs something to its end, with time going by as long as it takes."""
+        task = asyncio.ensure_future(work)
+        until = self.time.seconds + seconds
+        await settle()
+        while not task.done():
+            assert self.time.seconds < until, "it takes too long"
+            await self.pass_time(0.25)
+        return task.result()
+
+    async def pass_time(self, seconds: float) -> None:
+        """Time goes by, the exchange and the streams with it."""
+        until = self.time.seconds + seconds
+        while self.time.seconds < until:
+            due = self.emulator.exchange.due()  # type: ignore[attr-defined]
+            now = self.emulator.clock.now()
+            minute = (MINUTE_NS - now % MINUTE_NS) / 1e9
+            step = min(until - self.time.seconds, minute, max((due - now) / 1e9, 1e-6) if due is not None else minute)
+            await self.time.advance(step)
+            if due is not None and due <= self.emulator.clock.now() or step == minute or step > 0.2:
+                self.emulator.tick()
+                await settle()
+
+    async def wait(self, minutes: float) -> None:
+        await settle()
+        await self.pass_time(minutes * 60)
+
+    async def close(self) -> None:
+        hours = load_calendar().session(Venue.US_EQUITY, DAY)
+        left = (hours.close_ns - self.emulator.clock.now()) / 1e9 - 5
+        # Nothing of interest happens until shortly before: one leap.
+        self.time.seconds += left
+        await self.pass_time(60)
+
+    def positions(self) -> dict[OptionContract, int]:
+        from adapters.tastytrade.symbols import contract_of
+        from tests.hand import STOCK
+
+        held = self.emulator.exchange.positions("5WT00001")
+        return {
+            contract_of(each["symbol"], lambda _: STOCK): signed(each) for each in held
+        }
+
+    @property
+    def book(self) -> Book:
+        return self.live.book
+
+
+def signed(position: dict[str, Any]) -> int:
+    return int(position["quantity"]) * (-1 if position["quantity-direction"] == "Short" else 1)
+
+
+def column(ts: int) -> int:
+    return -(-(ts - (TEN - COLUMN * MINUTE_NS)) // MINUTE_NS)
+
+
+def emulator(
+    time: Time, profile: str | Profile = "market-simulator", *, delayed: bool = False, of: Market | None = None
+) -> Emulator:
+    return emulated(
+        of or market(), fees=fees(), margin=margin_model(), start_ns=TEN, cash=Decimal(100_000), profile=profile,
+        delayed=delayed, seconds=time.now, sleep=time.sleep, tokens=Tokens(virtual=True, seed=1),
+    )  # fmt: skip
+
+
+@asynccontextmanager
+async def handle(name: str, **options: Any) -> AsyncIterator[Any]:
+    """A broker that has started, by its name."""
+    if name == "replay":
+        yield Replay()
+        return
+    wire = Wire(name, **options)
+    await wire.start()
+    try:
+        yield wire
+    finally:
+        await wire.stop()
+
+
+def played(name: str, scenario: Callable[[Any], Awaitable[None]], **options: Any) -> None:
+    """Runs a scenario on a broker; no task may be left behind."""
+
+    async def main() -> None:
+        async with handle(name, **options) as given:
+            await scenario(given)
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        assert not left, left
+
+    asyncio.run(main())
+
+
+def kinds(events: Sequence[Event], order_id: str = "") -> list[str]:
+    """What happened to an order, in words: accepted, filled, ..."""
+    return [
+        type(e).__name__.removeprefix("Order").lower()
+        for e in events
+        if not order_id or (e.fill.order_id if isinstance(e, OrderFilled) else getattr(e, "order_id", "")) == order_id
+    ]
+
+
+def fills(events: Sequence[Event], order_id: str) -> list[Fill]:
+    return [e.fill for e in events if isinstance(e, OrderFilled) and e.fill.order_id == order_id]
+
+
+def reason(events: Sequence[Event], order_id: str) -> str:
+    """Why it was rejected, or is in doubt: the last that was said."""
+    return next(e.reason for e in reversed(events) if hasattr(e, "reason") and e.order_id == order_id)
+
+
+def ids(orders: Sequence[Order]) -> list[str]:
+    return [each.id for each in orders]
