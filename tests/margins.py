@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,16 @@ MES = Product("EX1", "MES", Kind.FUTURE, Decimal(5), TICKS, Style.EUROPEAN, Exer
 
 def load(name: str = "default", **span: Any) -> MarginModel:
     """The model of ``conf/margin/NAME.yaml``, with the given values of ``span`` in place of its own."""
+    return _made(name, span) if span else _plain(name)
+
+
+@cache
+def _plain(name: str) -> MarginModel:
+    """Frozen, so that one serves all."""
+    return _made(name, {})
+
+
+def _made(name: str, span: Mapping[str, Any]) -> MarginModel:
     conf = OmegaConf.load(Path(__file__).parents[1] / "conf" / "margin" / f"{name}.yaml")
     if span:
         conf = OmegaConf.merge(conf, {"span": span})

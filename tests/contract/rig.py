@@ -18,7 +18,9 @@ import httpx
 
 from adapters.emulator.assembly import Tokens, emulated
 from adapters.emulator.emulator import Emulator
-from adapters.emulator.exchange.profiles import Profile
+from adapters.emulator.exchange.exchange import Exchange
+from adapters.emulator.exchange.profiles import Profile, Script, Scripted
+from adapters.emulator.faults import Aim, Fault, Kind
 from adapters.replay.broker import ReplayBroker
 from adapters.tastytrade.account_book import Book
 from adapters.tastytrade.credentials import Credentials
@@ -28,7 +30,7 @@ from adapters.tastytrade.sender import Conduct
 from adapters.tastytrade.wiring import Connected, Wiring
 from sim.calendar import Venue, load_calendar
 from sim.daybook import DayBook
-from sim.model.event import Event, OrderFilled
+from sim.model.event import Event, OrderFilled, OrderInDoubt, OrderRejected
 from sim.model.fill import Fill
 from sim.model.instrument import OptionContract
 from sim.model.market import MINUTE_NS
@@ -37,9 +39,9 @@ from sim.ports import Broker, Market
 from sim.venue.matching import Matcher
 from sim.venue.settlement import Settler
 from tests.contract.market import COLUMN, DAY, TEN, market
+from tests.contract.virtual import Time, idle
 from tests.margins import load as margin_model
 from tests.rig import NATURAL
-from tests.stream_rig import Time, settle
 from tests.wire.exchange_rig import fees
 
 T = TypeVar("T")
@@ -162,7 +164,7 @@ class Wire:
             watch=self.time.now, sleep=self.time.sleep, delays=lambda: iter([1.0] * 50), say=self.said.append,
             market=market(),
         )  # fmt: skip
-        at = {"rest": REST, "account_streamer": STREAM}
+        at: dict[str, Any] = {"rest": REST, "account_streamer": STREAM}
         if name == "production":
             self.live: Connected = Production(**at, **options).connect(self.wiring, armed, conduct)
         else:
@@ -191,7 +193,7 @@ class Wire:
         """Runs something to its end, with time going by as long as it takes."""
         task = asyncio.ensure_future(work)
         until = self.time.seconds + seconds
-        await settle()
+        await idle()
         while not task.done():
             assert self.time.seconds < until, "it takes too long"
             await self.pass_time(0.25)
@@ -201,17 +203,16 @@ class Wire:
         """Time goes by, the exchange and the streams with it."""
         until = self.time.seconds + seconds
         while self.time.seconds < until:
-            due = self.emulator.exchange.due()  # type: ignore[attr-defined]
             now = self.emulator.clock.now()
-            minute = (MINUTE_NS - now % MINUTE_NS) / 1e9
-            step = min(until - self.time.seconds, minute, max((due - now) / 1e9, 1e-6) if due is not None else minute)
-            await self.time.advance(step)
-            if due is not None and due <= self.emulator.clock.now() or step == minute or step > 0.2:
-                self.emulator.tick()
-                await settle()
+            # The exchange acts when something is due, and when the minute has new quotes.
+            due, minute = self.exchange.due(), now - now % MINUTE_NS + MINUTE_NS
+            at = min(due or minute, minute)
+            await self.time.advance(min(until, self.time.seconds + max((at - now) / 1e9, 1e-6)))
+            self.emulator.tick()
+            await idle()
 
     async def wait(self, minutes: float) -> None:
-        await settle()
+        await idle()
         await self.pass_time(minutes * 60)
 
     async def close(self) -> None:
@@ -225,10 +226,14 @@ class Wire:
         from adapters.tastytrade.symbols import contract_of
         from tests.hand import STOCK
 
-        held = self.emulator.exchange.positions("5WT00001")
-        return {
-            contract_of(each["symbol"], lambda _: STOCK): signed(each) for each in held
-        }
+        held = self.exchange.positions("5WT00001")
+        return {contract_of(each["symbol"], lambda _: STOCK): signed(each) for each in held}
+
+    @property
+    def exchange(self) -> Exchange:
+        found = self.emulator.exchange
+        assert isinstance(found, Exchange)
+        return found
 
     @property
     def book(self) -> Book:
@@ -293,8 +298,27 @@ def fills(events: Sequence[Event], order_id: str) -> list[Fill]:
 
 def reason(events: Sequence[Event], order_id: str) -> str:
     """Why it was rejected, or is in doubt: the last that was said."""
-    return next(e.reason for e in reversed(events) if hasattr(e, "reason") and e.order_id == order_id)
+    said = [e for e in events if isinstance(e, OrderRejected | OrderInDoubt) and e.order_id == order_id]
+    return said[-1].reason
 
 
 def ids(orders: Sequence[Order]) -> list[str]:
     return [each.id for each in orders]
+
+
+ORDERS = "/accounts/5WT00001/orders"
+
+
+def told(h: Wire, order_id: str) -> str:
+    """What happened to an order, in one line."""
+    return " ".join(kinds(h.events, order_id))
+
+
+def scripted(**scripts: Script) -> Scripted:
+    """Orders that do what is said of them; the others rest."""
+    return Scripted(default=Script("never"), scripts=scripts)
+
+
+def fault(h: Wire, kind: Kind, method: str, path: str = f"{ORDERS}*", **aim: Any) -> None:
+    """Arms a fault of REST."""
+    h.emulator.faults.add(Fault(kind, method, path, Aim(**aim)))

@@ -1,0 +1,179 @@
+"""Production without its keys, a sandbox whose quotes are late, and how a broker starts."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from inspect import signature
+from typing import Any
+
+import pytest
+
+from adapters.emulator.faults import Kind
+from adapters.tastytrade.production import UNARMED, Armed, Production
+from adapters.tastytrade.sandbox import Sandbox
+from sim.model.errors import BrokerError, ConfigError
+from sim.model.order import Status
+from tests.contract.market import P95, P100, buy, order, sell
+from tests.contract.rig import ORDERS, QUICK, Wire, fault, played, reason, told
+from tests.contract.virtual import idle
+
+BOTH = pytest.mark.parametrize("name", ["sandbox", "production"])
+
+# --- what may be sent ------------------------------------------------------------------------------------------------
+
+
+def test_unarmed_production_sends_no_order_and_no_replacement_and_any_cancel() -> None:
+    async def scenario(h: Wire) -> None:
+        body = {
+            "order-type": "Limit", "time-in-force": "Day", "price": "5.00", "price-effect": "Credit",
+            "external-identifier": "old", "legs": [{"instrument-type": "Equity Option", "symbol":
+            "ABC   240119P00100000", "action": "Sell to Open", "quantity": 1}],
+        }  # fmt: skip
+        h.live.broker.adopt([order("old", limit=500)])
+        h.exchange.place("5WT00001", body)
+        await h.wait(0.5)
+        assert told(h, "old") == "accepted"
+        h.broker.submit(order("a"))
+        h.broker.replace("old", order("b"))
+        await h.wait(0.5)
+        assert [reason(h.events, each) for each in "ab"] == [UNARMED, UNARMED]
+        assert h.network.count("POST", f"{ORDERS}*") == 0
+        assert h.network.count("PUT", f"{ORDERS}*") == 0
+        h.broker.cancel("old")
+        await h.wait(0.5)
+        assert told(h, "old") == "accepted cancelled"
+
+    played("production", scenario, armed=None)
+
+
+@pytest.mark.parametrize("keys", [("", "b"), ("a", " "), ("a", "a"), ("a ", "a")])
+def test_two_keys_arm_and_nothing_less(keys: tuple[str, str]) -> None:
+    with pytest.raises(ConfigError, match="two keys"):
+        Armed(*keys)
+    assert "secret" not in repr(Armed("secret one", "secret two"))
+
+
+def test_production_without_a_dry_run_cannot_be_made() -> None:
+    with pytest.raises(ConfigError, match="dry_run"):
+        Wire("production", conduct=replace(QUICK, dry_run=False))
+    assert "armed" not in signature(Production).parameters
+
+
+def test_a_delayed_sandbox_trades_only_where_that_is_accepted() -> None:
+    async def refused(h: Wire) -> None:
+        assert h.live.notice == "DELAYED 15 MIN"
+        h.broker.submit(order("a"))
+        await h.wait(0.1)
+        assert "adapter.accept_delayed=true" in reason(h.events, "a")
+        assert h.network.count("POST", f"{ORDERS}*") == 0
+
+    async def accepted(h: Wire) -> None:
+        assert h.live.notice == "DELAYED 15 MIN"
+        h.live.quotes.watch([P100])
+        await h.wait(1)
+        seen = h.live.quotes.quote(P100)
+        assert seen is not None
+        # The quote of 9:45 is as young as one of now, by the clock of the feed.
+        assert seen.age < 120
+        h.broker.submit(order("a"))
+        await h.wait(0.5)
+        assert told(h, "a") == "accepted filled"
+
+    async def elsewhere(h: Wire) -> None:
+        assert h.live.notice == "QUOTES OF hand (written by hand)"
+        h.broker.submit(order("a", sell(P100), buy(P95), limit=None))
+        await h.wait(0.5)
+        assert told(h, "a") == "accepted filled"
+
+    played("sandbox", refused, delayed=True)
+    played("sandbox", accepted, delayed=True, accept_delayed=True)
+    played("sandbox", elsewhere, delayed=True, quotes="market")
+
+
+def test_production_never_trades_on_late_quotes() -> None:
+    async def scenario(h: Wire) -> None:
+        h.broker.submit(order("a"))
+        await h.wait(0.1)
+        assert "15 minutes late" in reason(h.events, "a")
+
+    played("production", scenario, delayed=True)
+
+
+def test_how_long_an_order_took_to_the_network_can_be_heard() -> None:
+    async def main() -> None:
+        h = Wire("sandbox", dry_run=False)
+        heard: list[tuple[str, float]] = []
+        h.live.broker._sender._timed = lambda *told: heard.append(told)
+        await h.start()
+        h.broker.submit(order("a"))
+        await h.wait(0.1)
+        await h.stop()
+        assert [each for each, _ in heard] == ["a"]
+        assert heard[0][1] >= 0
+
+    asyncio.run(main())
+
+
+# --- starting --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"account": "5WT99999"}, "not among the open accounts"),
+        ({"quotes": "nowhere"}, "choose one of own, production, market"),
+        ({"cushion": -1}, "adapter.cushion is -1"),
+        ({"rest": "http://example.com", "account_streamer": "ws://example.com"}, "not encrypted"),
+    ],
+)
+def test_a_wrong_setting_is_one_line(options: dict[str, Any], said: str) -> None:
+    async def main() -> None:
+        if "account" in options:
+            h = Wire("sandbox", **options)
+            try:
+                await h.start()
+            finally:
+                await h.network.aclose()
+        else:
+            Sandbox(**options)
+
+    with pytest.raises((BrokerError, ConfigError), match=said) as error:
+        asyncio.run(main())
+    assert "5WT" not in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_without_an_account_stream_it_does_not_start_and_leaves_nothing_behind() -> None:
+    async def main() -> None:
+        h = Wire("sandbox")
+        fault(h, Kind.STATUS, "GET", "/accounts/*", times=1000)
+        with pytest.raises(BrokerError, match="did not stand within 30 s"):
+            await h.start()
+        await h.network.aclose()
+        await idle()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(main())
+
+
+def test_orders_of_an_earlier_session_are_known_again_and_others_are_strangers() -> None:
+    async def main() -> None:
+        first = Wire("sandbox")
+        await first.start()
+        for each in ("a", "b", "mine not"):
+            first.broker.submit(order(each, limit=500))
+        await first.wait(0.1)
+        await first.stop()
+        again = Wire("sandbox", made=first.emulator, time=first.time)
+        again.live.broker.adopt([order("a", limit=500), order("b", limit=500)])
+        first.exchange.cancel("5WT00001", 900_002)
+        first.emulator.tick()
+        await again.start()
+        await again.wait(0.1)
+        assert [told(again, each) for each in "ab"] == ["accepted", "accepted cancelled"]
+        assert [(o.id, o.status) for o in again.broker.snapshot()] == [("a", Status.LIVE)]
+        assert again.live.broker.strangers == ("900003",)
+        await again.stop()
+
+    asyncio.run(main())

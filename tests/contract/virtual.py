@@ -1,0 +1,59 @@
+"""Time for a whole system in one process: it passes only when it is told to, and when nobody has anything to do."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from typing import Final
+
+SPIN: Final = 100_000
+"""Turns of the loop after which somebody is going in circles."""
+
+
+async def idle() -> None:
+    """Returns when everybody waits for time or for nothing."""
+    ready = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]
+    for _ in range(SPIN):
+        await asyncio.sleep(0)
+        if not ready:
+            return
+    raise AssertionError("somebody is always ready: a task goes in circles")
+
+
+class Time:
+    """Seconds that only run forward; ``sleep`` is what everybody is given to wait with."""
+
+    __slots__ = ("_n", "_sleepers", "seconds")
+
+    def __init__(self) -> None:
+        self.seconds = 1_000.0
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._n = 0
+
+    def now(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._n += 1
+        heapq.heappush(self._sleepers, (self.seconds + max(seconds, 0.0), self._n, waiting))
+        await waiting
+
+    def next(self) -> float | None:
+        """The instant at which the next sleeper wakes; None where nobody sleeps."""
+        while self._sleepers and self._sleepers[0][2].done():
+            heapq.heappop(self._sleepers)
+        return self._sleepers[0][0] if self._sleepers else None
+
+    async def advance(self, until: float) -> None:
+        """Goes to an instant, waking everybody on the way in turn."""
+        await idle()
+        while (at := self.next()) is not None and at <= until:
+            self.seconds = max(self.seconds, at)
+            while self._sleepers and self._sleepers[0][0] <= at:
+                waiting = heapq.heappop(self._sleepers)[2]
+                if not waiting.done():
+                    waiting.set_result(None)
+            await idle()
+        self.seconds = max(self.seconds, until)
+        await idle()
