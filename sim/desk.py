@@ -151,13 +151,12 @@ class Desk:
         """Books a fill: opens a trade, or reduces the one it closes. While units are left the order works on with
         those."""
         fill = event.fill
-        if fill.order_id not in self.orders:
-            self.doubted(fill.order_id)
-        order = self.orders[fill.order_id]
-        if event.left:
+        # A fill may still come of an order that is over; it does not make it work again.
+        order = self.orders.get(fill.order_id) or self._gone[fill.order_id]
+        if event.left and not order.status.done:
             rest = replace(order.request, quantity=event.left)
             self.orders[order.id] = Order(order.id, rest, Status.LIVE, order.created_ns)
-        else:
+        elif not order.status.done:
             order = self.to(order.id, Status.FILLED)
         opening = order.request.intent is Intent.OPEN
         trade_id = order.id if opening else order.request.trade_id

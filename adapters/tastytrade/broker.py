@@ -183,6 +183,11 @@ class TastyTradeBroker:
         return tuple(order.newest.id for order in self._known.tracker.strangers())
 
     @property
+    def busy(self) -> bool:
+        """Whether anything is under way for an order."""
+        return self._chains.under_way
+
+    @property
     def stale(self) -> bool:
         """Whether nothing is heard of the account at present."""
         return self._listener.stale

@@ -32,8 +32,10 @@ class Chains:
             self._last[name] = task
         task.add_done_callback(lambda done: self._ended(done, names))
 
-    def __len__(self) -> int:
-        return len(self._tasks)
+    @property
+    def under_way(self) -> bool:
+        """Whether any work that has a name has not ended."""
+        return bool(self._last)
 
     async def stop(self) -> None:
         """Cancels everything and waits until it has ended."""

@@ -17,7 +17,7 @@ from adapters.tastytrade.orders.bodies import OrderShapeError
 from adapters.tastytrade.orders.tracker import Tracker
 from adapters.tastytrade.rest.client import Rest
 from adapters.tastytrade.rest.orders import Filter
-from sim.model.event import Event, OrderInDoubt
+from sim.model.event import Event, OrderFilled, OrderInDoubt
 from sim.model.order import OrderError
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -47,6 +47,7 @@ class Dealings:
         self.found: Callable[[str], None] = _nothing
         self.unread = False
         self.lost_ns = 0
+        self.fills = 0
         self.say = say
         self._wall, self._sleep = wall, sleep
         self._last = 0
@@ -64,7 +65,9 @@ class Dealings:
 
     def tell(self, events: Iterable[Event]) -> None:
         """Puts events behind those that wait, and wakes whoever waits."""
-        self._events += events
+        for event in events:
+            self._events.append(event)
+            self.fills += isinstance(event, OrderFilled)
         for note in self.tracker.notes():
             self.say(note)
         self.stir()

@@ -58,6 +58,7 @@ class Listener:
         self._feed: AccountFeed | None = None
         self._token = ""
         self._rereading: set[str] = set()
+        self._booked = self._told = 0
 
     @property
     def stale(self) -> bool:
@@ -132,6 +133,7 @@ class Listener:
                 self._check_held()
             case Notice():
                 try:
+                    self._told += 1
                     self._book.apply(news, self._wall())
                 except OrderShapeError as error:
                     known.say(str(error))
@@ -198,3 +200,18 @@ class Listener:
                 # What cannot be read in the list either is not read again at once.
                 known.unread = False
                 self._check_held()
+            if self._booked != known.fills:
+                await self._recount()
+
+    async def _recount(self) -> None:
+        """Reads what is held after fills: a notice of it may have been lost as well. Where the stream told something
+        meanwhile, nobody knows which is newer, and the next reading decides."""
+        fills, told = self._known.fills, self._told
+        try:
+            notices = await self.holdings()
+        except BrokerError as error:
+            self._known.say(f"positions and balance could not be read: {error}")
+            return
+        if (fills, told) == (self._known.fills, self._told):
+            self._book.begin(notices, self._wall())
+            self._booked = fills

@@ -114,9 +114,12 @@ class Network(httpx.AsyncBaseTransport):
     late: list[Late] = field(default_factory=list)
     sent: list[tuple[str, str]] = field(default_factory=list)
     on_its_way: set[asyncio.Task[None]] = field(default_factory=set)
+    bodies: list[tuple[str, str, bytes]] = field(default_factory=list)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.sent.append((request.method, request.url.path))
+        if request.method in ("POST", "PUT"):
+            self.bodies.append((request.method, request.url.path, request.content))
         for each in self.late:
             if each.times and request.method == each.method and fnmatchcase(request.url.path, each.path):
                 each.times -= 1
