@@ -136,20 +136,29 @@ class Dealings:
         self.hear(info.raw)
 
     async def read_back(self) -> list[Mapping[str, object]]:
-        """The newest orders of the account, working ones of any age, and those of ours that neither list holds.
-        BrokerError where they could not be read."""
+        """What ``listed`` lists, heard, and those of ours that are not on it read one by one. BrokerError where they
+        could not be read."""
         self.unread = False
-        seen: dict[str, Mapping[str, object]] = {}
-        for which in (NEWEST, OPEN):
-            for info in await self.rest.orders.page(self.account, which):
-                seen.setdefault(info.order_id, info.raw)
-        for raw in reversed(list(seen.values())):
+        seen = await self.listed()
+        for raw in seen.values():
             self.hear(raw)
         for order in self.tracker.snapshot():
             for broker_id in self.tracker.working(order.id):
                 if broker_id not in seen:
                     await self._reread(order.id, broker_id)
         return list(seen.values())
+
+    async def listed(self) -> dict[str, Mapping[str, object]]:
+        """The newest orders of the account and working ones of any age, oldest first, by the broker's id."""
+        seen: dict[str, Mapping[str, object]] = {}
+        for which in (NEWEST, OPEN):
+            page = await self.rest.orders.page(self.account, which)
+            for info in page:
+                seen.setdefault(info.order_id, info.raw)
+            if page.last:
+                # There are no others.
+                break
+        return dict(reversed(seen.items()))
 
     # --- waiting ----------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from adapters.tastytrade.account_book import AccountBook
 from adapters.tastytrade.chains import Chains
-from adapters.tastytrade.dealings import NEWEST, OPEN, Dealings, Sleep
+from adapters.tastytrade.dealings import Dealings, Sleep
 from adapters.tastytrade.orders.bodies import OrderShapeError
 from adapters.tastytrade.streams.account_feed import AccountFeed, Snapshot
 from adapters.tastytrade.streams.account_stream import Notice
@@ -142,14 +142,11 @@ class Listener:
     async def _snapshot(self) -> list[Notice]:
         """Orders (the newest, all that work, and ours that are neither), positions and the balance, over REST."""
         known = self._known
-        seen = {}
-        for which in (OPEN, NEWEST):
-            for info in await known.rest.orders.page(known.account, which):
-                seen[info.order_id] = Notice("Order", info.raw)
+        seen = await known.listed()
         for order in known.tracker.snapshot():
             if any(each not in seen for each in known.tracker.working(order.id)):
                 await known.reread(order.id)
-        return [*reversed(seen.values()), *await self.holdings()]
+        return [*(Notice("Order", raw) for raw in seen.values()), *await self.holdings()]
 
     async def _fresh(self) -> str:
         self._token = await self._auth.token()

@@ -6,6 +6,7 @@ Trading begins here at 10:00 New York. From 10:03 on everything costs more, from
 from __future__ import annotations
 
 from datetime import date, time
+from functools import cache
 from typing import Final
 
 from sim.calendar import at_ny
@@ -28,6 +29,7 @@ def _sides(bid: int, ask: int, up: int, down: int) -> Sides:
     return [bid + m for m in moves], [ask + m for m in moves]
 
 
+@cache
 def market() -> HandMarket:
     table = {P100: _sides(120, 124, 40, -20), P95: _sides(60, 63, 20, -10), P90: _sides(20, 22, 8, -4)}
     return HandMarket((HandDay(STOCK, DAY, table, [104.0] * 390),), {LATER: 104.0})
