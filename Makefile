@@ -10,13 +10,13 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt PIP_BUILD_
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: backtest test clients check bench soak cassettes cassettes-cert clean help
+.PHONY: backtest test clients check contract-cert bench soak cassettes cassettes-cert clean help
 
 backtest: .venv/.installed ## one backtest on the embedded market; prints the summary and the report's path
 	@$(BIN)/tomking backtest
 
 test: .venv/.test ## the whole suite, but for the long ones
-	@$(BIN)/python -m pytest -m "not bench and not soak"
+	@$(BIN)/python -m pytest -m "not bench and not soak and not cert"
 
 clients: .clients/.python .clients/.node ## two clients of the broker's API by other people, which the suite then runs too
 
@@ -25,6 +25,9 @@ check: .venv/.test ## lint, format, types, house rules
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q tests/test_house.py
+
+contract-cert: .venv/.test ## the contract of every broker in TastyTrade's own sandbox, with your keys; skipped without
+	@$(BIN)/python -m pytest -m cert tests/contract
 
 bench: .venv/.test ## speed and memory, as ratios taken in one run
 	@$(BIN)/python tests/bench/run.py

@@ -78,12 +78,12 @@ Tracing = Callable[[Gate], Checks]
 def assemble(config: Mapping[str, Any], root: Path, trace: Tracing | None = None) -> Parts:
     """Builds every part of the configuration; ``trace`` may wrap the gate, for ``explain``."""
     section("the configuration", config, TOP, ("experiment",))
+    choice("adapter.name", mapping("adapter", config["adapter"]).get("name"), ("replay",))
     for group, keys in GROUPS.items():
         section(group, config[group], keys)
     choice("report.name", config["report"]["name"], ("html", "none"))
     for name, part in mapping("rules", config["rules"]).items():
         mapping(f"rules.{name}", part)
-    choice("adapter.name", config["adapter"]["name"], ("replay",))
     driver = choice("adapter.driver", config["adapter"]["driver"], DRIVERS)
     strategies = build.strategies(config)
     rules = build_gate(config)

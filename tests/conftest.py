@@ -99,6 +99,20 @@ def node_client() -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="session")
+def cert_credentials() -> None:
+    """The two secrets of TastyTrade's sandbox, for the tests that go there (``make contract-cert``). Without them the
+    test is skipped."""
+    from adapters.tastytrade.credentials import Credentials
+    from adapters.tastytrade.errors import CredentialError
+    from adapters.tastytrade.sites import Environment
+
+    try:
+        Credentials.load(Environment.SANDBOX)
+    except CredentialError as error:
+        pytest.skip(f"no sandbox to go to: {error}")
+
+
+@pytest.fixture(scope="session")
 def suite_seed() -> int:
     """The seed of a test that draws: 1 in the suite; `make soak` sets TOMKING_SEED to ever new ones."""
     return int(os.environ.get("TOMKING_SEED", "1"))

@@ -55,7 +55,7 @@ class Production:
 
     def __post_init__(self) -> None:
         optional(word, "adapter.account", self.account)
-        words("adapter.refuse", self.refuse)
+        object.__setattr__(self, "refuse", words("adapter.refuse", self.refuse))
         whole("adapter.cushion", self.cushion, COUNT)
         site_of(PRODUCTION, self.rest, self.account_streamer)
 

@@ -62,7 +62,7 @@ class Sandbox:
         choice("adapter.quotes", self.quotes, SOURCES)
         flag("adapter.accept_delayed", self.accept_delayed)
         flag("adapter.dry_run", self.dry_run)
-        words("adapter.refuse", self.refuse)
+        object.__setattr__(self, "refuse", words("adapter.refuse", self.refuse))
         whole("adapter.cushion", self.cushion, COUNT)
         site_of(SANDBOX, self.rest, self.account_streamer)
 

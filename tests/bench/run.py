@@ -24,7 +24,7 @@ from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.bench import emulator, framework, measures, sources
+from tests.bench import emulator, framework, measures, orders, sources
 from tests.bench.bars import Bar, failed, median, table
 from tests.bench.processes import ROOT, BenchError, calibration, inside
 
@@ -72,6 +72,7 @@ def bench(days: int, long_days: int, *, quick: bool) -> int:
         "help": lambda: measures.helped(FOLDER, rounds),
         "framework": lambda: framework.five_years(FOLDER),
         "emulator": lambda: emulator.loaded(5.0 if quick else 10.0),
+        "orders": lambda: orders.bars(200),
     }
     bars: list[Bar] = []
     for key, group in groups.items():

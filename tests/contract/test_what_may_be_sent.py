@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 
-from adapters.emulator.faults import Kind
+from adapters.emulator.faults import Aim, Fault, Kind
+from adapters.tastytrade.errors import NotServed
 from adapters.tastytrade.production import UNARMED, Armed, Production
 from adapters.tastytrade.sandbox import Sandbox
+from conf import build
+from conf.compose import compose, home
+from conf.run import execute
 from sim.model.errors import BrokerError, ConfigError
 from sim.model.order import Status
 from tests.contract.market import P95, P100, buy, order, sell
@@ -177,3 +181,41 @@ def test_orders_of_an_earlier_session_are_known_again_and_others_are_strangers()
         await again.stop()
 
     asyncio.run(main())
+
+
+# --- by configuration -----------------------------------------------------------------------------------------------
+
+
+def test_the_configuration_makes_both_and_holds_no_key_and_no_secret() -> None:
+    for name, kind in (("sandbox", Sandbox), ("production", Production)):
+        node = compose([f"adapter={name}"])["adapter"]
+        made = build.target(node, where="adapter")
+        assert isinstance(made, kind)
+        assert made == kind()
+        assert not {"armed", "secret", "token", "client_secret", "refresh_token", "dry_run_off"} & set(node)
+    chosen = compose(["adapter=sandbox", "adapter.quotes=market", "adapter.accept_delayed=true"])["adapter"]
+    assert build.target(chosen, where="adapter") == Sandbox(quotes="market", accept_delayed=True)
+
+
+@pytest.mark.parametrize("word", ["adapter.cushion=-1", "adapter.quotes=elsewhere", "adapter.rest=http://127.0.0.1:1"])
+def test_a_value_that_does_not_fit_is_one_line(word: str) -> None:
+    with pytest.raises(ConfigError, match="adapter") as error:
+        build.target(compose(["adapter=sandbox", word])["adapter"], where="adapter")
+    assert "\n" not in str(error.value)
+
+
+def test_history_is_not_played_at_a_broker() -> None:
+    with pytest.raises(ConfigError, match="replay"):
+        execute(compose(["adapter=sandbox", "market=es_sample"]), home())
+
+
+def test_what_the_sandbox_lacks_is_one_line_and_not_a_gateways_page() -> None:
+    async def scenario(h: Wire) -> None:
+        fault_at = Fault(Kind.HTML, "GET", "/market-metrics*", Aim(times=10), status=502)
+        h.emulator.faults.add(fault_at)
+        with pytest.raises(NotServed, match="GET /market-metrics is not served by the sandbox") as error:
+            await h.through(h.live.rest.market.metrics(["ABC"]))
+        assert "\n" not in str(error.value)
+        assert h.network.count("GET", "/market-metrics") == 1
+
+    played("sandbox", scenario)

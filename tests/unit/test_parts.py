@@ -161,8 +161,7 @@ def test_an_order_works_on_with_what_is_left_of_it() -> None:
     desk = made.engine.desk
     tell(made, OrderAccepted(at(30), "a"), filled(OPENING, 2, 3, 120, 63))
     assert desk.orders["a"].request.quantity == 3
-    assert desk.orders["a"].status is Status.LIVE
-    assert made.orders["a"].status is Status.LIVE
+    assert (desk.orders["a"].status, made.orders["a"].status) == (Status.LIVE, Status.LIVE)
     assert desk.ledger.open["a"].trade.quantity == 2
     assert len(desk.account(COLUMN + 1).claims) == 1
     tell(made, filled(OPENING, 3, 0, 120, 63, k=COLUMN + 2))
