@@ -33,8 +33,8 @@ from adapters.tastytrade.terms import Prices
 from adapters.tastytrade.transport import Dial
 from sim.clock import stopwatch
 from sim.fees import FeeSchedule
-from sim.model.errors import BrokerError
-from sim.model.event import Event
+from sim.model.errors import BrokerError, DataError
+from sim.model.event import Event, OrderRejected
 from sim.model.instrument import OptionContract
 from sim.model.order import Order, Status
 
@@ -137,7 +137,6 @@ class TastyTradeBroker:
     def submit(self, order: Order) -> None:
         """OrderError where its id was submitted before."""
         began = self._watch()
-        self._known.tracker.register(order)
         if self._may(order):
             self._chains.add(self._sender.submit(order, began), order.id)
 
@@ -150,10 +149,11 @@ class TastyTradeBroker:
     def replace(self, order_id: str, order: Order) -> None:
         """``order`` keeps the legs of the other. It is rejected where the other is over or not known."""
         began = self._watch()
-        self._known.tracker.register(order)
+        if not self._may(order):
+            return
         if not self._known.tracker.knows(order_id):
             self._sender.refuse(order.id, f"order {order_id} is not known here: nothing was replaced")
-        elif self._may(order):
+        else:
             self._chains.add(self._sender.replace(order_id, order, began), order_id, order.id)
 
     def snapshot(self) -> Sequence[Order]:
@@ -199,6 +199,13 @@ class TastyTradeBroker:
     # --- inside -----------------------------------------------------------------------------------------------------
 
     def _may(self, order: Order) -> bool:
+        """Registers it; whether it may go on its way. It does not where the broker has no name for a contract of it."""
+        known = self._known
+        try:
+            known.tracker.register(order)
+        except DataError as error:
+            known.tell([OrderRejected(known.now(), order.id, str(error))])
+            return False
         if self._closed:
             self._sender.refuse(order.id, ENDED)
         return not self._closed

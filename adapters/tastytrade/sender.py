@@ -18,7 +18,7 @@ from adapters.tastytrade.account_book import AccountBook
 from adapters.tastytrade.dealings import Dealings
 from adapters.tastytrade.errors import InDoubt, NotFound, Unprocessable
 from adapters.tastytrade.indoubt import READS, Resolver, Sent
-from adapters.tastytrade.orders.bodies import Body, OrderShapeError, order_body, replace_body
+from adapters.tastytrade.orders.bodies import Body, order_body, replace_body
 from adapters.tastytrade.orders.dry_run import Policy, judge, read_dry_run
 from adapters.tastytrade.rest.shapes_order import PlacedOrder
 from adapters.tastytrade.symbols import wire_symbol
@@ -110,6 +110,9 @@ class Sender:
     async def replace(self, old: str, order: Order, began: float) -> None:
         """One order in the place of another, which keeps its legs."""
         known, rest = self._known, self._known.rest
+        if no := self._unlike(old, order):
+            self.refuse(order.id, no)
+            return
         await self._until_editable(old)
         target = next(iter(known.tracker.working(old)), None)
         if known.tracker.status(old).done or target is None:
@@ -133,6 +136,17 @@ class Sender:
         await self._send(Sent(order, body, known.now(), replacement=True), began, put)
         if not known.tracker.broker_ids(order.id):
             await self._looked_at(old)
+
+    def _unlike(self, old: str, order: Order) -> str:
+        """Why one cannot take the other's place: the broker changes prices and times, and nothing else."""
+        was, wanted = self._known.tracker.order(old).request, order.request
+        if set(was.legs) != set(wanted.legs):
+            return f"order {old} has other legs: only its price and time in force can be replaced; cancel it"
+        units = (was.quantity, self._known.tracker.left(old))
+        if wanted.quantity not in units:
+            sizes = f"{units[0]}, {units[1]} left"
+            return f"order {old} is of {sizes}: a replacement cannot be of {wanted.quantity}; cancel it"
+        return ""
 
     async def _ready(self, order: Order, began: float, *, replacement: bool = False) -> Body | None:
         """The body, when everything speaks for sending it; None where it was refused."""
@@ -173,7 +187,8 @@ class Sender:
             raise
         except InDoubt as doubt:
             await self._resolver.resolve(sent, str(doubt))
-        except BrokerError as error:
+        except TomkingError as error:
+            # Whatever else it is, it did not happen.
             self.refuse(order_id, _why(error))
         else:
             self._known.bound(order_id, raw)
@@ -183,7 +198,7 @@ class Sender:
         try:
             answer: PlacedOrder = await ask()
             verdict = judge(read_dry_run(answer.raw), self._conduct.warnings)
-        except (BrokerError, OrderShapeError) as error:
+        except TomkingError as error:
             return f"dry run: {_why(error)}; nothing was sent"
         for kept in verdict.kept:
             self._known.say(f"the broker warns: {kept}")

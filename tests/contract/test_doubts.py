@@ -174,6 +174,33 @@ def test_leaving_with_an_order_on_its_way_leaves_it_in_doubt(name: str) -> None:
     played(name, scenario)
 
 
+@BOTH
+def test_in_doubt_and_it_carries_no_id_of_ours_yet_it_is_ours(name: str) -> None:
+    async def scenario(h: Wire) -> None:
+        h.exchange.place("5WT00001", STRANGER)
+        h.network.nameless = True
+        fault(h, Kind.SILENCE, "POST", ORDERS)
+        h.broker.submit(order("a", limit=500))
+        h.broker.submit(order("b", limit=499))
+        await h.wait(1)
+        assert told(h, "a") == "indoubt accepted"
+        assert told(h, "b") == "accepted"
+        # The other one has our legs and not our price.
+        assert h.live.broker.strangers == ("900001",)
+        h.broker.cancel("a")
+        await h.wait(1)
+        assert told(h, "a") == "indoubt accepted cancelled"
+
+    played(name, scenario)
+
+
+STRANGER = {
+    "order-type": "Limit", "time-in-force": "Day", "price": "4.00", "price-effect": "Credit",
+    "legs": [{"instrument-type": "Equity Option", "symbol": "ABC   240119P00100000", "action": "Sell to Open",
+              "quantity": 1}],
+}  # fmt: skip
+
+
 # --- the stream ------------------------------------------------------------------------------------------------------
 
 

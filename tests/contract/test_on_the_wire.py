@@ -114,6 +114,22 @@ def test_the_old_order_fills_while_it_is_being_replaced(name: str) -> None:
     played(name, scenario, profile=scripted(a=Script("delayed", delay=0.34)))
 
 
+@BOTH
+def test_a_replacement_changes_the_price_and_nothing_else(name: str) -> None:
+    async def scenario(h: Wire) -> None:
+        h.broker.submit(order("a", limit=500, quantity=2))
+        await h.wait(0.1)
+        h.broker.replace("a", order("b", sell(P95), limit=400, quantity=2))
+        h.broker.replace("a", order("c", limit=400, quantity=3))
+        await h.wait(0.1)
+        assert [told(h, each) for each in "abc"] == ["accepted", "rejected", "rejected"]
+        assert "other legs" in reason(h.events, "b")
+        assert "cannot be of 3" in reason(h.events, "c")
+        assert h.network.count("PUT", "*") == 0
+
+    played(name, scenario)
+
+
 # --- refusals --------------------------------------------------------------------------------------------------------
 
 

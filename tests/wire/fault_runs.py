@@ -210,6 +210,7 @@ class Run:
     def check(self) -> None:
         """AssertionError where anything was sent twice, lost, or told wrong."""
         self._nothing_twice()
+        self._no_secret()
         self._told_well(self.wire.events)
         ledger, held = self._books(self.wire.events)
         exchange = self.wire.exchange
@@ -230,6 +231,13 @@ class Run:
         assert not there or max(there.values()) == 1, f"with the broker twice: {there}"
         followed = Counter(each["replaces-order-id"] for each in self._theirs() if "replaces-order-id" in each)
         assert not followed or max(followed.values()) == 1, f"replaced twice: {followed}"
+
+    def _no_secret(self) -> None:
+        reasons = [e.reason for e in self.wire.events if isinstance(e, OrderRejected | OrderInDoubt)]
+        doors, said = self.emulator.doors, "\n".join([*self.wire.said, *reasons])
+        for secret in (ACCOUNT, doors.client_secret, doors.refresh_token, "Bearer"):
+            assert secret not in said, "a secret was said"
+        assert all("\n" not in line for line in [*self.wire.said, *reasons]), "more than a line was said"
 
     def _theirs(self) -> list[dict[str, Any]]:
         return list(self.wire.exchange.list(ACCOUNT, {"per-page": "200"}).items)

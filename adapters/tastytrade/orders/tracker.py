@@ -193,6 +193,10 @@ class Tracker:
         """Whether it is an order of ours."""
         return order_id in self._ours
 
+    def order(self, order_id: str) -> Order:
+        """An order of ours as it was registered."""
+        return self._of(order_id).order
+
     def owner(self, broker_id: object) -> str | None:
         """Whose an id of the broker is; None where it is not one of ours."""
         return self._owner.get(str(broker_id))
