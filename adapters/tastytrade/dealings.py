@@ -152,9 +152,12 @@ class Dealings:
         """The newest orders of the account and working ones of any age, oldest first, by the broker's id."""
         seen: dict[str, Mapping[str, object]] = {}
         for which in (NEWEST, OPEN):
-            page = await self.rest.orders.page(self.account, which)
-            for info in page:
-                seen.setdefault(info.order_id, info.raw)
+            page = await self.rest.orders.listed(self.account, which)
+            for raw in page:
+                if isinstance(raw, dict) and "id" in raw:
+                    seen.setdefault(str(raw["id"]), raw)
+                else:
+                    self.say("the list of orders has one without an id: it was left out")
             if page.last:
                 # There are no others.
                 break

@@ -48,6 +48,9 @@ class Resolver:
         """Tells that the order is in doubt, and returns when it is not any more: it has turned up, or it is told to be
         lost. Readings that fail do not count."""
         known, order_id = self._dealings, sent.order.id
+        if self._seen(order_id):
+            # The stream told of it while the answer was waited for.
+            return
         known.tell([OrderInDoubt(known.now(), order_id, why)])
         shown, k = 0, 0
         while not self._seen(order_id):

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from adapters.tastytrade.account_book import AccountBook
 from adapters.tastytrade.chains import Chains
 from adapters.tastytrade.dealings import Dealings, Sleep
+from adapters.tastytrade.errors import CredentialError
 from adapters.tastytrade.orders.bodies import OrderShapeError
 from adapters.tastytrade.streams.account_feed import AccountFeed, Snapshot
 from adapters.tastytrade.streams.account_stream import Notice
@@ -71,7 +72,7 @@ class Listener:
         feed = AccountFeed(
             [known.account], self._fresh, known.rest.site.account_streamer, self._dial, self._snapshot,
             delays=self._delays, refused=lambda: self._auth.invalidate(self._token), now=self._watch, wall=self._wall,
-            sleep=self._sleep, say=known.say,
+            sleep=self._sleep, say=known.say, lasting=(CredentialError,),
         )  # fmt: skip
         self._feed = await feed.__aenter__()
         first = asyncio.ensure_future(self._first(feed))

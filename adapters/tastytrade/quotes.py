@@ -1,8 +1,8 @@
 """Where the quotes come from that orders are priced by: the broker's own feed, production's, or a market of the store.
 
-Each says how late it is. Ages are measured against the clock that the quotes go by: on the feed that is fifteen minutes
-late a quote of fifteen minutes and two seconds ago is two seconds old. A quote that was heard before the connection was
-lost is none, and a crossed or one-sided market gives no natural price.
+Each says how late it is. Times are measured against the clock that the quotes go by: on the feed that is fifteen
+minutes late a quote of fifteen minutes and two seconds ago is two seconds old. A quote that was heard before the
+connection was lost is none, and a crossed or one-sided market gives no natural price.
 """
 
 from __future__ import annotations
@@ -31,11 +31,16 @@ OLDEST_S: Final = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A contract's market in points, None for a side that is not there; ``age`` in seconds by the quotes' own clock."""
+    """A contract's market in points, None for a side that is not there.
+
+    ``age``: seconds in which it may have changed unheard. A feed tells changes only, so that a quote stands for as long
+    as the feed is heard. ``changed``: seconds since it last did, by the quotes' own clock.
+    """
 
     bid: Decimal | None
     ask: Decimal | None
     age: float
+    changed: float
 
 
 class Quotes(Protocol):
@@ -145,10 +150,10 @@ class StreamQuotes:
         top = self._feed.book.quote(streamer_symbol(contract))
         if top is None or top.stale:
             return None
-        told = max(top.bid_time, top.ask_time)
+        now, told = self._wall(), max(top.bid_time, top.ask_time)
         # Where the feed does not say when, it was when it was heard.
-        age = (self._wall() - (told or top.heard)) / 1e9 - (self.delay if told else 0.0)
-        return Seen(top.bid, top.ask, max(age, 0.0))
+        changed = (now - (told or top.heard)) / 1e9 - (self.delay if told else 0.0)
+        return Seen(top.bid, top.ask, max((now - self._feed.heard) / 1e9, 0.0), max(changed, 0.0))
 
 
 class MarketQuotes:
@@ -184,7 +189,8 @@ class MarketQuotes:
         increment, k = contract.product.increment, int(since)
         bid, ask = (None if int(side[k]) == BLANK else int(side[k]) * increment for side in (path.bid, path.ask))
         stale = max(int(path.bid_age[k]) if bid is not None else 0, int(path.ask_age[k]) if ask is not None else 0)
-        return Seen(bid, ask, 60.0 * stale + (self._now() - day.open_ns) % MINUTE_NS / 1e9)
+        age = 60.0 * stale + (self._now() - day.open_ns) % MINUTE_NS / 1e9
+        return Seen(bid, ask, age, age)
 
     def _day(self, underlying: str) -> MarketDay | None:
         venue = self._venues.get(underlying)

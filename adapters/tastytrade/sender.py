@@ -156,11 +156,11 @@ class Sender:
         if no := self._permit(order):
             self.refuse(order.id, no)
             return None
-        agreed = terms(order, self._prices, self._conduct.cushion)
-        if agreed.reason:
-            self.refuse(order.id, agreed.reason)
-            return None
         try:
+            agreed = terms(order, self._prices, self._conduct.cushion)
+            if agreed.reason:
+                self.refuse(order.id, agreed.reason)
+                return None
             if replacement:
                 return replace_body(order, limit=agreed.limit)
             body = order_body(order, limit=agreed.limit, market=agreed.market)
@@ -182,7 +182,7 @@ class Sender:
         try:
             raw = await send(sending)
         except asyncio.CancelledError:
-            if order_id in self.sent:
+            if order_id in self.sent and not self._known.tracker.status(order_id).done:
                 self._known.tell([OrderInDoubt(self._known.now(), order_id, ON_ITS_WAY)])
             raise
         except InDoubt as doubt:
@@ -237,6 +237,9 @@ class Sender:
                 await self._looked_at(order_id)
                 await known.pause(self._conduct.step, lambda: self._may_cancel(order_id))
             except BrokerError as error:
+                if tracker.status(order_id).done:
+                    # The stream was faster than the answer, and nothing is in doubt.
+                    return
                 if not doubted:
                     doubted = True
                     reason = f"its cancel may not have arrived: {error}"

@@ -14,7 +14,6 @@ from sim.model.errors import ConfigError
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1", "testserver"})
 
-
 CERT_LACKS: Final = (
     "GET /symbols/search/",
     "GET /market-metrics",
@@ -27,6 +26,10 @@ CERT_LACKS: Final = (
     "GET /instruments/future-spreads",
 )
 """Routes that the sandbox answered with 502 or 403 in August 2026. It may have them again: they are asked for first."""
+
+
+BROKER: Final = ".tastyworks.com"
+CERT: Final = ".cert.tastyworks.com"
 
 
 class Environment(StrEnum):
@@ -55,10 +58,22 @@ class Site:
             parts = urlsplit(address)
             if not parts.hostname or parts.query or parts.fragment or parts.username:
                 raise ConfigError(f"{safe} address {parts.hostname or 'without a host'!r}: wanted {safe}://host[:port]")
-            if parts.scheme != safe and parts.hostname not in LOOPBACK:
+            if parts.hostname in LOOPBACK:
+                continue
+            if not self._its_own(parts.hostname):
+                raise ConfigError(
+                    f"{parts.hostname} is no address of the {self.environment}: wanted one of the broker's own for it, "
+                    "or a loopback address"
+                )
+            if parts.scheme != safe:
                 raise ConfigError(
                     f"{parts.scheme}://{parts.hostname} is not encrypted: use {safe}, or a loopback address"
                 )
+
+    def _its_own(self, host: str) -> bool:
+        """Real money is reached by the name of production alone, and with its keys."""
+        cert = host.endswith(CERT)
+        return cert if self.environment is Environment.SANDBOX else host.endswith(BROKER) and not cert
 
 
 SANDBOX: Final = Site(

@@ -7,6 +7,7 @@ Both streams and both of the emulator's servers are written against ``Transport`
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, Protocol
@@ -63,8 +64,12 @@ async def dial(url: str, *, largest: int = 32 << 20, patience: float = 10.0) -> 
             assert isinstance(frame, str), "decode=True makes text of every frame"
             return frame
 
+    # Its own log has whole frames: tokens and account numbers among them.
+    quiet = logging.Logger("silent", logging.CRITICAL + 1)
     try:
-        opened = connect(url, max_size=largest, open_timeout=patience, ping_interval=None, close_timeout=2.0)
+        opened = connect(
+            url, max_size=largest, open_timeout=patience, ping_interval=None, close_timeout=2.0, logger=quiet
+        )
         async with opened as socket:
             yield Socket()
     except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as error:

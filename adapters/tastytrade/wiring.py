@@ -15,9 +15,11 @@ import httpx
 
 from adapters.tastytrade.account_book import Book
 from adapters.tastytrade.auth import Auth
+from adapters.tastytrade.backoff import Backoff
 from adapters.tastytrade.broker import TastyTradeBroker, nothing, waits
 from adapters.tastytrade.credentials import Credentials
 from adapters.tastytrade.dealings import Sleep
+from adapters.tastytrade.errors import CredentialError
 from adapters.tastytrade.limits import Governor
 from adapters.tastytrade.orders.fills import Column
 from adapters.tastytrade.quotes import MarketQuotes, Quotes, StreamQuotes, TokenDesk, natural
@@ -43,7 +45,8 @@ def minute_column(_: int) -> int:
 @dataclass(frozen=True, slots=True)
 class Wiring:
     """What the world is made of. ``transport`` makes the way of HTTP, None for the usual one; ``market`` is the store's
-    for ``quotes=market``. ``wall``: UTC ns; ``watch``: seconds, only ever forward."""
+    for ``quotes=market``. ``wall``: UTC ns; ``watch``: seconds, only ever forward. ``delays``: waits between
+    connections; ``backoff``: those between tries of a call."""
 
     fees: FeeSchedule
     column: Column = minute_column
@@ -55,6 +58,7 @@ class Wiring:
     watch: Callable[[], float] = stopwatch
     sleep: Sleep = asyncio.sleep
     delays: Callable[[], Iterator[float]] = waits
+    backoff: Callable[[], Backoff] = Backoff
     timed: Timed = untimed
     say: Callable[[str], None] = field(default=nothing)
 
@@ -63,12 +67,12 @@ class Wiring:
         credentials = self.credentials(site.environment)
         auth = Auth(
             site, credentials, transport=self.transport(), now=self.watch, wall=lambda: self.wall() / 1e9,
-            sleep=self.sleep, log=None,
+            sleep=self.sleep, backoff=self.backoff(), log=None,
         )  # fmt: skip
         governor = Governor(now=self.watch, sleep=self.sleep)
         rest = Rest(
             site, auth, governor=governor, transport=self.transport(), now=self.watch, wall_ns=self.wall,
-            sleep=self.sleep,
+            sleep=self.sleep, backoff=self.backoff(),
         )  # fmt: skip
         return auth, rest
 
@@ -87,8 +91,9 @@ class Wiring:
     def _stream(self, rest: Rest, source: str, *closes: Callable[[], Awaitable[None]]) -> StreamQuotes:
         tokens = TokenDesk(rest)
         feed = MarketFeed(
-            tokens.token, self.dial, delays=self.delays, now=self.watch, wall=self.wall, sleep=self.sleep, say=self.say
-        )
+            tokens.token, self.dial, delays=self.delays, now=self.watch, wall=self.wall, sleep=self.sleep, say=self.say,
+            lasting=(CredentialError,),
+        )  # fmt: skip
         return StreamQuotes(source, feed, tokens, self.wall, closes)
 
     def connected(

@@ -25,6 +25,7 @@ from adapters.emulator.exchange.profiles import Profile, Script, Scripted
 from adapters.emulator.faults import Aim, Fault, Kind
 from adapters.replay.broker import ReplayBroker
 from adapters.tastytrade.account_book import Book
+from adapters.tastytrade.backoff import Backoff
 from adapters.tastytrade.credentials import Credentials
 from adapters.tastytrade.production import Armed, Production
 from adapters.tastytrade.sandbox import Sandbox
@@ -48,7 +49,8 @@ from tests.wire.exchange_rig import fees
 
 T = TypeVar("T")
 REST, STREAM = "http://127.0.0.1:1", "ws://127.0.0.1:1"
-ORDERS = "/accounts/5WT00001/orders"
+ACCOUNT = "5WT00001"
+ORDERS = f"/accounts/{ACCOUNT}/orders"
 KEYS = Armed("written beforehand", "given now")
 QUICK = Conduct(reads=(0.5, 1.0, 2.0, 4.0), busy=5.0, step=0.5, audit=20.0, patience=30.0)
 
@@ -197,6 +199,7 @@ class Wire:
         conduct: Conduct = QUICK,
         made: Emulator | None = None,
         time: Time | None = None,
+        seed: int = 0,
         **options: Any,
     ) -> None:
         self.name = name
@@ -209,7 +212,7 @@ class Wire:
             fees=fees(), column=column, credentials=lambda _: Credentials(doors.client_secret, doors.refresh_token),
             transport=lambda: self.network, dial=self.emulator.dial, wall=self.emulator.clock.now,
             watch=self.time.now, sleep=self.time.sleep, delays=lambda: iter([1.0] * 50), say=self.said.append,
-            market=market(),
+            backoff=lambda: Backoff(seed=seed), market=market(),
         )  # fmt: skip
         at: dict[str, Any] = {"rest": REST, "account_streamer": STREAM}
         if name == "production":
@@ -273,7 +276,7 @@ class Wire:
         from adapters.tastytrade.symbols import contract_of
         from tests.hand import STOCK
 
-        held = self.exchange.positions("5WT00001")
+        held = self.exchange.positions(ACCOUNT)
         return {contract_of(each["symbol"], lambda _: STOCK): signed(each) for each in held}
 
     @property

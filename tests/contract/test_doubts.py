@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from adapters.emulator.exchange.exchange import Exchange
 from adapters.emulator.exchange.profiles import Script
 from adapters.emulator.faults import Fault, Kind
 from adapters.emulator.streams.stream_faults import FaultKind, StreamFault
-from sim.model.errors import BrokerError
-from tests.contract.market import P100, order
-from tests.contract.rig import ORDERS, Late, Wire, fault, fills, ids, played, reason, scripted, told
+from adapters.tastytrade import quotes
+from adapters.tastytrade.errors import CredentialError
+from adapters.tastytrade.symbols import streamer_symbol
+from sim.model.errors import BrokerError, DataError
+from sim.model.instrument import OptionContract
+from tests.contract.market import P95, P100, order, sell
+from tests.contract.rig import ACCOUNT, ORDERS, Late, Wire, fault, fills, ids, played, reason, scripted, told
 from tests.contract.virtual import idle
 
 BOTH = pytest.mark.parametrize("name", ["sandbox", "production"])
@@ -256,5 +262,80 @@ def test_the_broker_forgets_everything_over_night(name: str) -> None:
         assert told(h, "a") == "accepted cancelled"
         assert any("not known to the broker any more" in line for line in h.said)
         assert h.live.book.positions == {}
+
+    played(name, scenario)
+
+
+@BOTH
+def test_a_cancel_that_fails_after_the_order_was_over_leaves_no_doubt(name: str) -> None:
+    """The stream tells its end while the cancel is still being repeated."""
+
+    async def scenario(h: Wire) -> None:
+        h.broker.submit(order("a", limit=500))
+        await h.wait(0.1)
+        fault(h, Kind.STATUS, "DELETE", times=40)
+        h.broker.cancel("a")
+        await idle()
+        h.exchange.cancel(ACCOUNT, h.exchange.list(ACCOUNT).items[0]["id"])
+        await h.wait(2)
+        assert told(h, "a") == "accepted cancelled"
+
+    played(name, scenario, profile=scripted())
+
+
+@BOTH
+def test_an_order_in_the_list_that_cannot_be_read_hides_no_other(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Exchange.list
+
+    def with_nonsense(self: Exchange, *args: Any) -> Any:
+        found = real(self, *args)
+        return replace(found, items=[{"id": 1, "legs": 5}, *found.items, {"legs": []}])
+
+    async def scenario(h: Wire) -> None:
+        monkeypatch.setattr(Exchange, "list", with_nonsense)
+        h.emulator.stream_faults["account"].add(StreamFault(FaultKind.SILENT))
+        fault(h, Kind.SILENCE, "POST", ORDERS)
+        h.broker.submit(order("a"))
+        await h.wait(1.5)
+        assert told(h, "a") == "indoubt accepted filled"
+        assert any("without an id" in line for line in h.said)
+
+    played(name, scenario)
+
+
+def test_a_price_that_cannot_be_made_refuses_that_order_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = streamer_symbol
+
+    def nameless(contract: OptionContract) -> str:
+        if contract == P95:
+            raise DataError("no streamer symbol for it")
+        return real(contract)
+
+    async def scenario(h: Wire) -> None:
+        monkeypatch.setattr(quotes, "streamer_symbol", nameless)
+        h.broker.submit(order("a", sell(P95), limit=None))
+        await h.wait(0.2)
+        assert (told(h, "a"), reason(h.events, "a")) == ("rejected", "no streamer symbol for it")
+        h.broker.submit(order("b"))
+        await h.wait(0.2)
+        assert told(h, "b") == "accepted filled"
+
+    played("sandbox", scenario)
+
+
+@BOTH
+def test_a_grant_that_ends_in_mid_session_is_said_once_and_asked_for_no_more(name: str) -> None:
+    async def scenario(h: Wire) -> None:
+        h.emulator.doors.client_secret = "another one by now"
+        h.emulator.doors.expire()
+        h.emulator.streams.restart("account")
+        await h.wait(0.5)
+        asked = h.network.count("POST", "/oauth/token")
+        with pytest.raises(CredentialError, match=r"client secret|grant"):
+            await h.through(h.live.events())
+        await h.wait(30)
+        assert h.network.count("POST", "/oauth/token") == asked
+        h.broker.submit(order("a"))
+        await h.wait(1)
 
     played(name, scenario)

@@ -128,7 +128,8 @@ def test_how_long_an_order_took_to_the_network_can_be_heard() -> None:
         ({"account": "5WT99999"}, "not among the open accounts"),
         ({"quotes": "nowhere"}, "choose one of own, production, market"),
         ({"cushion": -1}, "adapter.cushion is -1"),
-        ({"rest": "http://example.com", "account_streamer": "ws://example.com"}, "not encrypted"),
+        ({"rest": "http://example.com", "account_streamer": "ws://example.com"}, "no address of the sandbox"),
+        ({"rest": "https://api.tastyworks.com", "account_streamer": "wss://streamer.tastyworks.com"}, "no address of"),
     ],
 )
 def test_a_wrong_setting_is_one_line(options: dict[str, Any], said: str) -> None:

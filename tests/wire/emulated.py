@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,6 +19,7 @@ from adapters.emulator.emulator import Emulator
 from adapters.emulator.listing import Window
 from adapters.emulator.opening import Opening
 from adapters.emulator.rest.app import Manners
+from adapters.emulator.serve import Server
 from adapters.emulator.world import World, opening
 from conf.compose import home
 from sim.market.synthetic.market import SyntheticMarket, named_market
@@ -59,7 +60,7 @@ async def no_sleep(_: float) -> None:
 
 def emulator(
     *,
-    hands: Hands | None = None,
+    hands: Callable[[], float] | None = None,
     now: Callable[[], int] | None = None,
     manners: Manners | None = None,
     level: str = "api",
@@ -111,3 +112,19 @@ async def got(made: Emulator, path: str, params: Mapping[str, Any] | None = None
         answer = await opened.get(path, params=params)
     assert answer.status_code == 200, answer.text
     return answer.json()["data"]
+
+
+def served(made: Emulator, use: Callable[[Server], Awaitable[None]]) -> None:
+    """Serves on a free port while ``use`` runs."""
+
+    async def main() -> None:
+        server, up = Server(made), asyncio.Event()
+        running = asyncio.create_task(server.run(ready=up.set))
+        await up.wait()
+        try:
+            await use(server)
+        finally:
+            server.stop()
+            await running
+
+    asyncio.run(main())

@@ -37,10 +37,9 @@ from sim.model.event import (
 from sim.model.instrument import OptionContract
 from sim.model.order import Action, Intent, Leg, Order
 from tests.contract.market import DAY, P90, P95, P100, buy, order, sell
-from tests.contract.rig import ORDERS, QUICK, Late, Wire, emulator
+from tests.contract.rig import ACCOUNT, ORDERS, QUICK, Late, Wire, emulator
 from tests.contract.virtual import Time
 
-ACCOUNT: Final = "5WT00001"
 STARTS: Final = 1_000.0
 SHAPES: Final = ((sell(P100),), (sell(P100), buy(P95)), (sell(P100), buy(P95, 2), sell(P90)))
 LIMITS: Final = ((100, 140), (40, 70), (-5, 30))
@@ -59,11 +58,11 @@ class Stage:
 
     def emulator(self, profile: str) -> tuple[Any, Any]:
         """An emulator of the profile at 10:00, empty, without faults."""
+        # Nobody sleeps between runs: time may begin anew.
+        self.time.rewind(STARTS)
         if profile not in self.made:
             venue = Scripted() if profile == "scripted" else MarketSimulator()
             self.made[profile] = (emulator(self.time, venue, margin="none"), venue)
-        # Nobody sleeps between runs: time may begin anew.
-        self.time.rewind(STARTS)
         found, venue = self.made[profile]
         found.faults.clear()
         for faults in found.stream_faults.values():
@@ -82,7 +81,7 @@ class Run:
         self.emulator, self.venue = stage.emulator(self.profile)
         self.wire = Wire(
             "sandbox", made=self.emulator, time=stage.time, conduct=CONDUCT, quotes="market",
-            dry_run=bool(self.draw.random() < 0.3),
+            dry_run=bool(self.draw.random() < 0.3), seed=seed,
         )  # fmt: skip
         self.orders: dict[str, Order] = {}
         self.replaced: dict[str, str] = {}

@@ -299,7 +299,7 @@ def test_a_redirect_is_not_followed_and_not_tried_again() -> None:
     broker = Broker(httpx.Response(307, headers={"location": "https://elsewhere.test/oauth/token"}))
     with pytest.raises(ServerFault, match="redirects"):
         run(auth(broker).token())
-    assert [str(request.url) for request in broker.asked] == ["https://broker.test/oauth/token"]
+    assert [str(request.url) for request in broker.asked] == ["https://testserver/oauth/token"]
 
 
 def test_no_secret_in_anything_that_is_shown() -> None:
@@ -420,12 +420,19 @@ def test_sites() -> None:
     assert variable(SANDBOX.environment, "client-secret") == "TASTYTRADE_CLIENT_SECRET_SANDBOX"
     assert SANDBOX.accept_version is None
     assert PRODUCTION.accept_version == "20251101"
-    for rest, stream in (
-        ("http://broker.test", "wss://x.test"),
-        ("https://x.test", "ws://x.test"),
-        ("https://user:pw@x.test", "wss://x.test"),
-        ("nonsense", "wss://x.test"),
+    cert, stream = "api.cert.tastyworks.com", "wss://streamer.cert.tastyworks.com"
+    for rest, streamer, said in (
+        (f"http://{cert}", stream, "not encrypted"),
+        (f"https://{cert}", stream.replace("wss", "ws"), "not encrypted"),
+        (f"https://user:pw@{cert}", stream, "wanted https"),
+        ("nonsense", stream, "without a host"),
+        ("https://broker.test", stream, "no address of the sandbox"),
+        ("https://cert.tastyworks.com.example.org", stream, "no address of the sandbox"),
     ):
-        with pytest.raises(ConfigError):
-            Site(Environment.SANDBOX, rest, stream)
+        with pytest.raises(ConfigError, match=said):
+            Site(Environment.SANDBOX, rest, streamer)
+    with pytest.raises(ConfigError, match="no address of the sandbox"):
+        Site(Environment.SANDBOX, PRODUCTION.rest, PRODUCTION.account_streamer)
+    with pytest.raises(ConfigError, match="no address of the production"):
+        Site(Environment.PRODUCTION, SANDBOX.rest, SANDBOX.account_streamer)
     assert Site(Environment.SANDBOX, "http://127.0.0.1:5", "ws://localhost:5").rest.endswith(":5")

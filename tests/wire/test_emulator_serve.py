@@ -7,7 +7,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from decimal import Decimal
 from pathlib import Path
@@ -17,36 +17,19 @@ import httpx
 import pytest
 import yaml
 
-from adapters.emulator.emulator import Emulator
 from adapters.emulator.faults import Fault
 from adapters.emulator.serve import Server
 from adapters.tastytrade.transport import dial
 from conf.compose import compose, home
 from conf.emulator import assemble, command
 from sim.model.errors import ConfigError, UsageError
-from tests.wire.emulated import emulator, grant, sample
+from tests.wire.emulated import emulator, grant, sample, served
 
 BUY = {
     "order-type": "Limit", "time-in-force": "Day", "price": 1, "price-effect": "Debit",
     "legs": [{"instrument-type": "Equity", "symbol": "SPY", "action": "Buy to Open", "quantity": 1}],
 }  # fmt: skip
 ROOT = Path(__file__).parents[2]
-
-
-def served(made: Emulator, use: Callable[[Server], Awaitable[None]]) -> None:
-    """Serves on a free port while ``use`` runs."""
-
-    async def main() -> None:
-        server, up = Server(made), asyncio.Event()
-        running = asyncio.create_task(server.run(ready=up.set))
-        await up.wait()
-        try:
-            await use(server)
-        finally:
-            server.stop()
-            await running
-
-    asyncio.run(main())
 
 
 def test_rest_streams_and_broken_connections_on_one_port() -> None:

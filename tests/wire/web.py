@@ -20,8 +20,8 @@ ACCOUNT = "5WT00001"
 TOKEN = "tok-Aq7Zr2Lm9Xw4Kp8Vn3Bs6Yt1Hd5Jf0Gc"
 SECRET = "sec-7Fq2Wz9Lk4Xm8Pn3Vb6Ty1Rd5Hs0Jg"
 REFRESH = "ref-3Bn8Mx5Kq1Zw7Lp2Vy9Ts4Rd6Hj0Fg"
-SITE = Site(Environment.SANDBOX, "https://broker.test", "wss://stream.test")
-PROD = Site(Environment.PRODUCTION, "https://broker.test", "wss://stream.test", accept_version="20251101")
+SITE = Site(Environment.SANDBOX, "https://testserver", "wss://testserver")
+PROD = Site(Environment.PRODUCTION, "https://testserver", "wss://testserver", accept_version="20251101")
 HTML_401 = "<html>\n<head><title>401 Authorization Required</title></head>\n<body><center>nginx</center></body></html>"
 HTML_502 = "<html><head><title>502 Bad Gateway</title></head><body></body></html>"
 

@@ -87,6 +87,14 @@ class Orders:
         call = Call("GET", ORDERS, {"account": account}, which.query(page_offset, per_page))
         return page(OrderInfo, await self._calls.read(call), call.endpoint)
 
+    async def listed(
+        self, account: str, which: Filter = EVERY, page_offset: int = 0, per_page: int = 200
+    ) -> Page[object]:
+        """The page of ``page`` as it came, for who reads orders one by one: that one of them cannot be read is no
+        reason to lose the others."""
+        call = Call("GET", ORDERS, {"account": account}, which.query(page_offset, per_page))
+        return page(object, await self._calls.read(call), call.endpoint)
+
     async def all(self, account: str, which: Filter = EVERY) -> AsyncIterator[OrderInfo]:
         """Every order of every page."""
         offset = 0

@@ -149,6 +149,11 @@ class MarketFeed:
         return not self._ready or bool(self._channels_missing)
 
     @property
+    def heard(self) -> int:
+        """When the feed last said anything, a sign of life included; UTC ns, 0 where it never did."""
+        return self._heard
+
+    @property
     def delayed(self) -> bool | None:
         """Whether quotes come late; None before the first token."""
         return None if self._token is None else self._token.delayed
