@@ -3,7 +3,7 @@
     python tests/bench/run.py [--days 60] [--long 250] [--quick]
 
 Needs nothing from outside: the workload comes from our own generator (kept under ``.bench/``), the yardstick is our
-own SQL. Where TOMKING_BENCH names the folder of the neutral scripts, their workload and their ``limits.py`` stand in.
+own SQL; after ``make clients`` the SDK of others has a row. Where TOMKING_BENCH names the folder of the neutral scripts, their workload and their ``limits.py`` stand in.
 The two sides of a ratio run in turns, and medians are taken, because the speed of a machine moves; still, nothing else
 should run. Writes ``.bench/last.json``.
 """
@@ -24,7 +24,7 @@ from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.bench import emulator, framework, measures, orders, sources
+from tests.bench import emulator, framework, measures, orders, sources, streams
 from tests.bench.bars import Bar, failed, median, table
 from tests.bench.processes import ROOT, BenchError, calibration, inside
 
@@ -73,6 +73,7 @@ def bench(days: int, long_days: int, *, quick: bool) -> int:
         "framework": lambda: framework.five_years(FOLDER),
         "emulator": lambda: emulator.loaded(5.0 if quick else 10.0),
         "orders": lambda: orders.bars(200),
+        "streams": lambda: list(streams.bars(3 if quick else 7, 600 if quick else 3_600, FOLDER)),
     }
     bars: list[Bar] = []
     for key, group in groups.items():

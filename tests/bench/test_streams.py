@@ -27,6 +27,7 @@ def test_ours_takes_every_quote_and_an_hour_leaves_one_of_each_symbol() -> None:
 
 def test_without_the_sdk_its_row_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv(streams.PEER, raising=False)
+    monkeypatch.setattr(streams, "INSTALLED", tmp_path / "nowhere")
     memory, rate = streams.bars(1, 1, tmp_path)
     assert memory.key == "stream_memory"
     assert rate.target is None
