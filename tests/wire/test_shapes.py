@@ -13,7 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.tastytrade.errors import Malformed
-from adapters.tastytrade.rest.shapes import Page, Pagination, dasherized, decode, instant, items_of, page, shape, signed
+from adapters.tastytrade.rest.shapes import (
+    Page,
+    Pagination,
+    dasherized,
+    decode,
+    instant,
+    items_of,
+    page,
+    shape,
+    signed,
+)
 from adapters.tastytrade.rest.shapes_account import (
     Balance,
     Customer,
@@ -363,24 +373,6 @@ def test_pages() -> None:
     assert one(**{"page-offset": 1, "total-pages": "2"}).last
     assert page(OrderInfo, {"data": {"items": []}, "pagination": None}, "x").last
     assert Page((), Pagination(page_offset=0, total_pages=9)).last
-
-
-@pytest.mark.parametrize(
-    ("body", "path"),
-    [
-        ({**ORDER, "price": "cheap"}, "$.price"),
-        ({**ORDER, "legs": 5}, "$.legs"),
-        ({**ORDER, "legs": [{"fills": [{"quantity": {}}]}]}, "$.legs[0].fills[0].quantity"),
-        ([], "Expected `object`"),
-        ("x", "Expected `object`"),
-        (None, "Expected `object`"),
-    ],
-)
-def test_what_cannot_be_read_names_endpoint_and_path(body: Any, path: str) -> None:
-    with pytest.raises(Malformed) as error:
-        shape(OrderInfo, body, "GET /somewhere")
-    assert "GET /somewhere" in str(error.value)
-    assert path in str(error.value)
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"\xff", b"[" * 100_000, b"NaN", "{"])

@@ -2,7 +2,10 @@
 
 Numbers come as strings, ints or floats; keys are absent or null; words are added without notice; keys are dasherized,
 in places camelCase or snake_case; ``"NaN"`` stands where nothing is known. All of that is read. What a record does not
-name is kept in ``raw``. A value that cannot be what it stands for is ``Malformed``, with endpoint and path.
+name is kept in ``raw``, and so is a value that is not what it stands for (``"buying-power": "-"``): as a field it is
+None, or empty. Only a field that an object means nothing without (``Needed``: ids, symbols, statuses, what was filled)
+makes it unreadable; then it is as if the object had not come, and where that is needed too the answer is ``Malformed``,
+with endpoint and path.
 
 Money is Decimal as it came: magnitudes, with the sign in a word beside them (``signed``). Instants stay as they came
 and are read by ``instant`` (UTC ns). Refuses to print account numbers, tokens and persons.
@@ -13,10 +16,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
-from typing import Any, ClassVar, Final, Generic, TypeVar, cast
+from typing import Annotated, Any, ClassVar, Final, Generic, TypeVar, cast
 
 import msgspec
 from msgspec import inspect
@@ -31,12 +34,19 @@ Instant = int | str | None
 Word = str | int | None
 """An identifier that comes as text or as a number."""
 
+_NEEDED: Final = {"needed": True}
+Needed = Annotated[T, msgspec.Meta(extra=_NEEDED)]
+"""The type of a field whose value, where one is sent, must be readable: an order whose legs are a word is no order, a
+position of an unreadable quantity is not flat. It may be absent, as an id is in a dry run."""
+
 PRIVATE: Final = frozenset({"raw", "account_number", "token", "username", "user_id", "nickname", "external_id"})
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_UNREADABLE: Final = (msgspec.ValidationError, ValueError, ArithmeticError)
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
-    """Base of all: kebab-case keys, every key optional. ``raw``: the object as it came, unknown keys and all."""
+    """Base of all: kebab-case keys, every key optional. ``raw``: the object as it came, unknown keys and all; empty
+    in a record inside another, whose ``raw`` has it."""
 
     varying: ClassVar[bool] = False
     """Keys may come camelCase or snake_case as well."""
@@ -65,10 +75,10 @@ class Pagination(Shape, frozen=True, kw_only=True):
     """``page_offset`` counts pages, from 0."""
 
     per_page: int | None = None
-    page_offset: int | None = None
+    page_offset: Needed[int | None] = None
     item_offset: int | None = None
     total_items: int | None = None
-    total_pages: int | None = None
+    total_pages: Needed[int | None] = None
     current_item_count: int | None = None
 
 
@@ -96,13 +106,13 @@ def shape(kind: type[T], value: Any, where: str) -> T:
     if getattr(kind, "varying", False):
         value = dasherized(value)
     try:
-        made = msgspec.convert(value, kind, strict=False)
-    except (msgspec.ValidationError, ValueError, ArithmeticError, RecursionError):
-        # The second look costs more and forgives more.
         try:
+            made = msgspec.convert(value, kind, strict=False)
+        except _UNREADABLE:
+            # The second look costs more and forgives more.
             made = msgspec.convert(_mended(_type_of(cast("Hashable", kind)), value), kind, strict=False)
-        except (msgspec.ValidationError, ValueError, ArithmeticError, RecursionError) as error:
-            raise Malformed(where, str(error)) from None
+    except (*_UNREADABLE, RecursionError) as error:
+        raise Malformed(where, str(error)) from None
     if isinstance(made, Shape) and isinstance(came, dict):
         msgspec.structs.force_setattr(made, "raw", came)
     return made
@@ -191,40 +201,87 @@ def _type_of(kind: Hashable) -> inspect.Type:
     return inspect.type_info(kind)
 
 
-def _mended(wanted: inspect.Type, value: Any) -> Any:
-    """``value`` with what a strict reading trips over put right: no nulls, no empty numbers, words for numbers."""
+@cache
+def _fields(kind: Hashable) -> Mapping[str, tuple[inspect.Type, bool]]:
+    """Of a record: what each key holds, and whether it is needed."""
+    found = cast("inspect.StructType", _type_of(kind)).fields
+    return {field.encode_name: (field.type, getattr(field.type, "extra", None) == _NEEDED) for field in found}
+
+
+_PLAIN: Final[Mapping[type[inspect.Type], Any]] = {
+    inspect.BoolType: bool,
+    inspect.DataclassType: dict,
+    inspect.DateType: date,
+    inspect.DecimalType: Decimal,
+    inspect.DictType: dict,
+    inspect.IntType: int,
+    inspect.StrType: str,
+    inspect.StructType: dict,
+    inspect.VarTupleType: tuple,
+}
+
+
+def _mended(wanted: inspect.Type, value: Any, path: str = "$") -> Any:
+    """``value`` with what a strict reading trips over put right: no nulls, no empty numbers, words for numbers, and
+    nothing that cannot be read. ValidationError with its path where that was needed."""
     match wanted, value:
-        case inspect.StructType(fields=fields), dict():
-            by_key = {field.encode_name: field.type for field in fields}
-            kept = {}
-            for key, one in value.items():
-                if key in by_key and (mended := _mended(by_key[key], one)) is not None:
-                    kept[key] = mended
-            return kept
+        case inspect.Metadata(type=inner), _:
+            return _mended(inner, value, path)
+        case (inspect.AnyType(), _) | (inspect.StrType(), str()):
+            return value
+        case inspect.StructType(cls=kind), dict():
+            return _mended_object(_fields(kind), value, path)
         case inspect.VarTupleType(item_type=inner), list():
-            return [_mended(inner, one) for one in value if one is not None]
-        case inspect.VarTupleType(item_type=inner), {"items": list() as items}:
-            return [_mended(inner, one) for one in items if one is not None]
+            each = (_mended(inner, one, f"{path}[{n}]") for n, one in enumerate(value) if one is not None)
+            return [one for one in each if one is not None]
+        case inspect.VarTupleType(), {"items": list() as items}:
+            return _mended(wanted, items, path)
         case inspect.UnionType(types=types), _:
-            return _mended_union(types, value)
+            return _mended_union(types, value, path)
         case inspect.StrType(), int() | float() if not isinstance(value, bool):
             return str(value)
         case inspect.DecimalType() | inspect.IntType(), str() if value.strip().lower() in {"", "nan", "null", "none"}:
             return None
         case inspect.IntType(), str() if re.fullmatch(r"\s*-?\d+\.0*\s*", value):
-            return int(float(value))
+            value = value.strip().partition(".")[0]
         case inspect.DateType(), str():
-            return value[:10] or None
-        case _:
-            return value
+            value = value[:10]
+            if not value:
+                return None
+    try:
+        msgspec.convert(value, _PLAIN[type(wanted)], strict=False)
+    except _UNREADABLE as error:
+        raise msgspec.ValidationError(f"{error} - at `{path}`") from None
+    return value
 
 
-def _mended_union(types: tuple[inspect.Type, ...], value: Any) -> Any:
+def _mended_object(fields: Mapping[str, tuple[inspect.Type, bool]], value: dict[str, Any], path: str) -> dict[str, Any]:
+    kept = {}
+    for key, one in value.items():
+        if one is None or key not in fields:
+            continue
+        wanted, needed = fields[key]
+        try:
+            mended = _mended(wanted, one, f"{path}.{key}")
+        except msgspec.ValidationError:
+            if needed:
+                raise
+            continue
+        if mended is not None:
+            kept[key] = mended
+    return kept
+
+
+def _mended_union(types: tuple[inspect.Type, ...], value: Any, path: str) -> Any:
+    """What may be a number or a flag, and also a word, stays what it is where it can, else it becomes the word."""
     inner = [one for one in types if not isinstance(one, inspect.NoneType)]
-    if len(inner) == 1:
-        return _mended(inner[0], value)
-    words = any(isinstance(one, inspect.StrType) for one in inner)
-    return str(value) if words and isinstance(value, float) else value
+    inner.sort(key=lambda one: isinstance(one, inspect.StrType) is not isinstance(value, str))
+    for one in inner[:-1]:
+        try:
+            return _mended(one, value, path)
+        except msgspec.ValidationError:
+            continue
+    return _mended(inner[-1], value, path)
 
 
 def _kind(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from adapters.tastytrade.rest.shapes import Instant, Numbers, Shape, Word, instant, signed
+from adapters.tastytrade.rest.shapes import Instant, Needed, Numbers, Shape, Word, instant, signed
 
 Money = Decimal | None
 Flag = bool | None
@@ -15,7 +15,7 @@ class Customer(Shape, frozen=True, kw_only=True):
     """A person: printed without anything. The whole of it is in ``raw``."""
 
     varying: ClassVar[bool] = True
-    id: Word = None
+    id: Needed[Word] = None
     is_professional: Flag = None
     has_delayed_quotes: Flag = None
     permitted_account_types: tuple[dict[str, Any], ...] = ()
@@ -27,7 +27,7 @@ class Customer(Shape, frozen=True, kw_only=True):
 class Account(Shape, frozen=True, kw_only=True):
     """``day_trader_status`` comes as a boolean or as text."""
 
-    account_number: str = ""
+    account_number: Needed[str] = ""
     account_type_name: str = ""
     nickname: str = ""
     margin_or_cash: str = ""
@@ -48,7 +48,7 @@ class Account(Shape, frozen=True, kw_only=True):
 
 
 class TradingStatus(Numbers, frozen=True, kw_only=True):
-    account_number: str = ""
+    account_number: Needed[str] = ""
     id: Word = None
     day_trade_count: int | None = None
     equities_margin_calculation_type: str = ""
@@ -80,8 +80,8 @@ class TradingStatus(Numbers, frozen=True, kw_only=True):
 class Balance(Numbers, frozen=True, kw_only=True):
     """All magnitudes in ``currency``; ``pending`` and ``adjustment`` are those whose sign stands beside them."""
 
-    account_number: str = ""
-    currency: str = ""
+    account_number: Needed[str] = ""
+    currency: Needed[str] = ""
     cash_balance: Money = None
     net_liquidating_value: Money = None
     equity_buying_power: Money = None
@@ -142,13 +142,13 @@ class Holding(Numbers, frozen=True, kw_only=True):
     ``cost_effect`` is not to be relied on: a long equity has been seen with a credit.
     """
 
-    account_number: str = ""
-    instrument_type: str = ""
-    symbol: str = ""
+    account_number: Needed[str] = ""
+    instrument_type: Needed[str] = ""
+    symbol: Needed[str] = ""
     underlying_symbol: str = ""
     streamer_symbol: str = ""
-    quantity: Money = None
-    quantity_direction: str = ""
+    quantity: Needed[Money] = None
+    quantity_direction: Needed[str] = ""
     average_open_price: Money = None
     average_yearly_market_close_price: Money = None
     average_daily_market_close_price: Money = None
@@ -186,7 +186,7 @@ class Holding(Numbers, frozen=True, kw_only=True):
 
 
 class PositionLimit(Shape, frozen=True, kw_only=True):
-    account_number: str = ""
+    account_number: Needed[str] = ""
     equity_order_size: int | None = None
     equity_option_order_size: int | None = None
     future_order_size: int | None = None
@@ -201,9 +201,9 @@ class PositionLimit(Shape, frozen=True, kw_only=True):
 class Transaction(Numbers, frozen=True, kw_only=True):
     """Magnitudes; ``net`` is the signed cash of it, credit positive."""
 
-    id: Word = None
-    account_number: str = ""
-    transaction_type: str = ""
+    id: Needed[Word] = None
+    account_number: Needed[str] = ""
+    transaction_type: Needed[str] = ""
     transaction_sub_type: str = ""
     description: str = ""
     action: str = ""
@@ -278,7 +278,7 @@ class NetLiq(Numbers, frozen=True, kw_only=True):
 class MarginEntry(Numbers, frozen=True, kw_only=True):
     """One position inside a margin group; its quantity is signed already."""
 
-    instrument_symbol: str = ""
+    instrument_symbol: Needed[str] = ""
     instrument_type: str = ""
     quantity: Money = None
     average_open_price: Money = None
@@ -316,7 +316,7 @@ class MarginGroup(Numbers, frozen=True, kw_only=True):
 
 
 class MarginReport(Numbers, frozen=True, kw_only=True):
-    account_number: str = ""
+    account_number: Needed[str] = ""
     description: str = ""
     margin_calculation_type: str = ""
     option_level: str = ""
@@ -360,9 +360,9 @@ class PublicMargin(Numbers, frozen=True, kw_only=True):
 class QuoteToken(Shape, frozen=True, kw_only=True):
     """A day's admission to market data. Never printed."""
 
-    token: str = ""
-    dxlink_url: str = ""
-    level: str = ""
+    token: Needed[str] = ""
+    dxlink_url: Needed[str] = ""
+    level: Needed[str] = ""
     websocket_url: str = ""
     issued_at: Instant = None
     expires_at: Instant = None
@@ -378,7 +378,7 @@ class QuoteToken(Shape, frozen=True, kw_only=True):
 
 class Watchlist(Shape, frozen=True, kw_only=True):
     varying: ClassVar[bool] = True
-    name: str = ""
+    name: Needed[str] = ""
     id: Word = None
     group_name: str = ""
     order_index: int | None = None
@@ -387,15 +387,15 @@ class Watchlist(Shape, frozen=True, kw_only=True):
 
 
 class WatchlistEntry(Shape, frozen=True, kw_only=True):
-    symbol: str = ""
+    symbol: Needed[str] = ""
     instrument_type: str = ""
 
 
 class QuoteAlert(Numbers, frozen=True, kw_only=True):
     """``threshold`` as text, exactly as it was set."""
 
-    alert_external_id: Word = None
-    symbol: str = ""
+    alert_external_id: Needed[Word] = None
+    symbol: Needed[str] = ""
     instrument_type: str = ""
     dx_symbol: str = ""
     field: str = ""

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
-from adapters.tastytrade.rest.shapes import Instant, Shape, Word, instant
+from adapters.tastytrade.rest.shapes import Instant, Needed, Shape, Word, instant
 
 Number = Decimal | None
 Flag = bool | None
@@ -20,8 +20,8 @@ class TickSize(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
     """``value`` holds for prices strictly below ``threshold``; the one without a threshold for all others. ``symbol``
     in the spread ticks of a future."""
 
-    value: Number = None
-    threshold: Number = None
+    value: Needed[Number] = None
+    threshold: Needed[Number] = None
     symbol: str = ""
 
 
@@ -36,8 +36,8 @@ def tick_at(ticks: tuple[TickSize, ...], price: Decimal) -> Decimal | None:
 class Equity(Shape, frozen=True, kw_only=True):
     """A stock, a fund or an index."""
 
-    id: Word = None
-    symbol: str = ""
+    id: Needed[Word] = None
+    symbol: Needed[str] = ""
     instrument_type: str = ""
     description: str = ""
     listed_market: str = ""
@@ -58,7 +58,7 @@ class Equity(Shape, frozen=True, kw_only=True):
 
 
 class EquityOption(Shape, frozen=True, kw_only=True):
-    symbol: str = ""
+    symbol: Needed[str] = ""
     streamer_symbol: str = ""
     instrument_type: str = ""
     strike_price: Number = None
@@ -91,8 +91,18 @@ class Roll(Shape, frozen=True, kw_only=True):
     first_notice: Flag = None
 
 
+class Cutoff(Shape, frozen=True, kw_only=True):
+    """When trading ends on the last day: seconds after midnight in ``timezone`` (``Market Zone``, ``London Zone``)."""
+
+    offset_seconds: int | None = None
+    timezone: str = ""
+    timing: str = ""
+
+
 class FutureOptionProduct(Shape, frozen=True, kw_only=True):
-    root_symbol: str = ""
+    """``is_rollover``: an expiration may deliver the next future."""
+
+    root_symbol: Needed[str] = ""
     code: str = ""
     legacy_code: str = ""
     product_type: str = ""
@@ -103,13 +113,15 @@ class FutureOptionProduct(Shape, frozen=True, kw_only=True):
     settlement_delay_days: int | None = None
     clearing_code: str = ""
     is_rollover: Flag = None
+    is_am_settled: Flag = None
     market_sector: str = ""
     display_factor: Number = None
     strike_factor: Number = None
+    futures_trading_cutoff_times: tuple[Cutoff, ...] = ()
 
 
 class FutureProduct(Shape, frozen=True, kw_only=True):
-    code: str = ""
+    code: Needed[str] = ""
     root_symbol: str = ""
     description: str = ""
     exchange: str = ""
@@ -125,13 +137,14 @@ class FutureProduct(Shape, frozen=True, kw_only=True):
     back_month_first_calendar_symbol: Flag = None
     cash_settled: Flag = None
     roll: Roll | None = None
+    futures_trading_cutoff_times: tuple[Cutoff, ...] = ()
     option_products: tuple[FutureOptionProduct, ...] = ()
 
 
 class Future(Shape, frozen=True, kw_only=True):
     """``notional_multiplier`` is the dollars of one point. More than one contract may call itself active."""
 
-    symbol: str = ""
+    symbol: Needed[str] = ""
     product_code: str = ""
     exchange_symbol: str = ""
     contract_size: Number = None
@@ -167,7 +180,7 @@ class Future(Shape, frozen=True, kw_only=True):
 class FutureOption(Shape, frozen=True, kw_only=True):
     """``multiplier`` is not the dollars of a point: ``dollars`` is."""
 
-    symbol: str = ""
+    symbol: Needed[str] = ""
     streamer_symbol: str = ""
     underlying_symbol: str = ""
     product_code: str = ""
@@ -226,7 +239,7 @@ class Deliverable(Shape, frozen=True, kw_only=True):
     deliverable_type: str = ""
     description: str = ""
     amount: Number = None
-    symbol: str = ""
+    symbol: Needed[str] = ""
     instrument_type: str = ""
     percent: Number = None
 
@@ -236,37 +249,37 @@ class Expiration(Shape, frozen=True, kw_only=True):
     expiration_date: date | None = None
     days_to_expiration: int | None = None
     settlement_type: str = ""
-    strikes: tuple[Strike, ...] = ()
+    strikes: Needed[tuple[Strike, ...]] = ()
 
 
 class NestedChain(Shape, frozen=True, kw_only=True):
     """One root of an underlying: SPX and SPXW are two, and so is every adjusted root."""
 
     underlying_symbol: str = ""
-    root_symbol: str = ""
+    root_symbol: Needed[str] = ""
     option_chain_type: str = ""
     shares_per_contract: int | None = None
     tick_sizes: tuple[TickSize, ...] = ()
     deliverables: tuple[Deliverable, ...] = ()
-    expirations: tuple[Expiration, ...] = ()
+    expirations: Needed[tuple[Expiration, ...]] = ()
 
 
 class CompactChain(Shape, frozen=True, kw_only=True):
     """``symbols`` and ``streamer_symbols`` need not be of one length: they are two lists, not pairs."""
 
     underlying_symbol: str = ""
-    root_symbol: str = ""
+    root_symbol: Needed[str] = ""
     option_chain_type: str = ""
     settlement_type: str = ""
     shares_per_contract: int | None = None
     expiration_type: str = ""
-    symbols: tuple[str, ...] = ()
+    symbols: Needed[tuple[str, ...]] = ()
     streamer_symbols: tuple[str, ...] = ()
     deliverables: tuple[Deliverable, ...] = ()
 
 
 class ChainFuture(Shape, frozen=True, kw_only=True):
-    symbol: str = ""
+    symbol: Needed[str] = ""
     root_symbol: str = ""
     streamer_symbol: str = ""
     expiration_date: date | None = None
@@ -280,7 +293,7 @@ class ChainFuture(Shape, frozen=True, kw_only=True):
 class FutureExpiration(Shape, frozen=True, kw_only=True):
     """``underlying_symbol`` is the future that the options deliver; expirations and strikes come unsorted."""
 
-    underlying_symbol: str = ""
+    underlying_symbol: Needed[str] = ""
     root_symbol: str = ""
     option_root_symbol: str = ""
     option_contract_symbol: str = ""
@@ -295,7 +308,7 @@ class FutureExpiration(Shape, frozen=True, kw_only=True):
     stops_trading_at: Instant = None
     expires_at: Instant = None
     tick_sizes: tuple[TickSize, ...] = ()
-    strikes: tuple[Strike, ...] = ()
+    strikes: Needed[tuple[Strike, ...]] = ()
 
     @property
     def dollars(self) -> Decimal | None:
@@ -310,16 +323,16 @@ class FutureChain(Shape, frozen=True, kw_only=True):
     underlying_symbol: str = ""
     root_symbol: str = ""
     exercise_style: str = ""
-    expirations: tuple[FutureExpiration, ...] = ()
+    expirations: Needed[tuple[FutureExpiration, ...]] = ()
 
 
 class FutureChains(Shape, frozen=True, kw_only=True):
-    futures: tuple[ChainFuture, ...] = ()
-    option_chains: tuple[FutureChain, ...] = ()
+    futures: Needed[tuple[ChainFuture, ...]] = ()
+    option_chains: Needed[tuple[FutureChain, ...]] = ()
 
 
 class SymbolFound(Shape, frozen=True, kw_only=True):
-    symbol: str = ""
+    symbol: Needed[str] = ""
     description: str = ""
     listed_market: str = ""
     price_increments: str = ""

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import msgspec
 
-from adapters.tastytrade.rest.shapes import Instant, Numbers, Shape, instant
+from adapters.tastytrade.rest.shapes import Instant, Needed, Numbers, Shape, instant
 
 Number = Decimal | None
 Flag = bool | None
@@ -21,7 +21,7 @@ class MarketData(Numbers, frozen=True, kw_only=True):
     """
 
     varying: ClassVar[bool] = True
-    symbol: str = ""
+    symbol: Needed[str] = ""
     instrument_type: str = ""
     updated_at: Instant = None
     bid: Number = None
@@ -95,9 +95,10 @@ class ExpirationVolatility(Numbers, frozen=True, kw_only=True):
 
 
 class MarketMetric(Numbers, frozen=True, kw_only=True):
-    """Volatilities are shares (0.25 for 25 %); ranks and percentiles too."""
+    """Volatilities are shares (0.25 for 25 %), ranks and percentiles too; those of 30, 60 and 90 days and their
+    difference are per cent (25.0)."""
 
-    symbol: str = ""
+    symbol: Needed[str] = ""
     implied_volatility_index: Number = None
     implied_volatility_index_5_day_change: Number = None
     implied_volatility_index_rank: Number = None
@@ -129,7 +130,7 @@ class SessionDay(Shape, frozen=True, kw_only=True):
     """One session; instants in UTC. ``close_at`` may be missing."""
 
     instrument_collection: str = ""
-    state: str = ""
+    state: Needed[str] = ""
     session_date: date | None = None
     start_at: Instant = None
     open_at: Instant = None
@@ -152,5 +153,5 @@ class SessionDay(Shape, frozen=True, kw_only=True):
 
 
 class Holidays(Shape, frozen=True, kw_only=True):
-    market_half_days: tuple[date, ...] = ()
-    market_holidays: tuple[date, ...] = ()
+    market_half_days: Needed[tuple[date, ...]] = ()
+    market_holidays: Needed[tuple[date, ...]] = ()

@@ -13,7 +13,7 @@ import msgspec
 
 from adapters.tastytrade.errors import Detail
 from adapters.tastytrade.rest.answers import details, error_of
-from adapters.tastytrade.rest.shapes import Instant, Numbers, Shape, Word, data_of, instant, shape, signed
+from adapters.tastytrade.rest.shapes import Instant, Needed, Numbers, Shape, Word, data_of, instant, shape, signed
 
 Money = Decimal | None
 Flag = bool | None
@@ -22,9 +22,9 @@ Flag = bool | None
 class FillInfo(Numbers, frozen=True, kw_only=True):
     """One execution. ``fill_id`` is unique within a leg only; ``ext_exec_id`` can repeat."""
 
-    fill_id: Word = None
-    quantity: Money = None
-    fill_price: Money = None
+    fill_id: Needed[Word] = None
+    quantity: Needed[Money] = None
+    fill_price: Needed[Money] = None
     filled_at: Instant = None
     destination_venue: str = ""
     ext_group_fill_id: Word = None
@@ -36,12 +36,12 @@ class FillInfo(Numbers, frozen=True, kw_only=True):
 
 
 class OrderLeg(Numbers, frozen=True, kw_only=True):
-    action: str = ""
+    action: Needed[str] = ""
     instrument_type: str = ""
-    symbol: str = ""
-    quantity: Money = None
-    remaining_quantity: Money = None
-    fills: tuple[FillInfo, ...] = ()
+    symbol: Needed[str] = ""
+    quantity: Needed[Money] = None
+    remaining_quantity: Needed[Money] = None
+    fills: Needed[tuple[FillInfo, ...]] = ()
 
 
 class PriceComponent(Numbers, frozen=True, kw_only=True):
@@ -84,8 +84,8 @@ class OrderInfo(Numbers, frozen=True, kw_only=True):
     """An order as the broker holds it. ``price``, ``value`` and ``stop_trigger`` are magnitudes; the effects are kept
     as words beside them, also where their magnitude is missing."""
 
-    id: Word = None
-    account_number: str = ""
+    id: Needed[Word] = None
+    account_number: Needed[str] = ""
     order_type: str = ""
     time_in_force: str = ""
     gtc_date: str = ""
@@ -95,7 +95,7 @@ class OrderInfo(Numbers, frozen=True, kw_only=True):
     value: Money = None
     value_effect: str | None = None
     stop_trigger: Money = None
-    status: str = ""
+    status: Needed[str] = ""
     contingent_status: str = ""
     confirmation_status: str = ""
     reject_reason: str = ""
@@ -104,7 +104,7 @@ class OrderInfo(Numbers, frozen=True, kw_only=True):
     edited: Flag = None
     underlying_symbol: str = ""
     underlying_instrument_type: str = ""
-    legs: tuple[OrderLeg, ...] = ()
+    legs: Needed[tuple[OrderLeg, ...]] = ()
     order_rule: OrderRule | None = None
     rules: OrderRule | None = None
     source: str = ""
@@ -114,11 +114,11 @@ class OrderInfo(Numbers, frozen=True, kw_only=True):
     ext_exchange_order_number: Word = None
     ext_global_order_number: Word = None
     destination_venue: str = ""
-    complex_order_id: Word = None
+    complex_order_id: Needed[Word] = None
     complex_order_tag: str = ""
     preflight_id: Word = None
-    replaces_order_id: Word = None
-    replacing_order_id: Word = None
+    replaces_order_id: Needed[Word] = None
+    replacing_order_id: Needed[Word] = None
     user_id: Word = None
     username: str = ""
     cancel_user_id: Word = None
@@ -153,8 +153,8 @@ class OrderInfo(Numbers, frozen=True, kw_only=True):
 
 
 class RelatedOrder(Shape, frozen=True, kw_only=True):
-    id: Word = None
-    status: str = ""
+    id: Needed[Word] = None
+    status: Needed[str] = ""
     complex_order_id: Word = None
     complex_order_tag: str = ""
     replaces_order_id: Word = None
@@ -162,11 +162,11 @@ class RelatedOrder(Shape, frozen=True, kw_only=True):
 
 
 class ComplexOrderInfo(Numbers, frozen=True, kw_only=True):
-    id: Word = None
-    account_number: str = ""
+    id: Needed[Word] = None
+    account_number: Needed[str] = ""
     type: str = ""
-    trigger_order: OrderInfo | None = None
-    orders: tuple[OrderInfo, ...] = ()
+    trigger_order: Needed[OrderInfo | None] = None
+    orders: Needed[tuple[OrderInfo, ...]] = ()
     related_orders: tuple[RelatedOrder, ...] = ()
     terminal_at: Instant = None
     ratio_price_comparator: str = ""
@@ -262,13 +262,13 @@ class PlacedOrder(Shape, frozen=True, kw_only=True):
     """The answer to a submit or a dry run. ``errors`` are those inside; ``refused`` adds those around it: an answer
     may carry data and an error at once."""
 
-    order: OrderInfo | None = None
-    complex_order: ComplexOrderInfo | None = None
+    order: Needed[OrderInfo | None] = None
+    complex_order: Needed[ComplexOrderInfo | None] = None
     buying_power_effect: BuyingPowerEffect | None = None
     fee_calculation: FeeCalculation | None = None
     closing_fee_calculation: FeeCalculation | None = None
     warnings: tuple[Note, ...] = ()
-    errors: tuple[Note, ...] = ()
+    errors: Needed[tuple[Note, ...]] = ()
     notes: tuple[Note, ...] = ()
     refused: tuple[Detail, ...] = ()
 
