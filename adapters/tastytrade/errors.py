@@ -42,7 +42,8 @@ _NAMED: Final = re.compile(
 _BEARER: Final = re.compile(r"(?i)\b(bearer\s+)[^\s\"'&,;<>}]+")
 _JWT: Final = re.compile(r"\beyJ[A-Za-z0-9_\-]{5,}(?:\.[A-Za-z0-9_\-]*)*")
 _LONG: Final = re.compile(r"(?=[^\s\"']*\d)(?=[^\s\"']*[a-z])(?=[^\s\"']*[A-Z])[A-Za-z0-9_\-+=]{32,}|\b[0-9a-f]{40,}\b")
-_ACCOUNT: Final = re.compile(r"\b\d[A-Z]{2}\d{5}\b")
+ACCOUNT: Final = re.compile(r"(?<![A-Za-z0-9])(?:\d[A-Z]{2}\d{5}|[1-9]W[0-9A-Z]{6})(?![A-Za-z0-9])")
+"""What looks like an account number: 5WX12345, 9XY12345, 5WABCDEF."""
 
 
 def scrub(text: str, hide: Iterable[str] = ()) -> str:
@@ -57,7 +58,7 @@ def scrub(text: str, hide: Iterable[str] = ()) -> str:
 
 def one_line(text: str, hide: Iterable[str] = ()) -> str:
     """``scrub``, on one line of printable characters, without account numbers, and not endless."""
-    text = _ACCOUNT.sub(HIDDEN, scrub(text, hide))
+    text = ACCOUNT.sub(HIDDEN, scrub(text, hide))
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 

@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from adapters.tastytrade.errors import ACCOUNT
+
 HIDDEN: Final = "hidden"
 _SECRET: Final = """
 token auth-token access_token refresh_token id_token client_secret client_id session-token remember-token password
@@ -30,9 +32,8 @@ PERSONAL_KEYS: Final = frozenset(_PERSONAL.split())
 _JWT: Final = re.compile(r"eyJ[A-Za-z0-9_\-]{6,}\.[A-Za-z0-9_\-]*\.?[A-Za-z0-9_\-]*")
 _BEARER: Final = re.compile(r"(?i)\bbearer\s+[^\s\"',]+")
 _EMAIL: Final = re.compile(r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9.\-]+\.[A-Za-z]{2,}")
-_ACCOUNT: Final = re.compile(
-    r"(?<![A-Za-z0-9])[1-9]W[A-Z][0-9]{5}(?![A-Za-z0-9])|(?<![A-Za-z0-9])[1-9]W[0-9A-Z]{6}(?![A-Za-z0-9])"
-)
+_NOBODYS: Final = re.compile(r"5WT9\d{4}|5WT0000[12]")
+"""Account numbers that may be seen: the range from which they are invented, and those that the emulator opens."""
 
 
 class Scrub:
@@ -67,7 +68,7 @@ class Scrub:
         for secret in sorted((s for s in self._secrets() if len(s) > 5), key=len, reverse=True):
             text = text.replace(secret, HIDDEN)
         text = _BEARER.sub(f"Bearer {HIDDEN}", _JWT.sub(HIDDEN, _EMAIL.sub(HIDDEN, text)))
-        text = _ACCOUNT.sub(lambda match: self.account(match[0]), text)
+        text = ACCOUNT.sub(lambda match: self.account(match[0]), text)
         for number, invented in self._accounts.items():
             text = text.replace(number, invented)
         return text
@@ -115,7 +116,7 @@ def suspicious(text: str) -> list[str]:
     for kind, pattern in _LOOKS.items():
         for match in pattern.finditer(text):
             value = match[0]
-            if kind == "account" and re.fullmatch(r"5WT\d{5}", value):
+            if kind == "account" and _NOBODYS.fullmatch(value):
                 continue
             if kind == "bearer" and value.split()[-1] == HIDDEN:
                 continue
@@ -137,6 +138,6 @@ _LOOKS: Final[Mapping[str, re.Pattern[str]]] = {
     "JSON web token": re.compile(r"eyJ[A-Za-z0-9_\-]{6,}"),
     "bearer": re.compile(r"(?i)\bbearer\s+[A-Za-z0-9._\-]+"),
     "e-mail": _EMAIL,
-    "account": _ACCOUNT,
+    "account": ACCOUNT,
     "long random text": re.compile(r"[A-Za-z0-9_\-+]{28,}={0,2}"),
 }

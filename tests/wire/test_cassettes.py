@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from adapters.tastytrade.auth import Auth
 from adapters.tastytrade.cassette import OffTape, Replay, Tape
 from adapters.tastytrade.credentials import Credentials
+from adapters.tastytrade.errors import one_line
 from adapters.tastytrade.rest.client import Rest
 from adapters.tastytrade.scrub import HIDDEN, Scrub, suspicious
 from adapters.tastytrade.streams.market_feed import QuoteToken
@@ -62,6 +64,11 @@ def test_nothing_in_a_cassette_looks_like_a_secret() -> None:
         ("Authorization: Bearer abc.def-123", "bearer"),
         ("someone@example.org", "e-mail"),
         ("/accounts/5WX12345/orders", "account"),
+        ("of 9XY12345", "account"),
+        ("of 5WABCDEF", "account"),
+        ("of 5WT00003", "account"),
+        ("of 5WT10001", "account"),
+        ("of 5WT89999", "account"),
         ("secret: Aq7Zr2Lm9Xw4Kp8Vn3Bs6Yt1Hd5Jf0Gc", "long random text"),
         ("d41d8cd98f00b204e9800998ecf8427e0a1b", "long random text"),
     ],
@@ -71,6 +78,21 @@ def test_what_looks_like_a_secret_is_found(text: str, kind: str) -> None:
     assert any(line.startswith(f"line 2: {kind}") for line in found)
     assert not any(text.rsplit(maxsplit=1)[-1].strip('"') in line for line in found)
     assert suspicious("Bearer hidden, 5WT90001, SPY   240726P00534000, 2024-07-19T14:00:00.000+00:00\n") == []
+
+
+def test_numbers_that_are_nobodys_are_the_invented_and_those_that_the_emulator_opens() -> None:
+    made = Scrub()
+    invented = [made.account(f"5WX1234{n}") for n in range(3)]
+    opened = yaml.safe_load((Path(__file__).parents[2] / "conf/adapter/emulator.yaml").read_text(encoding="utf-8"))
+    assert opened["accounts"] == ["5WT00001", "5WT00002"]
+    for number in (*invented, "5WT99999", *opened["accounts"]):
+        assert suspicious(f"/accounts/{number}/orders") == []
+
+
+def test_what_an_error_hides_a_cassette_hides_too() -> None:
+    for number in ("5WX12345", "9XY12345", "5WABCDEF"):
+        assert one_line(number) == "[hidden]"
+        assert Scrub().text(f"at {number}") == f"at {INVENTED}"
 
 
 @pytest.mark.parametrize("name", NAMES)

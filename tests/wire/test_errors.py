@@ -199,6 +199,22 @@ def test_a_message_is_one_line_without_accounts() -> None:
     assert len(one_line("x " * 5000)) < 700
 
 
+@pytest.mark.parametrize(
+    "number", ["5WX12345", "9XY12345", "5WABCDEF", "1AB00000", "5WT00001", "5WT90001", "0ZZ99999", "9W00000A"]
+)
+@pytest.mark.parametrize("around", ["{}", "/accounts/{}/orders", '"{}"', "of {}.", "_{}_", "[{}]", "x={}&y"])
+def test_what_looks_like_an_account_is_hidden(number: str, around: str) -> None:
+    assert one_line(around.format(number)) == around.format("[hidden]")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["/5WX12345X", "A5WX12345", "5wx12345", "55WX12345", "260116P00050000", "./ESZ6 EW4Z6 261224P5500", "12345678"],
+)
+def test_what_is_longer_or_smaller_is_no_account(text: str) -> None:
+    assert one_line(text) == text
+
+
 def test_everything_is_a_broker_error() -> None:
     from adapters.tastytrade import errors, transport
 
