@@ -53,6 +53,12 @@ def vix_daily() -> tuple[DailyOhlc, ...]:
 
 
 @cache
+def spx_shock_days() -> tuple[DailyOhlc, ...]:
+    """Daily S&P 500 in the weeks around its shocks since 2015, ascending; what is known of it stands in the file."""
+    return tuple(DailyOhlc(date.fromisoformat(r[0]), *(float(x) for x in r[1:5])) for r in _rows("spx_shock_days.csv"))
+
+
+@cache
 def _vix_dates() -> tuple[date, ...]:
     return tuple(bar.date for bar in vix_daily())
 

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +39,7 @@ from sim.market.synthetic.timeline import (
     make_timeline,
     minute_of_day,
 )
+from sim.market.synthetic.weather import Weather
 from sim.market.synthetic.widths import hour_factor, stress_factor
 from sim.model.errors import DataError
 from sim.model.market import MINUTE_NS, Floats, Ints
@@ -73,19 +75,24 @@ def timeline_of(start: date, end: date) -> Timeline:
     return full
 
 
-def build(timeline: Timeline, start: date, end: date, seed: int, p: Parameters) -> Built:
+def build(
+    timeline: Timeline, start: date, end: date, seed: int, p: Parameters, weather: Weather | None = None
+) -> Built:
     """The state of every minute from ``start`` to ``end``; the same bytes for the same arguments."""
     dates = timeline.dates
     begin = next(i for i, day in enumerate(dates) if day >= start)
     stop = next((i for i, day in enumerate(dates) if day > end), len(dates))
     first = begin - HISTORY_SESSIONS
     days = [timeline.session(d) for d in dates[first:stop]]
-    states = _states(timeline, days, seed, p)
+    states = _states(timeline, days, seed, p, weather)
     log_index = _chained([s.log_index for s in states], days)
     front0 = np.exp(p.carry * (front_ns(timeline, days[begin - first].date) - days[begin - first].open_ns) / YEAR_NS)
     level = np.log(p.level / front0) - log_index[begin - first][0]
-    spots = [np.round(np.exp(x + level), 2) for x in log_index]
-    terms = _terms(timeline, days, states, seed, p)
+    paths = [x + level for x in log_index]
+    if weather is not None:
+        paths = weather.bent_index(days, paths)
+    spots = [np.round(np.exp(x), 2) for x in paths]
+    terms = _terms(timeline, days, states, p, _vix_rows(days, weather)[3])
     each = zip(days, spots, states, terms.iv.tolist(), strict=True)
     bars = np.array([make_bar(timeline, session, spot, state, iv, p) for session, spot, state, iv in each])
     kept = range(begin - first, len(days))
@@ -95,24 +102,32 @@ def build(timeline: Timeline, start: date, end: date, seed: int, p: Parameters) 
     minutes[0] = np.concatenate([spots[i] for i in kept])
     minutes[1] = np.concatenate([_prints(days[i], states[i]) for i in kept])
     minutes[2:6] = terms.rows[:, columns]
-    minutes[6] = np.concatenate([_widths(days[i], states[i]) for i in kept])
+    wide = [_widths(days[i], states[i]) for i in kept]
+    if weather is not None:
+        wide = [weather.widened(days[i], width) for i, width in zip(kept, wide, strict=True)]
+    minutes[6] = np.concatenate(wide)
     minutes[7] = np.concatenate([states[i].volume for i in kept])
     return Built(minutes, np.asarray(offset, np.int64), bars)
 
 
-def index_paths(timeline: Timeline, days: Sequence[Session], seed: int, p: Parameters) -> list[Floats]:
-    """ln index by column of every session of ``days``, from 0 before the first; the moves of ``build``."""
-    return _chained([state.log_index for state in _states(timeline, days, seed, p)], days)
+def index_paths(
+    timeline: Timeline, days: Sequence[Session], seed: int, p: Parameters, weather: Weather | None = None
+) -> list[Floats]:
+    """ln index by column of every session of ``days``; the moves of ``build``, its level only under weather."""
+    paths = _chained([state.log_index for state in _states(timeline, days, seed, p, weather)], days)
+    return paths if weather is None else weather.bent_index(days, paths)
 
 
-def _vix_rows(days: Sequence[Session]) -> tuple[list[DailyOhlc], Floats, Floats, Floats]:
+def _vix_rows(days: Sequence[Session], weather: Weather | None) -> tuple[list[DailyOhlc], Floats, Floats, Floats]:
     """VIX of each day, then ln of the close before it and its means over 15 and 60 sessions up to then."""
     table = {bar.date: bar for bar in vix_daily()}
+    if weather is not None:
+        table = weather.vix_rows(table, [d.date for d in days])
     missing = [d.date for d in days if d.date not in table]
     if missing:
         raise DataError(f"no VIX on {missing[0]}, a session of this market; wanted one for every session")
     rows = [table[d.date] for d in days]
-    earlier = [bar for bar in vix_daily() if bar.date < days[0].date][-120:]
+    earlier = [table[bar.date] for bar in vix_daily() if bar.date < days[0].date][-120:]
     if len(earlier) < 60:
         raise DataError(f"history from {days[0].date}: wanted 60 VIX closes before it, found {len(earlier)}")
     logs = np.log([bar.close for bar in [*earlier, *rows]])
@@ -126,8 +141,10 @@ def _vix_rows(days: Sequence[Session]) -> tuple[list[DailyOhlc], Floats, Floats,
     return rows, np.asarray(logs[len(earlier) - 1 : -1]), means[0], means[1]
 
 
-def _states(timeline: Timeline, days: Sequence[Session], seed: int, p: Parameters) -> list[DayState]:
-    rows, before, mean, anchor = _vix_rows(days)
+def _states(
+    timeline: Timeline, days: Sequence[Session], seed: int, p: Parameters, weather: Weather | None
+) -> list[DayState]:
+    rows, before, mean, anchor = _vix_rows(days, weather)
     last, out = float(before[0]), []
     for i, session in enumerate(days):
         clock = timeline.elapsed(session)
@@ -146,6 +163,7 @@ def _states(timeline: Timeline, days: Sequence[Session], seed: int, p: Parameter
                 last=last,
                 mean=float(mean[i]),
                 anchor=float(anchor[i]),
+                bent=None if weather is None else partial(weather.bent_vix, session),
             ),
             seed,
             p,
@@ -173,13 +191,16 @@ class _Terms:
     iv: Floats
 
 
-def _terms(timeline: Timeline, days: Sequence[Session], states: Sequence[DayState], seed: int, p: Parameters) -> _Terms:
-    """The term structure at every minute of all days, and the 30-day at-the-money volatility at each cash close."""
+def _terms(
+    timeline: Timeline, days: Sequence[Session], states: Sequence[DayState], p: Parameters, anchors: Floats
+) -> _Terms:
+    """The term structure at every minute of all days, and the 30-day at-the-money volatility at each cash close;
+    ``anchors`` is the 60-session mean of ln VIX by day."""
     sizes = [len(s.log_vix) for s in states]
     offset = np.concatenate(([0], np.cumsum(sizes)))
     eta = np.clip(np.concatenate([s.eta for s in states]), ETA_LOW, ETA_HIGH)
     ahead = month_ahead(timeline, days)
-    anchor = np.repeat(_vix_rows(days)[3], sizes)
+    anchor = np.repeat(anchors, sizes)
     table = swap_table(p)
     vix = np.exp(np.concatenate([s.log_vix for s in states]))
     rows = np.empty((4, len(vix)))

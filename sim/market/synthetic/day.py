@@ -22,6 +22,7 @@ from sim.market.synthetic.listing import Band, Catalogue, Listed, strikes
 from sim.market.synthetic.noise import Keys, counters, key, mix
 from sim.market.synthetic.parameters import Parameters
 from sim.market.synthetic.timeline import YEAR_NS, Timeline, column_at, halted_from
+from sim.market.synthetic.weather import Weather
 from sim.model.errors import DataError
 from sim.model.instrument import STRIKE_SCALE, OptionContract, Series, Style
 from sim.model.market import BLANK, MINUTE_NS, Board, Chain, Floats, Ints, QuotePath, UnderlyingPath
@@ -55,6 +56,7 @@ class DaySource:
     """The instant at which the front future ends; 0 where the underlying is the spot itself."""
     ticks: int
     """Ticks of the underlying in a point; 0 for an index, which nobody quotes."""
+    weather: Weather | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +91,26 @@ class _Contracts:
 class SyntheticDay:
     """A ``MarketDay`` of an underlying with options."""
 
-    __slots__ = ("_age", "_boards", "_keys", "_live", "_path", "_paths", "_series", "_sheets", "_source", "minutes")
+    __slots__ = (
+        "_age",
+        "_boards",
+        "_gone",
+        "_keys",
+        "_live",
+        "_path",
+        "_paths",
+        "_series",
+        "_sheets",
+        "_source",
+        "minutes",
+    )
 
     def __init__(self, source: DaySource) -> None:
         self._source = source
         self.minutes = len(source.spot)
-        self._live = halted_from(source.session)
+        self._live, self._gone = halted_from(source.session), source.weather and source.weather.sides(source.session)
+        if source.weather is not None:
+            self._live = source.weather.live(source.session, self._live, self.minutes)
         self._age = np.zeros(self.minutes, np.int64) if self._live is None else np.arange(self.minutes) - self._live
         self._age.flags.writeable = False
         self._keys: Keys | None = None
@@ -189,6 +205,9 @@ class SyntheticDay:
             blank = np.full(size, BLANK, np.int64)
             return Chain(board, ts, float(sheet.price[k]), blank, blank, age, age)
         bid, ask = self._quote(sheet, contracts, slice(live, live + 1), slice(None))
+        for first, end, bids, asks in self._gone or ():
+            if first <= live < end:
+                bid, ask = (np.full(size, BLANK, np.int64) if no else x for no, x in ((bids, bid), (asks, ask)))
         return Chain(board, ts, float(sheet.price[k]), bid, ask, age, age)
 
     def prices(self, contract: OptionContract) -> Floats:
@@ -214,6 +233,11 @@ class SyntheticDay:
     def _make_path(self, contracts: _Contracts, row: int) -> QuotePath:
         sheet = self._sheet(contracts.board.series)
         bid, ask = self._quote(sheet, contracts, slice(0, self.minutes), slice(row, row + 1))
+        for first, end, bids, asks in self._gone or ():
+            if bids:
+                bid[first:end] = BLANK
+            if asks:
+                ask[first:end] = BLANK
         if self._live is not None:
             bid, ask = bid[self._live], ask[self._live]
         bid[sheet.last + 1 :] = BLANK

@@ -31,6 +31,7 @@ from sim.market.synthetic.others import products as other_products
 from sim.market.synthetic.parameters import DEFAULT_SEED, HISTORY_SESSIONS, MODEL_VERSION, NAMED, Parameters
 from sim.market.synthetic.surface import Term, check
 from sim.market.synthetic.timeline import Timeline
+from sim.market.synthetic.weather import Weather
 from sim.market.synthetic.widths import ES as QUOTING
 from sim.model.errors import DataError
 from sim.model.instrument import Product, Series
@@ -45,12 +46,13 @@ class SyntheticMarket:
     """Dense quotes of options from ``start`` to ``end``. The same arguments give the same quotes, to the tick.
 
     ``cache_root`` is the folder under which built states are kept; None builds in memory. A name of ``NAMED`` stands
-    for its own window (see ``named_market``); any other name labels a window of one's own. Errors: ``DataError``.
+    for its own window (see ``named_market``); any other name labels a window of one's own. ``weather`` bends its paths.
+    Errors: ``DataError``.
     """
 
     __slots__ = (
         "_cache_root", "_days", "_end", "_loaded", "_name", "_others", "_products", "_seed", "_start",
-        "fingerprint", "parameters",
+        "_weather", "fingerprint", "parameters",
     )  # fmt: skip
 
     def __init__(
@@ -61,6 +63,7 @@ class SyntheticMarket:
         seed: int = DEFAULT_SEED,
         cache_root: Path | None = None,
         parameters: Parameters | None = None,
+        weather: Weather | None = None,
     ) -> None:
         given = NAMED.get(name)
         if given is not None and (start, end) != (given.start, given.end):
@@ -70,7 +73,7 @@ class SyntheticMarket:
         self.parameters = parameters or (given.parameters if given else Parameters())
         check(self.parameters)
         self._name, self._start, self._end, self._seed = name, start, end, seed
-        self._cache_root = cache_root
+        self._cache_root, self._weather = cache_root, weather
         self._loaded: Loaded | None = None
         self._others: Others | None = None
         self._products: tuple[Product, ...] = ()
@@ -95,7 +98,10 @@ class SyntheticMarket:
 
     @property
     def source(self) -> str:
-        return f"synthetic model {MODEL_VERSION}, seed {self._seed}, on daily VIX history"
+        made = f"synthetic model {MODEL_VERSION}, seed {self._seed}"
+        if self._weather is not None:
+            return f"{made}, weather {self._weather.name}{': ' if self._weather.said else ''}{self._weather.said}"
+        return f"{made}, on daily VIX history"
 
     @property
     def folder(self) -> Path | None:
@@ -171,6 +177,7 @@ class SyntheticMarket:
                 quoting=QUOTING,
                 front=future_end(timeline.calendar, front_expiration(timeline.calendar, session)),
                 ticks=FUTURE_TICKS,
+                weather=self._weather,
             )
         )
 
@@ -208,7 +215,9 @@ class SyntheticMarket:
 
     def _beside(self) -> Others:
         if self._others is None:
-            self._others = Others(self._load(), self.parameters, self._seed, self.folder, self.fingerprint)
+            self._others = Others(
+                self._load(), self.parameters, self._seed, self.folder, self.fingerprint, self._weather
+            )
         return self._others
 
     def _known(self, underlying: str) -> None:
@@ -222,6 +231,8 @@ class SyntheticMarket:
         )
         if FACTORS_VERSION > 1:  # the first one came with a model that had its fingerprints already
             digest.update(f"|others {FACTORS_VERSION}".encode())
+        if self._weather is not None:
+            digest.update(f"|{self._weather!r}".encode())
         for package, path in (("sim.market", "data/vix_daily.csv"), ("sim.calendar_data", "sessions.txt")):
             digest.update(files(package).joinpath(path).read_bytes())
         return digest.hexdigest()
@@ -243,7 +254,7 @@ class SyntheticMarket:
         folder = self.folder
         if folder is not None and folder.is_dir():
             return building.load(folder, sessions)
-        built = building.build(timeline, self._start, self._end, self._seed, self.parameters)
+        built = building.build(timeline, self._start, self._end, self._seed, self.parameters, self._weather)
         if folder is None:
             return built
         building.store({"minutes": built.minutes, "offset": built.offset, "bars": built.bars}, folder)

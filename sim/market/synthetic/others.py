@@ -37,6 +37,7 @@ from sim.market.synthetic.noise import key, normals
 from sim.market.synthetic.parameters import Parameters
 from sim.market.synthetic.surface import MONTH, Term, scaled, term_of_volatility
 from sim.market.synthetic.timeline import YEAR_NS, column_at
+from sim.market.synthetic.weather import Weather
 from sim.model.errors import DataError
 from sim.model.instrument import Exercise, Product, Series
 from sim.model.market import MINUTE_NS, DailyBar, Floats, Ints
@@ -68,11 +69,19 @@ def products() -> tuple[Product, ...]:
 class Others:
     """Days of ``ASSETS`` for one market. ``folder`` is that of ES's state, None in memory."""
 
-    __slots__ = ("_drawn", "_fingerprint", "_folder", "_levels", "_listed", "_loaded", "_parameters", "_paths", "_seed")
+    __slots__ = ("_drawn", "_fingerprint", "_folder", "_levels", "_listed", "_loaded", "_parameters", "_paths", "_seed",
+                 "_weather")  # fmt: skip
 
     def __init__(
-        self, loaded: Loaded, parameters: Parameters, seed: int, folder: Path | None, fingerprint: str
+        self,
+        loaded: Loaded,
+        parameters: Parameters,
+        seed: int,
+        folder: Path | None,
+        fingerprint: str,
+        weather: Weather | None = None,
     ) -> None:
+        self._weather = weather
         self._loaded, self._parameters, self._seed = loaded, parameters, seed
         self._folder, self._fingerprint = folder, fingerprint
         self._levels = LEVELS.get(loaded.name, USUAL_LEVELS)
@@ -117,6 +126,7 @@ class Others:
                 quoting=asset.quoting,
                 front=self._front(symbol, session),
                 ticks=asset.ticks,
+                weather=self._weather,
             )
         )
 
@@ -189,7 +199,7 @@ class Others:
         timeline, p = loaded.timeline, self._parameters
         days = [timeline.session(d) for d in timeline.dates[loaded.first : loaded.first + sessions]]
         if not self._paths:  # all factors begin with the same
-            self._paths = building.index_paths(timeline, days, self._seed, p)
+            self._paths = building.index_paths(timeline, days, self._seed, p, self._weather)
         made = factors.draw(factor, timeline, days, loaded.state, self._paths, level, self._seed, p)
         if folder is None:
             return made

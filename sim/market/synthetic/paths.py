@@ -10,6 +10,7 @@ that a date has the same moves in every market of one seed, whatever its window.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -65,6 +66,8 @@ class DayInput:
     """15-session mean of ln VIX up to the session before."""
     anchor: float
     """60-session mean of ln VIX up to the session before."""
+    bent: Callable[[Floats], Floats] | None = None
+    """What weather makes of ln VIX; None: it stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,8 @@ def make_day(d: DayInput, seed: int, p: Parameters) -> DayState:
     spike = is_spike(d.vix, p)
     minute = minute_of_day(len(d.clock))
     log_vix, lift = (_spike_vix if spike else _plain_vix)(d, minute, seed, p)
+    if d.bent is not None:
+        log_vix = d.bent(log_vix)
     log_index, heat = _index(d, log_vix, minute, seed, p)
     wobble = 1.0 + 0.12 * _slow(d, seed, "width")
     width = np.maximum(wobble, 0.5) * (1.0 + (p.spike_width - 1.0) * _hump(minute, p) if spike else 1.0)
