@@ -27,7 +27,8 @@ def command(args: Sequence[str]) -> int:
     quiet = options.flag("json")
     folder, numbers, finished = backtest(config, home(), Path.cwd() / "runs", quiet=quiet)
     if quiet:
-        console.document({"run_dir": str(folder), "metrics": numbers})
+        notice = finished.result.facts["notice"]
+        console.document({"run_dir": str(folder), "notice": notice, "metrics": numbers})
     else:
         from conf.summary import summary
 
@@ -85,6 +86,7 @@ def manifest(config: Mapping[str, Any], finished: Finished, began: int) -> dict[
         "market": finished.result.facts["market"],
         "synthetic": finished.result.facts["synthetic"] == "yes",
         "source": finished.result.facts["source"],
+        "notice": finished.result.facts["notice"],
         "git_commit": _commit(),
         "versions": {name: version(name) for name in names},
         "started_at": datetime.fromtimestamp(began / 1e9, UTC).isoformat(),

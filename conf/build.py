@@ -15,7 +15,7 @@ from conf.words import similar
 from sim.buying_power import BuyingPower
 from sim.ledger import Rate, RateOf
 from sim.model.errors import ConfigError
-from sim.model.given import COUNT, POSITIVE, amount, choice, mapping, optional, whole, word, words
+from sim.model.given import COUNT, POSITIVE, amount, choice, mapping, number, optional, whole, word, words
 from sim.ports import Market, Strategy
 
 if TYPE_CHECKING:
@@ -130,6 +130,8 @@ def market(config: Mapping[str, Any], root: Path) -> Market:
     if choice("market.kind", node["kind"], ("synthetic", "imported")) == "synthetic":
         from sim.market.synthetic.market import SyntheticMarket
 
+        if node.get("weather") is not None:
+            return weather(config)
         return SyntheticMarket(
             str(node["name"]),
             day("market.start", node["start"]),
@@ -140,6 +142,32 @@ def market(config: Mapping[str, Any], root: Path) -> Market:
     from sim.market.store import StoreMarket
 
     return StoreMarket(root, str(node["name"]), vix=vix_source(config), multiplier=multiplier)
+
+
+def notice(made: Market) -> str:
+    """What every page and report must say of a market's quotes; empty where there is nothing to say."""
+    from sim.market.store import StoreMarket
+
+    return made.notice if isinstance(made, StoreMarket) else ""
+
+
+def weather(config: Mapping[str, Any]) -> Market:
+    """A synthetic market that is made to do what ``market.weather`` says; in memory. ``market.level``: the front future
+    at its first opening, points, where the weather itself gives no level."""
+    from sim.market.synthetic.market import SyntheticMarket
+    from sim.market.synthetic.parameters import Parameters
+    from sim.market.synthetic.weather_words import weather_of
+
+    node = config["market"]
+    level = optional(number, "market.level", node.get("level"), POSITIVE)
+    return SyntheticMarket(
+        word("market.name", node["name"]),
+        day("market.start", node["start"]),
+        day("market.end", node["end"]),
+        whole("seed", config["seed"], COUNT),
+        parameters=Parameters() if level is None else Parameters(level=level),
+        weather=weather_of("market.weather", node["weather"]),
+    )
 
 
 VIX: Final[Mapping[VixSource, str]] = {

@@ -115,7 +115,7 @@ def _list(args: Sequence[str]) -> int:
     rows: list[dict[str, Any]] = [
         {
             "name": m.name, "kind": m.kind, "underlyings": list(m.underlyings), "first": m.first and str(m.first),
-            "last": m.last and str(m.last), "sessions": m.sessions, "rows": m.rows,
+            "last": m.last and str(m.last), "sessions": m.sessions, "rows": m.rows, "notice": m.notice,
         }
         for m in list_markets(home())
     ]  # fmt: skip
@@ -126,7 +126,8 @@ def _list(args: Sequence[str]) -> int:
     for r in rows:
         size = f"{r['rows']:,} rows" if r["rows"] is not None else "priced on demand"
         reach = f"{r['first']} to {r['last']}, {r['sessions']} sessions"
-        console.out(f"{r['name']:<14} {r['kind']:<10} {', '.join(r['underlyings']):<18} {reach}, {size}")
+        notice = f", {r['notice']}" if r["notice"] else ""
+        console.out(f"{r['name']:<14} {r['kind']:<10} {', '.join(r['underlyings']):<18} {reach}, {size}{notice}")
     return 0
 
 
@@ -145,7 +146,7 @@ def _built_in() -> list[dict[str, Any]]:
         out.append(
             {
                 "name": file.stem, "kind": "synthetic", "underlyings": list(UNDERLYINGS), "first": str(days[0]),
-                "last": str(days[-1]), "sessions": len(days), "rows": None,
+                "last": str(days[-1]), "sessions": len(days), "rows": None, "notice": "",
             }
         )  # fmt: skip
     return out
@@ -167,8 +168,10 @@ def _check(args: Sequence[str]) -> int:
     doubt = check_import(market.manifest.sources) if isinstance(market, StoreMarket) else None
     unfit = sum(not d.fit for d in days)
     fit = bool(days) and not unfit and doubt is None
+    notice = build.notice(market)
     if options.flag("json"):
-        console.document({"market": name, "fit": fit, "import": doubt, "days": [d.record() for d in days]})
+        found = {"market": name, "fit": fit, "notice": notice, "import": doubt, "days": [d.record() for d in days]}
+        console.document(found)
     else:
         for d in days:
             console.out(d.line())
@@ -176,6 +179,8 @@ def _check(args: Sequence[str]) -> int:
         console.out(
             f"{name}: {len(days)} days{of}, " + (f"{unfit} NOT fit to trade on" if unfit else "all fit to trade on")
         )
+        if notice:
+            console.out(f"{name}: {notice}, recorded from a feed that ran behind the market")
     if doubt is not None and not options.flag("json"):
         raise CheckFailed(f"market {name} is NOT fit to trade on: {doubt}; see its mapping and its source")
     if not fit and not options.flag("json"):

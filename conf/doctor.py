@@ -110,7 +110,15 @@ def _walked(adapter: str, words: Sequence[str], *, yes: bool, as_json: bool) -> 
         if not as_json:
             console.out(outcome.line())
 
-    asyncio.run(_walk(adapter, words, (lambda _: True) if yes else console.ask, tell))
+    try:
+        asyncio.run(_walk(adapter, words, (lambda _: True) if yes else console.ask, tell))
+    except KeyboardInterrupt:
+        if as_json:
+            # There will be no document, and what stands at the broker must be said.
+            for outcome in outcomes:
+                if not outcome.ok:
+                    console.note(outcome.line())
+        raise
     if as_json:
         steps: list[dict[str, Any]] = [{"step": o.step, "ok": o.ok, "said": o.said, "do": o.do} for o in outcomes]
         console.document({"adapter": adapter, "passed": all(o.ok for o in outcomes), "steps": steps})

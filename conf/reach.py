@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from conf import console
+from conf import build, console
 from conf.compose import compose, home
 from conf.words import similar
 from sim.model.errors import BrokerError, UsageError
@@ -20,7 +20,9 @@ from sim.model.errors import BrokerError, UsageError
 if TYPE_CHECKING:
     from adapters.tastytrade.auth import Auth
     from adapters.tastytrade.credentials import Credentials
+    from adapters.tastytrade.production import Production
     from adapters.tastytrade.rest.client import Rest
+    from adapters.tastytrade.sandbox import Sandbox
     from adapters.tastytrade.sites import Site
     from adapters.tastytrade.streams.market_feed import QuoteToken
 
@@ -30,7 +32,8 @@ ADAPTERS: Final = ("emulator", "sandbox", "production")
 @dataclass(frozen=True, slots=True)
 class Reach:
     """One broker within reach. ``wall``: its present instant, UTC ns, which of an emulator is the market's.
-    ``emulated``: the market that an emulator serves, else empty."""
+    ``emulated``: the market that an emulator serves, else empty. ``account``: the number that the configuration names,
+    else empty; not for texts."""
 
     adapter: str
     site: Site
@@ -38,6 +41,7 @@ class Reach:
     rest: Rest
     wall: Callable[[], int]
     emulated: str = ""
+    account: str = field(default="", repr=False)
 
     async def quote_token(self) -> QuoteToken:
         """A new admission to market data."""
@@ -48,30 +52,33 @@ class Reach:
 
 
 def adapter_of(words: Sequence[str]) -> tuple[str, list[str]]:
-    """Which adapter the words choose, and the words that are left; UsageError for none, or one that is none."""
+    """Which adapter the words choose, and the words that are left; UsageError for none, or one that is none. Of a real
+    broker these are overrides of its own group: adapter.account=NUMBER."""
     chosen = [word.partition("=")[2] for word in words if word.startswith("adapter=")]
     rest = [word for word in words if not word.startswith("adapter=")]
     if not chosen or chosen[-1] not in ADAPTERS:
         given = f"adapter={chosen[-1]}{similar(chosen[-1], ADAPTERS)}" if chosen else "no adapter"
         raise UsageError(f"{given}: say where, adapter=emulator, adapter=sandbox or adapter=production")
-    if chosen[-1] != "emulator" and rest:
-        raise UsageError(f"{rest[0]!r} means nothing to adapter={chosen[-1]}; it is for adapter=emulator")
+    strange = [word for word in rest if not word.startswith("adapter.")]
+    if chosen[-1] != "emulator" and strange:
+        raise UsageError(f"{strange[0]!r} means nothing to adapter={chosen[-1]}; it is for adapter=emulator")
     return chosen[-1], rest
 
 
 @asynccontextmanager
 async def reach(adapter: str, words: Sequence[str] = ()) -> AsyncIterator[Reach]:
-    """``words`` configure an emulator (market=, adapter.speed=). CredentialError where the credentials are missing."""
+    """``words`` configure an emulator (market=, adapter.speed=), or override the group of a real broker
+    (adapter.account=). CredentialError where the credentials are missing."""
     if adapter == "emulator":
         async with _emulator(words) as found:
             yield found
         return
     from adapters.tastytrade.credentials import Credentials
-    from adapters.tastytrade.sites import PRODUCTION, SANDBOX
     from adapters.tastytrade.streams.supervise import wall
 
-    site = SANDBOX if adapter == "sandbox" else PRODUCTION
-    async with _client(adapter, site, Credentials.load(site.environment), wall, "") as found:
+    made: Sandbox | Production = build.target(compose([f"adapter={adapter}", *words])["adapter"], where="adapter")
+    keys = Credentials.load(made.site.environment)
+    async with _client(adapter, made.site, keys, wall, account=made.account or "") as found:
         yield found
 
 
@@ -95,7 +102,7 @@ async def _emulator(words: Sequence[str]) -> AsyncIterator[Reach]:
             raise BrokerError("the emulator ended before it began; run `tomking emulator` to see why")
         site = Site(Environment.SANDBOX, server.rest, server.account_streamer)
         keys = Credentials(emulator.doors.client_secret, emulator.doors.refresh_token)
-        async with _client("emulator", site, keys, emulator.clock.now, emulator.world.market.name) as found:
+        async with _client("emulator", site, keys, emulator.clock.now, emulated=emulator.world.market.name) as found:
             yield found
     finally:
         waiting.cancel()
@@ -105,7 +112,7 @@ async def _emulator(words: Sequence[str]) -> AsyncIterator[Reach]:
 
 @asynccontextmanager
 async def _client(
-    adapter: str, site: Site, keys: Credentials, wall: Callable[[], int], emulated: str
+    adapter: str, site: Site, keys: Credentials, wall: Callable[[], int], *, emulated: str = "", account: str = ""
 ) -> AsyncIterator[Reach]:
     from adapters.tastytrade.auth import Auth
     from adapters.tastytrade.rest.client import Rest
@@ -113,7 +120,7 @@ async def _client(
     auth = Auth(site, keys)
     try:
         async with Rest(site, auth) as rest:
-            yield Reach(adapter, site, auth, rest, wall, emulated)
+            yield Reach(adapter, site, auth, rest, wall, emulated, account)
     finally:
         await auth.aclose()
 

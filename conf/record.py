@@ -59,8 +59,8 @@ def command(args: Sequence[str]) -> int:
     if (HERE / "market" / f"{name}.yaml").is_file():
         raise UsageError(f"--to {name}: that is a built-in market; choose another name")
     terms = _terms(options, underlyings)
-    done = asyncio.run(_record(adapter, words, name, terms, quiet=options.flag("json")))
-    _report(name, done, as_json=options.flag("json"))
+    done, notice = asyncio.run(_record(adapter, words, name, terms, quiet=options.flag("json")))
+    _report(name, done, notice, as_json=options.flag("json"))
     return 0
 
 
@@ -100,23 +100,25 @@ def _read(name: str, text: str) -> int | float:
         raise UsageError(f"--{name} {text}: wanted a number") from None
 
 
-async def _record(adapter: str, words: Sequence[str], name: str, terms: Terms, *, quiet: bool) -> Recorded:
+async def _record(adapter: str, words: Sequence[str], name: str, terms: Terms, *, quiet: bool) -> tuple[Recorded, str]:
+    """What was recorded, and what must be said of its feed."""
     from adapters.tastytrade.backoff import Backoff
-    from adapters.tastytrade.recording import Shelf, vendor_of
+    from adapters.tastytrade.recording import Feed, Shelf
     from adapters.tastytrade.transport import dial
     from adapters.tastytrade.watch import Watch
 
-    stop = asyncio.Event()
+    stop, notices = asyncio.Event(), list[str]()
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(sign, stop.set)
     async with reach(adapter, words) as broker:
 
         def shelf(delayed: bool) -> Shelf:
-            vendor = vendor_of(delayed=delayed, emulated=broker.emulated)
+            feed = Feed(delayed, broker.emulated)
+            notices.append(feed.notice)
             if not quiet:
-                console.note(f"recording {', '.join(terms.underlyings)} into {name} from {vendor}; Ctrl-C ends it")
-            return Shelf(home(), name, vendor)
+                console.note(f"recording {', '.join(terms.underlyings)} into {name} from {feed.vendor}; Ctrl-C ends it")
+            return Shelf(home(), name, feed)
 
         backoff = Backoff(first=1.0, largest=60.0)
         watch = Watch(
@@ -124,19 +126,20 @@ async def _record(adapter: str, words: Sequence[str], name: str, terms: Terms, *
             delays=lambda: (backoff.delay(n) for n in range(1, 1_000_000)), wall=broker.wall,
             say=(lambda line: None) if quiet else say,
         )  # fmt: skip
-        return await watch.run(stop)
+        return await watch.run(stop), "".join(notices)
 
 
-def _report(name: str, done: Recorded, *, as_json: bool) -> None:
+def _report(name: str, done: Recorded, notice: str, *, as_json: bool) -> None:
     if as_json:
         console.document(
             {
-                "market": name, "contracts": done.contracts, "rows": done.rows, "gaps": done.gaps,
+                "market": name, "notice": notice, "contracts": done.contracts, "rows": done.rows, "gaps": done.gaps,
                 "left_out": done.left_out, "dropped": done.dropped, "unknown_roots": done.unknown,
             }
         )  # fmt: skip
         return
-    console.out(f"market {name}: {done.rows:,} rows of {done.contracts:,} contracts")
+    late = f", {notice}" if notice else ""
+    console.out(f"market {name}: {done.rows:,} rows of {done.contracts:,} contracts{late}")
     for reason, count in sorted(done.dropped.items()):
         console.out(f"  dropped {count:,}: {reason}")
     for root, count in sorted(done.unknown.items()):

@@ -36,6 +36,7 @@ GROUPS: Final = {
     "account": ("nlv", "currency"), "adapter": ("name", "driver", "early_assignment"), "marks": ("max_width",),
     "market": ("kind", "name", "start", "end", "vix", "multiplier"), "report": ("name",),
 }  # fmt: skip
+MAY: Final = {"market": ("weather", "level")}
 TOP: Final = (
     "start", "end", "seed", "marks", "adapter", "market", "account", "regime", "rules", "margin", "fees", "fill",
     "report", "strategy",
@@ -77,21 +78,26 @@ Tracing = Callable[[Gate], Checks]
 
 def assemble(config: Mapping[str, Any], root: Path, trace: Tracing | None = None) -> Parts:
     """Builds every part of the configuration; ``trace`` may wrap the gate, for ``explain``."""
-    section("the configuration", config, TOP, ("experiment",))
+    section("the configuration", config, TOP, ("experiment", "book"))
     choice("adapter.name", mapping("adapter", config["adapter"]).get("name"), ("replay",))
     for group, keys in GROUPS.items():
-        section(group, config[group], keys)
+        section(group, config[group], keys, MAY.get(group, ()))
     choice("report.name", config["report"]["name"], ("html", "none"))
     for name, part in mapping("rules", config["rules"]).items():
         mapping(f"rules.{name}", part)
     driver = choice("adapter.driver", config["adapter"]["driver"], DRIVERS)
-    strategies = build.strategies(config)
+    strategies, held = build.strategies(config), 0
+    if config.get("book") is not None:
+        from conf.book import book
+
+        given = book(config)
+        strategies, held = (*given, *strategies), len(given)
     rules = build_gate(config)
     fees = build.target(config["fees"], where="fees")
     model = build.target(config["fill"], where="fill")
     bp = build.bp(config)
     data = build.market(config, root)
-    start, end = span(config, data, strategies[0].underlyings[0])
+    start, end = span(config, data, strategies[-1].underlyings[0])
     config_hash = digest({k: v for k, v in config.items() if k != "report"})
     run_id = digest({"config": config_hash, "data": data.fingerprint, "seed": config["seed"]})
     nlv = amount("account.nlv", config["account"]["nlv"], Range(above=0, most=1e12))
@@ -99,7 +105,11 @@ def assemble(config: Mapping[str, Any], root: Path, trace: Tracing | None = None
     width = optional(number, "marks.max_width", config["marks"]["max_width"], POSITIVE)
     vix_source = build.vix_source(config)
     marking = Marking(width, driver == "every_minute", rules.regime.label)
-    gate = rules.gate if trace is None else trace(rules.gate)
+    gate: Checks = rules.gate if trace is None else trace(rules.gate)
+    if held:
+        from conf.book import GivenFirst
+
+        gate = GivenFirst(gate, given)
     settings = Settings(run_id[:8], driver == "every_minute", vix_source)
     engine = Engine(strategies, gate, Desk(ledger, bp, marking), settings, rules.duties, rules.advice)
     session = Session(engine, Journal(), SimulatedClock())
@@ -107,11 +117,12 @@ def assemble(config: Mapping[str, Any], root: Path, trace: Tracing | None = None
     settler = Settler(fees, early)
     broker = ReplayBroker(Matcher(model, fees), settler)
     facts = {
-        "strategy": build.sentence(config, strategies),
-        "name": build.name_of(config, strategies),
+        "strategy": build.sentence(config, strategies[held:]),
+        "name": build.name_of(config, strategies[held:]),
         "market": data.name,
         "source": data.source,
         "synthetic": "yes" if data.synthetic else "no",
+        "notice": build.notice(data),
         "fill": model.describe(),
         "fill_name": model.name,
         "fees": f"{fees.name}, {fees.as_of}: {fees.source}",

@@ -17,6 +17,7 @@ def summary(run: RunResult, m: Mapping[str, Any], folder: Path, *, has_page: boo
     what = "SYNTHETIC market, not real quotes" if facts["synthetic"] == "yes" else facts["source"]
     lines = [
         f"{facts['name']} on {facts['market']} ({what})",
+        *([f"{notice}: recorded from a feed that ran behind the market"] if (notice := facts.get("notice")) else []),
         f"{facts['strategy']}",
         f"{facts['start']} to {facts['end']}, {m['sessions']} sessions, "
         f"fill {facts['fill_name']}, capital {float(run.start_nlv):,.0f} {c}",

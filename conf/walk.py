@@ -2,13 +2,15 @@
 
 Each step says first what it will send and is asked for; each ends in one line: ok, or what is missing and what to do.
 The order is one that cannot fill where it is sent: a put with much intrinsic value is bid for at a fraction of it, and
-above 3.00, because the old sandbox fills what is cheaper. It is cancelled at once. In production no order is sent.
+above 3.00, because the old sandbox fills what is cheaper. It is cancelled at once, and also where a step fails or is
+stopped after it was sent; where that cannot be done, a line says so. In production no order is sent.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -27,6 +29,9 @@ FAR: Final = 3
 """The put must be worth so many times the bid."""
 SKEW_S: Final = 30.0
 TRIES: Final = 40
+TAKE_BACK_S: Final = 20.0
+"""So long, in real time, an order is taken back for after something went wrong."""
+OVER: Final = frozenset({"Cancelled", "Filled", "Expired", "Rejected", "Removed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,22 @@ class Outcome:
     def line(self) -> str:
         rest = "" if not self.do else f"; {self.do}"
         return f"{self.step:<12} {'ok     ' if self.ok else 'MISSING'}  {self.said}{rest}"
+
+
+@dataclass(slots=True)
+class Sent:
+    """The one order. ``standing``: it was handed to the network, and nobody has seen its end; ``order_id``: empty where
+    its answer never came."""
+
+    label: str
+    order_id: str = ""
+    standing: bool = False
+
+    def send(self) -> None:
+        self.standing = True
+
+    def __str__(self) -> str:
+        return f"order {self.order_id}" if self.order_id else f"the order with the identifier {self.label}"
 
 
 @dataclass(slots=True)
@@ -76,7 +97,7 @@ class Walk:
                 try:
                     outcome = await step()
                 except TomkingError as error:
-                    outcome = Outcome(name, False, " ".join(str(error).split()), code=error.exit_code)
+                    outcome = Outcome(name, False, _line(error), code=error.exit_code)
             self.tell(outcome)
             done.append(outcome)
             if not outcome.ok:
@@ -89,11 +110,15 @@ class Walk:
         return Outcome("credentials", True, "a token was given, and the customer record can be read")
 
     async def account(self) -> Outcome:
-        """The first account that is open, and whether options may be sold in it."""
+        """The account that the configuration names, else the first that is open; and whether it may trade options."""
         accounts = [each for each in await self.broker.rest.accounts.list() if not each.is_closed]
         if not accounts:
             return Outcome("account", False, "no open account", "make one: developer.tastytrade.com, Sandbox", 1)
-        self._account = accounts[0].account_number
+        asked, numbers = self.broker.account, [each.account_number for each in accounts]
+        if asked and asked not in numbers:
+            among = f"the {len(numbers)} open accounts of this grant"
+            return Outcome("account", False, f"adapter.account is not among {among}", "correct the number", 1)
+        self._account = asked or numbers[0]
         status = await self.broker.rest.accounts.trading_status(self._account)
         wrong = [
             words
@@ -107,14 +132,17 @@ class Walk:
         ]
         name = f"...{self._account[-2:]} of {len(accounts)}"
         if wrong:
-            return Outcome("account", False, f"{name}: {', '.join(wrong)}", "ask the broker, or take another", 1)
+            return Outcome("account", False, f"{name}: {', '.join(wrong)}",
+                           "ask the broker, or take another with adapter.account=NUMBER", 1)  # fmt: skip
+        first = "; it is the first, adapter.account=NUMBER takes another" if len(numbers) > 1 and not asked else ""
         futures = "" if status.is_futures_enabled else "; futures are not enabled: /ES will be refused"
-        return Outcome("account", True, f"{name}: options {status.options_level or 'of unknown level'}{futures}")
+        return Outcome("account", True, f"{name}: options {status.options_level or 'of unknown level'}{futures}{first}")
 
     async def quotes(self) -> Outcome:
         from adapters.tastytrade.backoff import Backoff
         from adapters.tastytrade.streams.dxlink import Subscription
         from adapters.tastytrade.streams.market_feed import MarketFeed
+        from sim.market.manifest import DELAYED
 
         futures = await self.broker.rest.instruments.futures(products=["ES"])
         front = next((f.streamer_symbol for f in futures if f.active_month and f.streamer_symbol), "")
@@ -139,7 +167,7 @@ class Walk:
             spy = feed.book.quote("SPY")
         if spy is not None and spy.bid and spy.ask:
             self._spy = (spy.bid + spy.ask) / 2
-        late = ", 15 MINUTES LATE as the sandbox is" if feed.delayed else ""
+        late = f", {DELAYED}" if feed.delayed else ""
         if self._spy is None:
             return Outcome("quotes", False, f"no quote of SPY came in {TRIES * 0.25:.0f} s{late}",
                            "try again while the exchange is open", 1)  # fmt: skip
@@ -148,8 +176,7 @@ class Walk:
         return Outcome("quotes", True, f"{', '.join(sorted(heard))}{late}{without}")
 
     async def order(self) -> Outcome:
-        """Dry run, place, cancel, and look that it is over."""
-        from adapters.tastytrade.errors import InDoubt
+        """Dry run, place, cancel, and look that it is over; whatever happens in between, no order is left unsaid."""
         from adapters.tastytrade.orders.dry_run import judge, read_dry_run
 
         symbol = await self._far_put()
@@ -166,14 +193,14 @@ class Walk:
         if not verdict.ok:
             return Outcome("order", False, f"the dry run was {verdict.outcome.value}: {'; '.join(verdict.reasons)}",
                            "nothing was sent", 1)  # fmt: skip
+        sent = Sent(label)
         try:
-            placed = (await orders.place(self._account, body)).order
-        except InDoubt:
-            placed = await self._find(label)
-            if placed is None:
-                raise
-        assert placed is not None, "a placed order has an order in it"
-        last = await self._cancelled(placed)
+            last = await self._cancelled(await self._placed(body, sent))
+            sent.standing = last.status not in OVER
+        finally:
+            # A reading that failed, Ctrl-C, a fault of ours: the order stands all the same.
+            if sent.standing:
+                await self._take_back(sent)
         if last.status == "Cancelled":
             return Outcome("order", True, f"{symbol} bid at {BID}: placed, and cancelled")
         return Outcome("order", False, f"order {last.order_id} on {symbol} is {last.status}",
@@ -191,6 +218,63 @@ class Walk:
                         return min(strikes, key=lambda s: s.strike_price or wanted).put
         return None
 
+    async def _placed(self, body: Mapping[str, Any], sent: Sent) -> OrderInfo:
+        """The order, placed, also where its answer never came and it is found by its label."""
+        from adapters.tastytrade.errors import InDoubt
+
+        try:
+            placed = (await self.broker.rest.orders.place(self._account, body, sent.send)).order
+        except InDoubt:
+            placed = await self._find(sent.label)
+            if placed is None:
+                raise
+        except BrokerError:
+            # A refusal: there is no order.
+            sent.standing = False
+            raise
+        assert placed is not None, "a placed order has an order in it"
+        sent.order_id = placed.order_id
+        return placed
+
+    async def _take_back(self, sent: Sent) -> None:
+        """Cancels what may stand at the broker, and says what came of it. Says so too when it is stopped itself."""
+        outcome, why = None, ""
+        try:
+            async with asyncio.timeout(TAKE_BACK_S):
+                if not sent.order_id and (found := await self._find(sent.label)) is not None:
+                    sent.order_id = found.order_id
+                if sent.order_id:
+                    outcome = await self._ended(sent)
+        except (TomkingError, TimeoutError) as error:
+            why = f"from here it could not be cancelled ({_line(error) or 'no answer in time'})"
+        finally:
+            working = f"{sent} may still be working at the broker: cancel it there"
+            self.tell(outcome or Outcome("order", False, working, why, BrokerError.exit_code))
+
+    async def _ended(self, sent: Sent) -> Outcome | None:
+        """What came of cancelling it at once and until it works; None where its end is not seen. BrokerError where the
+        cancel itself fails. Readings may fail: a cancel needs none."""
+        from adapters.tastytrade.errors import Unprocessable
+
+        orders, taken = self.broker.rest.orders, ""
+        for _ in range(TRIES):
+            if not taken:
+                # Refused where it is over already, or cannot be cancelled yet.
+                with suppress(Unprocessable):
+                    taken = (await orders.cancel(self._account, sent.order_id)).status
+            try:
+                status = (await orders.get(self._account, sent.order_id)).status
+            except BrokerError:
+                if taken:
+                    return Outcome("order", True, f"{sent}: the broker took its cancel, it is {taken}")
+                status = ""
+            if status == "Filled":
+                return Outcome("order", False, f"{sent} is {status}", "close what it opened", BrokerError.exit_code)
+            if status in OVER:
+                return Outcome("order", True, f"{sent} is {status}: nothing is left of it")
+            await self.pause(0.5)
+        return None
+
     async def _find(self, label: str) -> OrderInfo | None:
         """An order of which nobody knows whether it arrived, by its label."""
         for _ in range(5):
@@ -205,13 +289,17 @@ class Walk:
         orders, asked = self.broker.rest.orders, False
         for _ in range(TRIES):
             now = await orders.get(self._account, order.order_id)
-            if now.status in ("Cancelled", "Filled", "Expired", "Rejected", "Removed"):
+            if now.status in OVER:
                 return now
             if now.cancellable and not asked:
                 await orders.cancel(self._account, order.order_id)
                 asked = True
             await self.pause(0.5)
         return await orders.get(self._account, order.order_id)
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())
 
 
 async def _listen(feed: Any, heard: set[str]) -> None:

@@ -113,6 +113,16 @@ def cert_credentials() -> None:
 
 
 @pytest.fixture(scope="session")
+def cert_fills() -> None:
+    """TastyTrade's sandbox fills orders in regular hours. While the exchange is closed the test is skipped."""
+    from sim.calendar import Venue, load_calendar
+    from sim.clock import WallClock
+
+    if not load_calendar().is_open(Venue.US_EQUITY, WallClock().now()):
+        pytest.skip("the sandbox fills nothing now: run it while the stock exchange is open")
+
+
+@pytest.fixture(scope="session")
 def suite_seed() -> int:
     """The seed of a test that draws: 1 in the suite; `make soak` sets TOMKING_SEED to ever new ones."""
     return int(os.environ.get("TOMKING_SEED", "1"))

@@ -1,8 +1,9 @@
 """Minutes that were heard, into a market of the store: session by session, whole or not at all, as any import.
 
 Every save adds to what the market holds. Its manifest names each stretch that was recorded and each gap in it, and the
-vendor says of what kind the feed was: real time, delayed, or this program's emulator. A market takes one kind only, so
-that nobody trades on the average of two. Prices that are no multiple of the product's increment are dropped, counted.
+vendor says of what kind the feed was: real time, delayed, or this program's emulator. A delayed one is noted in the
+manifest too, from where every page and report has its DELAYED 15 MIN. A market takes one kind only, so that nobody
+trades on the average of two. Prices that are no multiple of the product's increment are dropped, counted.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from sim.calendar import Venue, load_calendar
 from sim.market.archive import MarketWriter
 from sim.market.cache import Bars
 from sim.market.intake import Intake, QuoteRows, source_of
-from sim.market.manifest import MANIFEST, Manifest, Source, read_manifest
+from sim.market.manifest import DELAYED, MANIFEST, Manifest, Source, read_manifest
 from sim.market.products import venue_of
 from sim.model.errors import DataError
 from sim.model.instrument import Right
@@ -35,14 +36,23 @@ GAP: Final = "gap"
 RECORDED: Final = "dxlink"
 
 
-def vendor_of(*, delayed: bool, emulated: str = "") -> str:
-    """What the manifest says of the feed. ``emulated``: the market that an emulator served."""
-    words = [REAL]
-    if emulated:
-        words.append(f"emulator of {emulated}")
-    if delayed:
-        words.append("DELAYED 15 MIN")
-    return ", ".join(words)
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What is recorded from. ``emulated``: the market that an emulator serves, empty for the real one."""
+
+    delayed: bool = False
+    emulated: str = ""
+
+    @property
+    def notice(self) -> str:
+        """What must be said of it; empty where there is nothing to say."""
+        return DELAYED if self.delayed else ""
+
+    @property
+    def vendor(self) -> str:
+        """What the manifest says of where the quotes are from."""
+        source = f"emulator of {self.emulated}" if self.emulated else ""
+        return ", ".join(word for word in (REAL, source, self.notice) if word)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +65,17 @@ class Names:
 
 
 class Shelf:
-    """One market of the store under ``root`` that is recorded into. DataError where it comes from another vendor."""
+    """One market of the store under ``root`` that is recorded into. DataError where it comes from another feed."""
 
-    def __init__(self, root: Path, name: str, vendor: str) -> None:
-        self._root, self._name, self._vendor = root, name, vendor
+    def __init__(self, root: Path, name: str, feed: Feed) -> None:
+        self._root, self._name, self._feed = root, name, feed
         self._calendar = load_calendar()
         self.rows = 0
         self.dropped: dict[str, int] = {}
         manifest = self._present()
-        if manifest is not None and manifest.vendor != vendor:
+        if manifest is not None and manifest.vendor != feed.vendor:
             raise DataError(
-                f"market {name!r} holds {manifest.vendor}, this feed is {vendor}: record under another name"
+                f"market {name!r} holds {manifest.vendor}, this feed is {feed.vendor}: record under another name"
             )
 
     def last(self, underlying: str) -> tuple[date, int] | None:
@@ -82,7 +92,10 @@ class Shelf:
         quotes, bars = intake.source(), intake.source()
         self._take_quotes(intake, quotes, taken.quotes, names)
         self._take_bars(intake, bars, taken, names)
-        with MarketWriter(self._root, self._name, vendor=self._vendor, licence=LICENCE) as writer:
+        feed = self._feed
+        with MarketWriter(
+            self._root, self._name, vendor=feed.vendor, licence=LICENCE, delayed=feed.delayed
+        ) as writer:  # fmt: skip
             for session, day in intake.complete():
                 writer.add(session, day)
                 self.rows += day.rows

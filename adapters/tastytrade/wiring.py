@@ -32,6 +32,7 @@ from adapters.tastytrade.transport import Dial
 from adapters.tastytrade.transport import dial as dial_out
 from sim.clock import stopwatch
 from sim.fees import FeeSchedule
+from sim.model.errors import BrokerError
 from sim.model.event import Event
 from sim.model.order import Order
 from sim.ports import Market
@@ -119,12 +120,13 @@ class Wiring:
 class Connected:
     """A broker with its quotes: ``sim.ports.LiveBroker``, and what a program says about it."""
 
-    __slots__ = ("_auth", "_notice", "broker", "quotes", "rest")
+    __slots__ = ("_auth", "_notice", "_started", "broker", "quotes", "rest")
 
     def __init__(
         self, auth: Auth, rest: Rest, quotes: Quotes, broker: TastyTradeBroker, notice: Callable[[Quotes], str]
     ) -> None:
         self._auth, self.rest, self.quotes, self.broker, self._notice = auth, rest, quotes, broker, notice
+        self._started = False
 
     @property
     def notice(self) -> str:
@@ -137,6 +139,10 @@ class Connected:
         return self.broker.book
 
     async def start(self) -> None:
+        """BrokerError where it cannot, and nothing is left open; where it was started before, and nothing changes."""
+        if self._started:
+            raise BrokerError("this broker was started already: make a new one")
+        self._started = True
         try:
             await self.quotes.start()
             await self.broker.start()

@@ -57,12 +57,15 @@ _AHEAD: Final = 2
 
 
 class MarketWriter:
-    """Imports into one market of the store under ``root``. A context manager; without ``commit`` nothing is changed."""
+    """Imports into one market of the store under ``root``. A context manager; without ``commit`` nothing is changed.
 
-    def __init__(self, root: Path, name: str, *, vendor: str, licence: str) -> None:
+    ``delayed``: what is imported was told by a feed that runs late; a market that holds any of it stays so.
+    """
+
+    def __init__(self, root: Path, name: str, *, vendor: str, licence: str, delayed: bool = False) -> None:
         self._store = root / "store"
         self._name = check_name(name)
-        self._vendor, self._licence = vendor, licence
+        self._vendor, self._licence, self._delayed = vendor, licence, delayed
         self._link = self._store / name
         self._home = self._store / GENERATIONS / name
         self._stage = self._home / "import.part"
@@ -158,6 +161,7 @@ class MarketWriter:
             skipped=dict(skipped),
             products=tuple(self._products[root] for root in sorted(self._products)),
             partitions={u: tuple(parts[d] for d in sorted(parts)) for u, parts in sorted(partitions.items())},
+            delayed=self._delayed or (old is not None and old.delayed),
         )
         text = manifest.text()
         if self._present is not None:

@@ -24,6 +24,8 @@ from sim.model.market import Nature
 
 SCHEMA_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
+DELAYED: Final = "DELAYED 15 MIN"
+"""What everything must say that shows a market recorded from a feed that ran fifteen minutes late."""
 GENERATIONS: Final = ".gen"
 """The folder beside the markets that holds what they were and are."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -78,7 +80,10 @@ class Partition:
 
 @dataclass(frozen=True)
 class Manifest:
-    """All of one market. ``partitions`` by underlying, each ascending; ``skipped`` counts files not read, by reason."""
+    """All of one market. ``partitions`` by underlying, each ascending; ``skipped`` counts files not read, by reason.
+
+    ``delayed``: recorded from a feed that ran late. Its instants are the market's all the same.
+    """
 
     name: str
     vendor: str
@@ -89,6 +94,12 @@ class Manifest:
     skipped: Mapping[str, int]
     products: tuple[Product, ...]
     partitions: Mapping[str, tuple[Partition, ...]] = field(repr=False)
+    delayed: bool = False
+
+    @property
+    def notice(self) -> str:
+        """What every page and report must say of these quotes; empty where there is nothing to say."""
+        return DELAYED if self.delayed else ""
 
     @cached_property
     def fingerprint(self) -> str:
@@ -128,6 +139,8 @@ class Manifest:
             "vendor": self.vendor,
             "nature": self.nature.value,
             "licence": self.licence,
+            # Left out where it is not so: other markets keep their bytes, and with them their generation.
+            **({"delayed": True} if self.delayed else {}),
             "fingerprint": self.fingerprint,
             "rows": self.rows,
             "rows_in": sum(s.rows_in for s in self.sources),
@@ -211,6 +224,7 @@ def _manifest(document: Mapping[str, Any]) -> Manifest:
         skipped=document["files_skipped"],
         products=tuple(read_product(p) for p in document["products"]),
         partitions={u: tuple(_partition(row) for row in rows) for u, rows in document["partitions"].items()},
+        delayed=document.get("delayed", False) is True,
     )
 
 

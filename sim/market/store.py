@@ -48,6 +48,7 @@ class MarketInfo:
     last: date | None
     sessions: int
     rows: int
+    notice: str = ""
 
 
 def list_markets(root: Path) -> tuple[MarketInfo, ...]:
@@ -61,8 +62,8 @@ def list_markets(root: Path) -> tuple[MarketInfo, ...]:
             manifest = read_manifest(folder)
             days = manifest.dates()
             first, last = (days[0], days[-1]) if days else (None, None)
-            info = MarketInfo(folder.name, "imported", manifest.underlyings, first, last, len(days), manifest.rows)
-            found.append(info)
+            held = manifest.underlyings, first, last, len(days), manifest.rows
+            found.append(MarketInfo(folder.name, "imported", *held, manifest.notice))
     return tuple(found)
 
 
@@ -118,6 +119,11 @@ class StoreMarket:
     @property
     def source(self) -> str:
         return self._manifest.vendor
+
+    @property
+    def notice(self) -> str:
+        """What every page and report must say of its quotes; empty where there is nothing to say."""
+        return self._manifest.notice
 
     @property
     def manifest(self) -> Manifest:

@@ -23,6 +23,8 @@ def heading(a: PageData, b: PageData) -> str:
     for name, run in (("A", a), ("B", b)):
         if run.fact("synthetic") == "yes":
             notes.append(f"<b>SYNTHETIC</b> {name} ran on a model market, not on real quotes.")
+        if notice := run.fact("notice"):
+            notes.append(f"<b>{esc(notice)}</b> {name} ran on quotes recorded from a feed that ran behind the market.")
         if run.fact("fill_name") == "at_decision":
             notes.append(f"<b>For comparison only</b> {name} fills on the very quote it decides on.")
         lines.append(f"<b>{name}</b>: {esc(run.title)}, fill {esc(run.fact('fill_name') or NA)}")

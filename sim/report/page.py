@@ -22,7 +22,7 @@ POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"  # a browser enf
 PLACED: Final = frozenset(
     {"strategy", "name", "market", "source", "synthetic", "fill", "fill_name", "fees", "margin", "regime", "rules"}
     | {"rules_left_out", "vix", "bp_cap", "bands", "start", "end", "driver", "sessions_without_data"}
-    | {"groups", "phases", "plays", "alike", "equivalents"}
+    | {"groups", "phases", "plays", "alike", "equivalents", "notice"}
 )
 """Facts that have a place of their own in the header; any other is listed beneath them."""
 
@@ -95,6 +95,11 @@ def _banner(data: PageData) -> str:
             out = f'<p class="vendor">Data: <b>{source}</b></p>'
         case _:
             out = f'<p class="banner"><b>Real or synthetic: n/a</b> The run does not say. Source: {source}.</p>'
+    if notice := data.fact("notice"):
+        out += (
+            f'<p class="banner"><b>{esc(notice)}</b> Recorded from a feed that ran behind the market. Every instant '
+            "here is the market's own; nobody who heard this feed could have traded at it.</p>"
+        )
     if data.fact("fill_name") == "at_decision":
         out += (
             '<p class="banner"><b>For comparison only</b> Orders fill on the very quote they were decided on. Nobody '

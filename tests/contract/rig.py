@@ -7,15 +7,18 @@ process, over REST and the account stream without a socket, in virtual time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, MutableMapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, MutableMapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fnmatch import fnmatchcase
+from itertools import groupby
 from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
+import pytest
 from starlette.applications import Starlette
 
 from adapters.emulator.assembly import Tokens, emulated
@@ -30,6 +33,8 @@ from adapters.tastytrade.credentials import Credentials
 from adapters.tastytrade.production import Armed, Production
 from adapters.tastytrade.sandbox import Sandbox
 from adapters.tastytrade.sender import Conduct
+from adapters.tastytrade.sites import PRODUCTION, Environment
+from adapters.tastytrade.transport import Transport
 from adapters.tastytrade.wiring import Connected, Wiring
 from sim.calendar import Venue, load_calendar
 from sim.daybook import DayBook
@@ -41,7 +46,7 @@ from sim.model.order import Order
 from sim.ports import Broker
 from sim.venue.matching import Matcher
 from sim.venue.settlement import Settler
-from tests.contract.market import COLUMN, DAY, TEN, market
+from tests.contract.market import COLUMN, DAY, HAND, TEN, Ground, market
 from tests.contract.virtual import Time, idle
 from tests.margins import load as margin_model
 from tests.rig import NATURAL
@@ -49,17 +54,32 @@ from tests.wire.exchange_rig import fees
 
 T = TypeVar("T")
 REST, STREAM = "http://127.0.0.1:1", "ws://127.0.0.1:1"
+PRODUCTION_HOST = urlsplit(PRODUCTION.rest).hostname
 ACCOUNT = "5WT00001"
 ORDERS = f"/accounts/{ACCOUNT}/orders"
 KEYS = Armed("written beforehand", "given now")
 QUICK = Conduct(reads=(0.5, 1.0, 2.0, 4.0), busy=5.0, step=0.5, audit=20.0, patience=30.0)
 
 
+CERT, REHEARSED = "cert", "cert on loopback"
+"""TastyTrade's own sandbox, and its rig over real sockets at an emulator on this machine."""
+
+
+def kinds_of_broker(*names: str) -> pytest.MarkDecorator:
+    """Runs a test for each of the named brokers. The real sandbox is for ``make contract-cert`` alone."""
+    marked = [pytest.param(name, marks=pytest.mark.cert) if name == CERT else name for name in names]
+    return pytest.mark.parametrize("name", marked)
+
+
 class Handle(Protocol):
-    """A broker as the contract's tests use it."""
+    """A broker as the contract's tests use it. ``tame``: its market moves when it is told to and not before."""
+
+    tame: bool
 
     @property
     def name(self) -> str: ...
+    @property
+    def ground(self) -> Ground: ...
     @property
     def broker(self) -> Broker: ...
     @property
@@ -68,16 +88,44 @@ class Handle(Protocol):
         """Lets so many minutes of the market pass."""
 
     async def close(self) -> None:
-        """Goes to the close of the session and a minute beyond."""
+        """Goes to the close of the session and a minute beyond; only where the market is tame."""
 
-    def positions(self) -> dict[OptionContract, int]:
-        """What is held at the venue, signed."""
+    async def until(self, order: Order, *stories: str) -> None:
+        """Lets time pass, a minute of a tame market, until what happened to the order is one of the stories."""
+
+    async def holds(self, held: Mapping[OptionContract, int]) -> None:
+        """This is what the scenario has come to hold at the venue, signed, and nothing else."""
+
+
+class Counting(Protocol):
+    """What knows which requests were sent."""
+
+    def count(self, method: str, path: str) -> int:
+        """How many of a method to a path; a glob."""
+
+
+class WireHandle(Handle, Protocol):
+    """The same of a broker over a network."""
+
+    @property
+    def live(self) -> Connected: ...
+    @property
+    def network(self) -> Counting: ...
+
+
+async def a_minute_on(h: Handle, order: Order, stories: Sequence[str]) -> None:
+    """``until`` of a tame market."""
+    if story(h.events, order.id) not in stories:
+        await h.wait(1)
+    assert story(h.events, order.id) in stories
 
 
 class Replay:
     """The historical broker, driven by hand."""
 
     name = "replay"
+    tame = True
+    ground = HAND
 
     def __init__(self) -> None:
         charged = fees()
@@ -96,8 +144,11 @@ class Replay:
         self.events += self.broker.drain()
         self.events += self.broker.end()
 
-    def positions(self) -> dict[OptionContract, int]:
-        return self.broker.positions()
+    async def until(self, order: Order, *stories: str) -> None:
+        await a_minute_on(self, order, stories)
+
+    async def holds(self, held: Mapping[OptionContract, int]) -> None:
+        assert self.broker.positions() == held
 
 
 @dataclass
@@ -186,8 +237,23 @@ def _sized(request: httpx.Request) -> dict[str, str]:
     return {name: value for name, value in request.headers.items() if name != "content-length"}
 
 
+@dataclass
+class Elsewhere(httpx.AsyncBaseTransport):
+    """Requests to production go there, all others to the site that orders go to."""
+
+    site: httpx.AsyncBaseTransport
+    production: httpx.AsyncBaseTransport
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        chosen = self.production if request.url.host == PRODUCTION_HOST else self.site
+        return await chosen.handle_async_request(request)
+
+
 class Wire:
-    """Sandbox or production over an emulator of its own."""
+    """Sandbox or production over an emulator of its own. ``production``: another, at production's addresses."""
+
+    tame = True
+    ground = HAND
 
     def __init__(
         self,
@@ -198,6 +264,7 @@ class Wire:
         armed: Armed | None = KEYS,
         conduct: Conduct = QUICK,
         made: Emulator | None = None,
+        production: Emulator | None = None,
         time: Time | None = None,
         seed: int = 0,
         **options: Any,
@@ -205,14 +272,16 @@ class Wire:
         self.name = name
         self.time = time or Time()
         self.emulator = made or emulator(self.time, profile, delayed=delayed)
-        self.network = Network(InProcess(self.emulator.app()), self.time)
-        doors = self.emulator.doors
+        self.production = production
+        site: httpx.AsyncBaseTransport = InProcess(self.emulator.app())
+        if production is not None:
+            site = Elsewhere(site, InProcess(production.app()))
+        self.network = Network(site, self.time)
         self.said: list[str] = []
         self.wiring = Wiring(
-            fees=fees(), column=column, credentials=lambda _: Credentials(doors.client_secret, doors.refresh_token),
-            transport=lambda: self.network, dial=self.emulator.dial, wall=self.emulator.clock.now,
-            watch=self.time.now, sleep=self.time.sleep, delays=lambda: iter([1.0] * 50), say=self.said.append,
-            backoff=lambda: Backoff(seed=seed), market=market(),
+            fees=fees(), column=column, credentials=self._keys, transport=lambda: self.network, dial=self._dial,
+            wall=self.emulator.clock.now, watch=self.time.now, sleep=self.time.sleep, delays=lambda: iter([1.0] * 50),
+            say=self.said.append, backoff=lambda: Backoff(seed=seed), market=market(),
         )  # fmt: skip
         at: dict[str, Any] = {"rest": REST, "account_streamer": STREAM}
         if name == "production":
@@ -223,6 +292,16 @@ class Wire:
         self.broker: Broker = self.live
         self.events: list[Event] = []
         self._reader: asyncio.Task[None] | None = None
+
+    def _keys(self, environment: Environment) -> Credentials:
+        doors = self._of(environment is Environment.PRODUCTION).doors
+        return Credentials(doors.client_secret, doors.refresh_token)
+
+    def _dial(self, url: str) -> AbstractAsyncContextManager[Transport]:
+        return self._of(urlsplit(url).hostname == PRODUCTION_HOST).dial(url)
+
+    def _of(self, production: bool) -> Emulator:
+        return self.production if production and self.production is not None else self.emulator
 
     async def start(self) -> None:
         await self.through(self.live.start())
@@ -259,6 +338,8 @@ class Wire:
             at = min(due or minute, minute)
             await self.time.advance(min(until, self.time.seconds + max((at - now) / 1e9, 1e-6)))
             self.emulator.tick()
+            if self.production is not None:
+                self.production.tick()
             await idle()
 
     async def wait(self, minutes: float) -> None:
@@ -272,7 +353,14 @@ class Wire:
         self.time.seconds += left
         await self.pass_time(60)
 
+    async def until(self, order: Order, *stories: str) -> None:
+        await a_minute_on(self, order, stories)
+
+    async def holds(self, held: Mapping[OptionContract, int]) -> None:
+        assert self.positions() == held
+
     def positions(self) -> dict[OptionContract, int]:
+        """What is held at the venue, signed."""
         from adapters.tastytrade.symbols import contract_of
         from tests.hand import STOCK
 
@@ -299,11 +387,19 @@ def column(ts: int) -> int:
 
 
 def emulator(
-    time: Time, profile: str | Profile = "market-simulator", *, delayed: bool = False, margin: str = "default"
+    time: Time,
+    profile: str | Profile = "market-simulator",
+    *,
+    delayed: bool = False,
+    margin: str = "default",
+    accounts: Sequence[str] = (ACCOUNT,),
+    start_ns: int = TEN,
+    seed: int = 1,
 ) -> Emulator:
+    """``seed``: of its secrets and tokens."""
     return emulated(
-        market(), fees=fees(), margin=margin_model(margin), start_ns=TEN, cash=Decimal(100_000), profile=profile,
-        delayed=delayed, seconds=time.now, sleep=time.sleep, tokens=Tokens(virtual=True, seed=1),
+        market(), fees=fees(), margin=margin_model(margin), start_ns=start_ns, cash=Decimal(100_000), profile=profile,
+        delayed=delayed, accounts=accounts, seconds=time.now, sleep=time.sleep, tokens=Tokens(virtual=True, seed=seed),
     )  # fmt: skip
 
 
@@ -312,6 +408,12 @@ async def handle(name: str, **options: Any) -> AsyncIterator[Any]:
     """A broker that has started, by its name."""
     if name == "replay":
         yield Replay()
+        return
+    if name in (CERT, REHEARSED):
+        from tests.contract.cert import cert
+
+        async with cert(name, **options) as one:
+            yield one
         return
     wire = Wire(name, **options)
     await wire.start()
@@ -340,6 +442,11 @@ def kinds(events: Sequence[Event], order_id: str = "") -> list[str]:
         for e in events
         if not order_id or (e.fill.order_id if isinstance(e, OrderFilled) else getattr(e, "order_id", "")) == order_id
     ]
+
+
+def story(events: Sequence[Event], order_id: str) -> str:
+    """What happened to an order, in one line; parts in which it filled are one."""
+    return " ".join(kind for kind, _ in groupby(kinds(events, order_id)))
 
 
 def fills(events: Sequence[Event], order_id: str) -> list[Fill]:

@@ -1,133 +1,94 @@
-"""The contract in TastyTrade's own sandbox, for a user with keys: `make contract-cert`. It leaves nothing behind there.
+"""The rig of TastyTrade's own sandbox: what it says of it, which account it takes, and how it leaves it.
 
-Orders are of one contract and rest far from the market, so that they hold on any day and at any hour; what needs a fill
-is left to the emulator. Nothing is fixed about the account but that the grant sees it.
+The cases that run there are in ``test_every_broker`` and ``test_on_the_wire``: `make contract-cert` runs them with the
+user's keys, and the suite runs them at an emulator on loopback.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import pytest
 
-from adapters.tastytrade.sandbox import Sandbox
-from adapters.tastytrade.symbols import contract_of
-from adapters.tastytrade.wiring import Connected, Wiring
-from sim.clock import WallClock
-from sim.model.event import Event
-from sim.model.instrument import OptionContract
-from sim.model.order import Action, Approved, Intent, Leg, Order, OrderError, OrderRequest, TimeInForce
-from tests.contract.rig import ids, kinds, reason
-from tests.wire.exchange_rig import fees
-
-PATIENCE_S = 60.0
-FAR = 20_000
-"""Ticks that nobody pays for an option far out of the money."""
+from adapters.emulator.emulator import Emulator
+from adapters.emulator.exchange.exchange import Exchange
+from adapters.emulator.streams.stream_faults import FaultKind, StreamFault
+from adapters.tastytrade.sandbox import DELAYED, Sandbox
+from adapters.tastytrade.sites import SANDBOX
+from sim.model.errors import BrokerError
+from tests.contract.cert import ACCOUNT, Cert, at, emulator, real, rehearsal
+from tests.contract.market import P90, P95, P100, buy, sell
+from tests.contract.rig import CERT, REHEARSED, kinds_of_broker, played
 
 
-@dataclass
-class Cert:
-    """A broker in the sandbox, one contract to trade, and what has happened."""
-
-    live: Connected
-    contract: OptionContract
-    stem: str
-    events: list[Event] = field(default_factory=list)
-
-    def order(self, name: str, limit: int = FAR, action: Action = Action.SELL_TO_OPEN) -> Order:
-        intent = Intent.OPEN if action.opening else Intent.CLOSE
-        legs = (Leg(self.contract, 1, action),)
-        request = OrderRequest("contract", legs, 1, limit, intent, "contract", TimeInForce.GTC)
-        return Order.of(Approved(request), f"{self.stem}-{name}", 0)
-
-    async def until(self, held: Callable[[], bool]) -> None:
-        """Reads events until something holds."""
-        async with asyncio.timeout(PATIENCE_S):
-            while not held():
-                self.events += await self.live.events()
-
-    def told(self, order: Order) -> str:
-        return " ".join(kinds(self.events, order.id))
+def exchange(made: Emulator) -> Exchange:
+    assert isinstance(made.exchange, Exchange)
+    return made.exchange
 
 
-async def put_of(live: Connected) -> OptionContract:
-    """The lowest put of SPY that the sandbox lists a month or more ahead."""
-    chains = await live.rest.instruments.nested_chain("SPY")
-    found = [
-        strike.put
-        for chain in chains
-        if chain.root_symbol == "SPY"
-        for expiration in chain.expirations
-        if (expiration.days_to_expiration or 0) >= 30
-        for strike in expiration.strikes[:1]
-    ]
-    assert found, "the sandbox lists no SPY options a month ahead"
-    return contract_of(found[0])
+@kinds_of_broker(REHEARSED, CERT)
+def test_its_quotes_are_late_and_say_so(name: str) -> None:
+    async def scenario(c: Cert) -> None:
+        assert c.live.notice == DELAYED or (name == CERT and not c.live.notice)
+        assert c.book.cash is not None
+
+    played(name, scenario)
 
 
-def in_the_sandbox(scenario: Callable[[Cert], Awaitable[None]]) -> None:
+def test_it_goes_to_the_sandbox_and_an_account_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(ACCOUNT, raising=False)
+    assert real().account is None
+    monkeypatch.setenv(ACCOUNT, " 5WT00007 ")
+    assert real().account == "5WT00007"
+    assert Sandbox(**real().at).site == SANDBOX
+
+
+def test_one_of_several_accounts_has_to_be_named() -> None:
     async def main() -> None:
-        sandbox = Sandbox(accept_delayed=True, dry_run=False)
-        async with sandbox.connect(Wiring(fees())) as live:
-            cert = Cert(live, await put_of(live), f"tomking{WallClock().now():x}")
-            try:
-                await scenario(cert)
-            finally:
-                for each in live.snapshot():
-                    live.cancel(each.id)
-                await cert.until(lambda: not live.snapshot())
+        async with rehearsal() as place, at(Cert("several", replace(place, account=None))):
+            raise AssertionError("it started")
+
+    with pytest.raises(BrokerError, match="sees 2 open accounts") as error:
+        asyncio.run(main())
+    assert any(ACCOUNT in note for note in error.value.__notes__)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_it_leaves_an_account_as_it_found_it(fails: bool) -> None:
+    made = emulator()
+
+    async def main() -> None:
+        async with rehearsal(made) as place, at(Cert("leaving", place)) as c:
+            spread = c.ground.order("a", sell(P100), buy(P95), limit=c.ground.spread, quantity=2)
+            rests = c.ground.order("b", limit=c.ground.rests)
+            for each in (spread, rests):
+                c.live.submit(each)
+            await c.until(spread, "accepted filled")
+            await c.until(rests, "accepted")
+            await c.holds({P100: -2, P95: 2})
+            assert len(exchange(made).positions("5WT00002")) == 2
+            assert not fails, "as a case would"
+
+    if fails:
+        with pytest.raises(AssertionError, match="as a case would"):
+            asyncio.run(main())
+    else:
+        asyncio.run(main())
+    assert not exchange(made).positions("5WT00002")
+    statuses = {order["status"] for order in exchange(made).list("5WT00002", {}).items}
+    assert statuses == {"Filled", "Cancelled"}
+
+
+def test_where_no_quotes_come_it_trades_what_needs_none() -> None:
+    made = emulator()
+    made.stream_faults["dxlink"].add(StreamFault(FaultKind.SILENT))
+
+    async def main() -> None:
+        async with rehearsal(made) as place, at(Cert("silent", replace(place, patience=0.6))) as c:
+            assert (c.ground.puts, c.ground.trades) == ((P100, P95, P90), 1)
+            a = c.ground.order("a", limit=c.ground.rests)
+            c.live.submit(a)
+            await c.until(a, "accepted")
 
     asyncio.run(main())
-
-
-pytestmark = [pytest.mark.cert, pytest.mark.usefixtures("cert_credentials")]
-
-
-def test_an_order_rests_is_listed_and_is_cancelled() -> None:
-    async def scenario(c: Cert) -> None:
-        made = c.order("a")
-        c.live.submit(made)
-        with pytest.raises(OrderError, match="submitted twice"):
-            c.live.submit(made)
-        await c.until(lambda: "accepted" in c.told(made))
-        assert ids(c.live.snapshot()) == [made.id]
-        c.live.cancel(made.id)
-        await c.until(lambda: not c.live.snapshot())
-        assert c.told(made) == "accepted cancelled"
-        c.live.cancel(made.id)
-        c.live.cancel("never seen")
-
-    in_the_sandbox(scenario)
-
-
-def test_one_order_takes_the_place_of_another() -> None:
-    async def scenario(c: Cert) -> None:
-        first, second = c.order("a"), c.order("b", FAR - 100)
-        c.live.submit(first)
-        await c.until(lambda: "accepted" in c.told(first))
-        c.live.replace(first.id, second)
-        await c.until(lambda: "cancelled" in c.told(first) and bool(c.told(second)))
-        assert c.told(second).startswith("accepted")
-
-    in_the_sandbox(scenario)
-
-
-def test_a_close_of_what_is_not_held_never_opens() -> None:
-    async def scenario(c: Cert) -> None:
-        made = c.order("a", -1, Action.BUY_TO_CLOSE)
-        c.live.submit(made)
-        await c.until(lambda: "rejected" in c.told(made))
-        assert reason(c.events, made.id)
-        assert (await c.live.truth()).held(c.contract.symbol) == 0
-
-    in_the_sandbox(scenario)
-
-
-def test_its_quotes_are_late_and_say_so() -> None:
-    async def scenario(c: Cert) -> None:
-        assert c.live.notice in ("", "DELAYED 15 MIN")
-        assert c.live.book.cash is not None
-
-    in_the_sandbox(scenario)

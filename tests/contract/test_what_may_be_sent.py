@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import date
+from decimal import Decimal
 from inspect import signature
 from typing import Any
 
 import pytest
 
+from adapters.emulator.exchange.exchange import Exchange
 from adapters.emulator.faults import Aim, Fault, Kind
 from adapters.tastytrade.errors import NotServed
 from adapters.tastytrade.production import UNARMED, Armed, Production
@@ -16,11 +19,14 @@ from adapters.tastytrade.sandbox import Sandbox
 from conf import build
 from conf.compose import compose, home
 from conf.run import execute
+from sim.market.products import known_product
 from sim.model.errors import BrokerError, ConfigError
+from sim.model.market import MINUTE_NS
 from sim.model.order import Status
-from tests.contract.market import P95, P100, buy, order, sell
-from tests.contract.rig import ORDERS, QUICK, Wire, fault, played, reason, told
-from tests.contract.virtual import idle
+from tests.contract.market import P95, P100, TEN, buy, order, sell
+from tests.contract.rig import ACCOUNT, ORDERS, QUICK, Wire, emulator, fault, played, reason, told
+from tests.contract.virtual import Time, idle
+from tests.hand import contract
 
 BOTH = pytest.mark.parametrize("name", ["sandbox", "production"])
 
@@ -49,6 +55,29 @@ def test_unarmed_production_sends_no_order_and_no_replacement_and_any_cancel() -
         assert told(h, "old") == "accepted cancelled"
 
     played("production", scenario, armed=None)
+
+
+@BOTH
+def test_an_order_that_the_broker_has_no_name_for_is_rejected_and_nothing_is_sent(name: str) -> None:
+    """No monthly option on crude oil expires on that day, so that no symbol can be written for it."""
+    product = known_product("LO")
+    assert product is not None
+    nameless = contract(product, date(2024, 1, 5), 75, "P", "CLG4")
+
+    async def scenario(h: Wire) -> None:
+        h.broker.submit(order("a", sell(nameless), limit=10))
+        assert h.broker.snapshot() == ()
+        h.broker.submit(order("b", limit=500))
+        await h.wait(0.5)
+        h.broker.replace("b", order("c", sell(nameless), limit=10))
+        await h.wait(0.5)
+        assert [told(h, each) for each in "abc"] == ["rejected", "accepted", "rejected"]
+        for each in "ac":
+            assert "no monthly LO expires on 2024-01-05" in reason(h.events, each)
+        assert h.network.count("POST", ORDERS) == 1
+        assert h.network.count("PUT", "*") == 0
+
+    played(name, scenario)
 
 
 @pytest.mark.parametrize("keys", [("", "b"), ("a", " "), ("a", "a"), ("a ", "a")])
@@ -93,6 +122,34 @@ def test_a_delayed_sandbox_trades_only_where_that_is_accepted() -> None:
     played("sandbox", refused, delayed=True)
     played("sandbox", accepted, delayed=True, accept_delayed=True)
     played("sandbox", elsewhere, delayed=True, quotes="market")
+
+
+def test_orders_go_to_the_sandbox_with_quotes_of_production() -> None:
+    """The sandbox's own feed is late and knows of no rise; production's is not, and has its own secrets."""
+
+    async def main() -> None:
+        time = Time()
+        production = emulator(time, start_ns=TEN + 4 * MINUTE_NS, seed=2)
+        made = emulator(time, delayed=True)
+        h = Wire("sandbox", made=made, production=production, time=time, quotes="production")
+        await h.start()
+        assert h.live.notice == ""
+        assert h.live.quotes.source == "DXLink of production"
+        h.live.quotes.watch([P100])
+        await h.wait(0.2)
+        h.broker.submit(order("a", limit=None))
+        await h.wait(0.2)
+        assert told(h, "a") == "accepted"
+        (sent,) = h.exchange.list(ACCOUNT).items
+        # Production bids 1.60 and the sandbox 1.20: it goes at production's, two ticks less, and rests.
+        assert (sent["order-type"], Decimal(sent["price"])) == ("Limit", Decimal("1.58"))
+        assert isinstance(production.exchange, Exchange)
+        assert not production.exchange.list(ACCOUNT).items
+        assert made.doors.client_secret != production.doors.client_secret
+        await h.stop()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(main())
 
 
 def test_production_never_trades_on_late_quotes() -> None:
@@ -147,6 +204,47 @@ def test_a_wrong_setting_is_one_line(options: dict[str, Any], said: str) -> None
         asyncio.run(main())
     assert "5WT" not in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@BOTH
+def test_it_starts_once_and_a_second_start_changes_nothing(name: str) -> None:
+    async def scenario(h: Wire) -> None:
+        asked = len(h.network.sent)
+        with pytest.raises(BrokerError, match="started already: make a new one"):
+            await h.live.start()
+        with pytest.raises(BrokerError, match="started already: make a new one"):
+            await h.live.broker.start()
+        assert len(h.network.sent) == asked
+        h.broker.submit(order("a"))
+        await h.wait(0.5)
+        assert told(h, "a") == "accepted filled"
+        await h.through(h.live.aclose())
+        with pytest.raises(BrokerError, match="started already: make a new one"):
+            await h.live.start()
+
+    played(name, scenario)
+
+
+@BOTH
+def test_one_of_several_accounts_has_to_be_named(name: str) -> None:
+    async def main() -> None:
+        time, other = Time(), "5WT00002"
+        made = emulator(time, accounts=(ACCOUNT, other))
+        unnamed = Wire(name, made=made, time=time)
+        with pytest.raises(BrokerError, match=r"sees 2 open accounts, wanted one: set adapter\.account") as error:
+            await unnamed.start()
+        assert "5WT" not in str(error.value)
+        await unnamed.network.aclose()
+        h = Wire(name, made=made, time=time, account=other)
+        await h.start()
+        h.broker.submit(order("a"))
+        await h.wait(0.5)
+        assert told(h, "a") == "accepted filled"
+        assert [len(h.exchange.positions(each)) for each in (ACCOUNT, other)] == [0, 1]
+        await h.stop()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(main())
 
 
 def test_without_an_account_stream_it_does_not_start_and_leaves_nothing_behind() -> None:

@@ -337,7 +337,7 @@ def test_data_list_knows_the_embedded_markets(capsys: pytest.CaptureFixture[str]
     assert main(["data", "list", "--json"]) == 0
     markets = {m["name"]: m for m in json.loads(capsys.readouterr().out)["markets"]}
     assert markets["es_2024"]["kind"] == "synthetic"
-    assert set(markets["es_sample"]) == {"name", "kind", "underlyings", "first", "last", "sessions", "rows"}
+    assert set(markets["es_sample"]) == {"name", "kind", "underlyings", "first", "last", "sessions", "rows", "notice"}
 
 
 def test_doctor_never_shows_a_credential(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

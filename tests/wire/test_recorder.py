@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from adapters.tastytrade.recorder import DELAY_NS, MinuteSampler, Taken, minute_candles, spans
-from adapters.tastytrade.recording import Names, Shelf, vendor_of
+from adapters.tastytrade.recording import Feed, Names, Shelf
 from adapters.tastytrade.streams.dxlink_events import Rows
 from adapters.tastytrade.streams.supervise import Gap
 from adapters.tastytrade.symbols import contract_of
@@ -100,7 +100,7 @@ def test_prices_that_are_none_are_counted_and_a_side_that_went_too(tmp_path: Pat
     sampler = MinuteSampler()
     for minute, (bid, ask) in enumerate([(1.0, 1.1), (1.001, 1.1), (-1.0, 1.1), ("NaN", 1.2), ("NaN", "NaN")]):
         sampler.heard(quote(bid, ask), OPEN + minute * MINUTE_NS)
-    shelf = Shelf(tmp_path, "mine", vendor_of(delayed=False))
+    shelf = Shelf(tmp_path, "mine", Feed())
     names = Names({}, {PUT: Watched(PUT, contract_of("SPY   240726P00545000"), "SPY")})
     manifest = shelf.save(sampler.take(OPEN + 10 * MINUTE_NS), names)
     assert manifest is not None

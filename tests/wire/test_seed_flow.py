@@ -1,16 +1,21 @@
-"""The example that walks the whole way runs, in its order, against an emulator in this process."""
+"""The example that walks the whole way runs, in its order: in this process, and once as a program."""
 
 from __future__ import annotations
 
 import asyncio
 import runpy
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.stream_rig import Time
+from tests.wire.emulated import sample
 from tests.wire.link import linked, made
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "seed_flow.py"
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "seed_flow.py"
 STEPS = (
     "authenticated", "account", "balance", "positions", "trading status", "nested chain", "option", "future option",
     "quote by type", "quote by type", "DXLink", "DXLink", "DXLink", "Greeks", "Greeks", "dry run", "credit spread",
@@ -33,10 +38,27 @@ def told() -> list[str]:
     return lines
 
 
+def steps_of(lines: Sequence[str]) -> tuple[str, ...]:
+    return tuple(line[:18].strip() for line in lines if line[:18].strip())
+
+
+def test_as_a_program_it_starts_an_emulator_for_itself_and_walks_the_whole_way() -> None:
+    """Some seven seconds, most of which it waits for the broker's published limits."""
+    sample()  # the market is built once a home, not twice
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLE)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    # Its emulator has two accounts, as the command's.
+    assert steps_of(lines) == (STEPS[0], "account", *STEPS[1:])
+    assert lines[-1].endswith(" Cancelled")
+
+
 def test_every_step_in_its_order() -> None:
     lines = told()
-    steps = [line[:18].strip() for line in lines if line[:18].strip()]
-    assert tuple(steps) == STEPS
+    steps = steps_of(lines)
+    assert steps == STEPS
     by_step = {line[:18].strip(): line[18:] for line in lines}
     assert by_step["dry run"].endswith(": ok")
     assert "VIX (Index): bid None, ask None" in " ".join(lines)

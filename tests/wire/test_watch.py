@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from adapters.tastytrade.recorder import GRACE_NS
-from adapters.tastytrade.recording import GAP, Shelf, vendor_of
+from adapters.tastytrade.recording import GAP, Feed, Shelf
 from adapters.tastytrade.watch import Recorded, Terms, Watch
 from adapters.tastytrade.window import Window
 from sim.market.manifest import Manifest
@@ -40,7 +40,8 @@ def record(
         await emulator.step(60.0 * skip)
         async with linked(emulator, time) as link:
             watch = Watch(
-                link.rest, link.quote_token, emulator.dial, lambda late: Shelf(root, "mine", vendor(late)), terms,
+                link.rest, link.quote_token, emulator.dial,
+                lambda late: Shelf(root, "mine", Feed(late, "es_sample")), terms,
                 delays=delays, now=time.now, wall=link.wall, sleep=time.sleep, say=said.append, aside=here,
             )  # fmt: skip
             stop = asyncio.Event()
@@ -62,10 +63,6 @@ def record(
 
 async def here(work: Callable[[], None]) -> None:
     work()
-
-
-def vendor(delayed: bool) -> str:
-    return vendor_of(delayed=delayed, emulated="es_sample")
 
 
 def manifest(root: Path) -> Manifest:
