@@ -16,12 +16,12 @@ WORDS: Final = {
     "verify": "verify",
     "doctor": "doctor",
     "emulator": "emulator",
+    "scenario": "scenario",
 }
 """Command to the module in conf/ that carries it out."""
 
 LATER: Final = {
     "sweep": "it arrives with the sweeps; run `tomking backtest` once a variant until then",
-    "scenario": "it arrives with the scenario suite",
     "paper": "it arrives with paper trading",
     "live": "it arrives with live trading, behind two separate keys",
     "account": "it arrives with live trading",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from math import isnan
@@ -246,6 +246,10 @@ class Desk:
             used = self._bp.used(self._with_working(), self.day, k, lambda: self.margin_vix(k))
             self._bp_used = (k, used / self._fx)
         return self._bp_used[1]
+
+    def margin_of(self, held: Mapping[OptionContract, int], k: int) -> Decimal:
+        """Buying power that these signed contracts would use in column ``k``, account currency; DataError as above."""
+        return self._bp.used(held, self.day, k, lambda: self.margin_vix(k)) / self._fx
 
     def bp_after(self, k: int, request: OrderRequest) -> Decimal:
         """The same as if ``request`` were filled now."""

@@ -38,6 +38,7 @@ ORDER: Final[tuple[tuple[str, ...], ...]] = (
     ("buying_power", "daymarks"),
     ("stress",),
     ("desk",),
+    ("liquidation",),
     ("strategies", "rules"),  # 4
     ("engine", "journal"),  # 5
     ("session", "venue", "market"),  # 6

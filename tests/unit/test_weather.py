@@ -1,4 +1,4 @@
-"""Weather over the synthetic market: real bars are hit, made moves stand where they were put, quotes go as they are told."""
+"""Weather over the synthetic market: real bars are hit, made moves stand where they were put, quotes go as told."""
 
 from __future__ import annotations
 

@@ -1,0 +1,282 @@
+"""Plays a scenario through the real engine, gate and venue, and puts what came of it into plain records.
+
+The strategy starts at its minute on the scenario's market; a listener at the gate keeps every wish with the market it
+saw, a watcher looks at the account at the moments that are asked for. Neither changes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, time
+from decimal import Decimal
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from adapters.replay.drivers import run
+from conf.book import GivenFirst
+from conf.compose import compose
+from conf.gate import rules as build_gate
+from conf.run import Parts, assemble
+from scenarios.facts import Closed, Facts, Moment, Night, Told, Wish
+from scenarios.scenario import Scenario
+from sim.calendar import ny
+from sim.desk import Desk
+from sim.liquidation import bought_back
+from sim.market.synthetic.day import SyntheticDay
+from sim.model.book import Claim
+from sim.model.errors import DataError
+from sim.model.market import MINUTE_NS
+from sim.model.order import Approved, Intent, OrderRequest, Pass, Refused
+from sim.rules.capital import BpCap
+from sim.rules.drawdown import DrawdownStop
+from sim.rules.gate import BpAfter, Checks, Gate
+from sim.session import Session
+from sim.strategies.pick import round_half_up
+from sim.view import View
+
+NAN = float("nan")
+LOSS = ("account.nlv=530000", "rules.duties.enabled=false")
+"""The account of 5 August 2024 (rulebook 6.3), which nobody looked after."""
+EVERY = 5
+"""Minutes between two points of a scenario's picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A play with the configuration it can be explained and repeated from."""
+
+    scenario: Scenario
+    config: Mapping[str, Any]
+    facts: Facts
+    parts: Parts
+
+
+def config_of(scenario: Scenario, words: Sequence[str] = ()) -> dict[str, Any]:
+    """The whole configuration of a scenario; ``words`` come last. ConfigError."""
+    wealth = LOSS if scenario.asks == "loss" else ()
+    own = scenario.words if not any(w.startswith("strategy=") for w in words) else _without(scenario.words)
+    config = compose([*own, *wealth, *words])
+    config["market"] = dict(scenario.market)
+    if scenario.plays is not None and not any(w.startswith("strategy=") for w in words):
+        config["strategy"] = dict(scenario.plays)
+    if scenario.book:
+        config["book"] = [dict(each) for each in scenario.book]
+    return config
+
+
+def _without(words: Sequence[str]) -> list[str]:
+    """The words of a scenario without those of its own strategy."""
+    return [w for w in words if not w.startswith(("strategy=", "strategy."))]
+
+
+def play(scenario: Scenario, root: Path, words: Sequence[str] = ()) -> Played:
+    """Plays it. ConfigError and DataError as a backtest."""
+    config = config_of(scenario, words)
+    listener: list[_Listener] = []
+
+    def listen(gate: Gate) -> Checks:
+        listener.append(_Listener(gate, build_gate(config).regime.label))
+        return listener[0]
+
+    parts = assemble(config, root, listen)
+    desk = parts.session.engine.desk
+    watcher = _Watcher(parts.session, parts.strategies[-1].underlyings[0], scenario.moments, desk)
+    engine = parts.session.engine
+    if isinstance(engine.gate, GivenFirst):
+        engine.gate = _Wrapped(engine.gate, listener[0])
+    engine.strategies = (*engine.strategies, watcher)
+    strategies = (*parts.strategies, watcher)
+    run(parts.session, parts.broker, parts.market, strategies, parts.start, parts.end, jump=parts.jump)
+    return Played(scenario, config, _facts(config, parts, listener[0], watcher), parts)
+
+
+@dataclass(slots=True)
+class _Listener:
+    """Keeps what the gate was asked and what it said."""
+
+    gate: Gate
+    label: Any
+    wishes: list[Wish] = field(default_factory=list)
+
+    def check(self, request: OrderRequest | Pass, view: View, bp_after: BpAfter) -> Approved | Refused:
+        verdict = self.gate.check(request, view, bp_after)
+        self.keep(request, verdict, view, bp_after, given=False)
+        return verdict
+
+    def keep(
+        self, request: OrderRequest | Pass, verdict: Approved | Refused, view: View, bp_after: BpAfter, *, given: bool
+    ) -> None:
+        if isinstance(request, OrderRequest) and request.intent is not Intent.OPEN:
+            return
+        under = view.of(request.underlying)
+        vix, account = view.vix(request.underlying), view.account
+        caps = [rule for rule in self.gate.rules if isinstance(rule, BpCap)]
+        band = caps[0].regime.band(vix) if caps else None
+        made = verdict.request if isinstance(verdict, Approved) else request
+        order = made if isinstance(made, OrderRequest) else None
+        refused = verdict if isinstance(verdict, Refused) else None
+        after = NAN
+        if order is not None and refused is None and account.nlv > 0:
+            after = float(bp_after(order) / account.nlv)
+        self.wishes.append(
+            Wish(
+                ts=view.ts, session=view.session, strategy=request.strategy, underlying=request.underlying,
+                structure=request.structure, approved=refused is None, rule=refused.rule if refused else "",
+                reason=refused.reason if refused else "", detail=refused.detail if refused else "",
+                quantity=order.quantity if order else 0,
+                wanted=request.quantity if isinstance(request, OrderRequest) else 0,
+                legs=order.describe() if order else "", strikes=_strikes(order, under.spot) if order else "",
+                spot=under.spot, move_pct=under.move_pct, vix=vix, label=self.label(vix),
+                regime_cap=NAN if band is None else band.cap,
+                cap=float(caps[0].share(account, vix)) if caps else 1e9, bp_after=after, given=given,
+            )
+        )  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Wrapped:
+    """The gate of a run with a book: what is given is kept as well."""
+
+    gate: GivenFirst
+    listener: _Listener
+
+    def check(self, request: OrderRequest | Pass, view: View, bp_after: BpAfter) -> Approved | Refused:
+        given = any(each.made(request) for each in self.gate.held)
+        verdict = self.gate.check(request, view, bp_after)
+        if given:
+            self.listener.keep(request, verdict, view, lambda _: Decimal(0), given=True)
+        return verdict
+
+
+def _strikes(order: OrderRequest, spot: float) -> str:
+    """``ATM-60/ATM-30``: from the money rounded to five points."""
+    if not isfinite(spot):
+        return ""
+    atm = int(round_half_up(spot, 5))
+    return "/".join(f"ATM{float(leg.contract.strike) - atm:+g}" for leg in sorted(order.legs, key=_strike))
+
+
+def _strike(leg: Any) -> int:
+    return int(leg.contract.strike_e4)
+
+
+class _Watcher:
+    """A strategy that wants nothing: it looks at the account at its moments, and at the market every few minutes."""
+
+    name = "watcher"
+
+    def __init__(
+        self, session: Session, underlying: str, moments: Sequence[tuple[date, time, str]], desk: Desk
+    ) -> None:
+        self.underlyings: tuple[str, ...] = (underlying,)
+        self._session, self._desk = session, desk
+        self._wanted = {(day, at): name for day, at, name in moments}
+        self.moments: list[Moment] = []
+        self.path: list[tuple[int, float, float]] = []
+        self.claims: list[Claim] = []
+
+    def wakes(self, day: date) -> tuple[time, ...]:
+        return ()
+
+    def describe(self) -> str:
+        return "watches"
+
+    def decide(self, view: View) -> Sequence[OrderRequest | Pass]:
+        own = self._desk.day.of(self.underlyings[0])
+        k = self._desk.day.column(view.ts)
+        spot, vix = view.of(self.underlyings[0]).spot, view.vix(self.underlyings[0])
+        if (view.ts // MINUTE_NS) % EVERY == 0 and k >= own.offset:
+            self.path.append((view.ts, spot, vix))
+        if len(claims := self._desk.claims()) > len(self.claims):
+            self.claims = claims
+        at = view.clock.replace(second=0, microsecond=0)
+        if (name := self._wanted.get((ny(view.ts).date(), at))) is not None:
+            self.moments.append(self._look(view, k, name, spot, vix))
+        return ()
+
+    def _look(self, view: View, k: int, name: str, spot: float, vix: float) -> Moment:
+        desk = self._desk
+        try:
+            used = float(desk.bp_used(k))
+        except DataError:
+            used = NAN
+        nlv = desk.nlv(k)
+        cost = bought_back(desk, k)
+        label = "" if desk.ledger.start_cash <= 0 else _label(self._session, nlv / desk.ledger.start_cash)
+        natural = NAN if cost is None else float(desk.ledger.cash - cost)
+        return Moment(view.ts, name, spot, vix, float(nlv), natural, used, len(desk.ledger.open), label)
+
+
+def _label(session: Session, left: Decimal) -> str:
+    """The step of the drawdown ladder at which so much of the account is left."""
+    gate = session.engine.gate
+    while not isinstance(gate, Gate):
+        gate = getattr(gate, "gate")  # noqa: B009 - a gate around a gate
+    stop = next((rule for rule in gate.rules if isinstance(rule, DrawdownStop)), None)
+    return "" if stop is None else stop.ladder.label(max(1 - left, Decimal(0)))
+
+
+def _facts(config: Mapping[str, Any], parts: Parts, heard: _Listener, watcher: _Watcher) -> Facts:
+    session, ledger = parts.session, parts.session.engine.desk.ledger
+    nights = tuple(Night(p.session, p.nlv, p.low, p.bp_used, p.vix) for p in session.equity)
+    advice = build_gate(config).advice
+    lesson = None if advice is None else advice.lesson(watcher.claims, parts.nlv)
+    left = Decimal(repr(nights[-1].nlv)) / parts.nlv
+    frozen, gone = _spans(parts)
+    return Facts(
+        start_nlv=float(parts.nlv), currency=ledger.currency, wishes=tuple(heard.wishes),
+        trades=tuple(_trades(session)), told=tuple(_told(session)), moments=tuple(watcher.moments), nights=nights,
+        lesson="" if lesson is None else lesson.text, violations=() if lesson is None else lesson.violations,
+        ladder=_label(session, left), path=tuple(watcher.path), frozen=frozen, gone=gone, source=parts.market.source,
+    )  # fmt: skip
+
+
+def _trades(session: Session) -> list[Closed]:
+    desk = session.engine.desk
+    out = [
+        Closed(c.trade.id, c.trade.strategy, c.trade.structure, c.trade.underlying, c.trade.opened_ns, c.closed_ns,
+               c.trade.quantity, float(c.trade.credit * c.trade.legs[0].contract.product.increment), float(c.net),
+               c.exit_reason)
+        for c in desk.ledger.closed
+    ]  # fmt: skip
+    last = desk.day.minutes - 1
+    for book in desk.ledger.open.values():
+        t = book.trade
+        credit = float(t.credit * t.legs[0].contract.product.increment)
+        out.append(Closed(t.id, t.strategy, t.structure, t.underlying, t.opened_ns, None, t.quantity, credit,
+                          float(desk.profit(book, last)), "open"))  # fmt: skip
+    return out
+
+
+def _told(session: Session) -> list[Told]:
+    """Fills, settlements and alerts, in their order."""
+    out = []
+    for entry in session.journal.entries:
+        match entry.kind:
+            case "alert":
+                out.append(Told(entry.ts, "alert", entry.text))
+            case "filled":
+                out.append(Told(entry.ts, "fill", entry.text))
+            case "settled":
+                out.append(Told(entry.ts, "settled", entry.text))
+            case _:
+                continue
+    return out
+
+
+def _spans(parts: Parts) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]:
+    """When quotes stood still, and when a side of them was gone: the weather's own troubles."""
+    frozen: list[tuple[int, int]] = []
+    gone: list[tuple[int, int]] = []
+    for point in parts.session.equity:
+        day = parts.market.day(parts.strategies[-1].underlyings[0], point.session)
+        weather = day.source.weather if isinstance(day, SyntheticDay) else None
+        if weather is None or not isinstance(day, SyntheticDay):
+            continue
+        hours = day.source.session
+        for trouble in weather.days[point.session].troubles if point.session in weather.days else ():
+            span = (hours.at(trouble.start), hours.at(trouble.end))
+            (frozen if trouble.kind == "frozen" else gone).append(span)
+    return tuple(frozen), tuple(gone)

@@ -1,0 +1,55 @@
+"""The scenarios that are there: those of ``scenarios/suite``, and a file of the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from scenarios.scenario import Scenario, scenario_of
+from sim.model.errors import ConfigError, similar
+from sim.model.given import mapping
+
+SUITE: Final = Path(__file__).parent / "suite"
+
+
+def suite() -> dict[str, Scenario]:
+    """All that ship, by name: the seed's seven first, then real days, then made ones."""
+    found: dict[str, Scenario] = {}
+    for path in sorted(SUITE.glob("*.yaml")):
+        found |= of_file(path)
+    return found
+
+
+def chosen(name: str) -> dict[str, Scenario]:
+    """``all``, one name of the suite, or a YAML file of one's own. ConfigError for anything else."""
+    if name.endswith((".yaml", ".yml")):
+        return of_file(Path(name).expanduser())
+    known = suite()
+    if name == "all":
+        return known
+    found = next((each for each in known if each.lower() == name.lower()), None)
+    if found is None:
+        raise ConfigError(f"there is no scenario {name!r}{similar(name, known)}: `tomking scenario list` has them all")
+    return {found: known[found]}
+
+
+def of_file(path: Path) -> dict[str, Scenario]:
+    """Scenarios by name, also below the seed's ``testScenarios``; or one, with its ``name``."""
+    import yaml
+
+    try:
+        node = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; give the path of a YAML file, or a name") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(node, Mapping) or not node:
+        raise ConfigError(f"{path} has no scenario: wanted names, each with what is given and what is expected")
+    named = mapping(str(path), node)
+    if "testScenarios" in named:
+        named = mapping("testScenarios", named["testScenarios"])
+    if isinstance(named.get("name"), str) and not isinstance(named.get("given"), Mapping):
+        one = {key: value for key, value in named.items() if key != "name"}
+        return {named["name"]: scenario_of(named["name"], one)}
+    return {str(name): scenario_of(str(name), value) for name, value in named.items()}
