@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from conf.compose import home
 from conf.options import Options
 from conf.run import assemble
 from conf.verify import config_of
-from sim.calendar import ny
+from sim.calendar import ny, parse_time
 from sim.model.errors import UsageError
 from sim.model.order import Approved, OrderRequest, Pass, Refused
 from sim.rules.gate import BpAfter, Gate
@@ -70,14 +70,14 @@ def _market(view: View, underlying: str) -> str:
 
 def command(args: Sequence[str]) -> int:
     """Prints every wish of the run, or of one date, with what each rule said of it."""
-    options = Options.of(args, flags=("json",), values=("date",))
+    options = Options.of(args, flags=("json",), values=("date", "at"))
     if len(options.overrides) != 1:
-        raise UsageError(
-            "write: tomking explain RUN [--date 2024-08-02], with the folder that `tomking backtest` printed"
-        )
+        raise UsageError("write: tomking explain RUN [--date 2024-08-02] [--at 10:30], with the folder that a run left")
     folder = Path(options.overrides[0]).expanduser()
     config = config_of(folder)
     only = None if (d := options.value("date")) is None else build.day("--date", d)
+    if (at := options.value("at")) is not None:
+        return _at(config, only, parse_time(at, "--at"), as_json=options.flag("json"))
     listener: list[Listener] = []
 
     def listen(gate: Gate) -> Listener:
@@ -99,6 +99,34 @@ def command(args: Sequence[str]) -> int:
         console.document({"wishes": wishes, "journal": journal})
     else:
         _print(wishes, journal, only, p.facts["strategy"])
+    return 0
+
+
+def _at(config: Mapping[str, Any], day: date | None, at: time, *, as_json: bool) -> int:
+    """The market, every position and the account at one minute: what the numbers of a table were made of."""
+    from conf.gate import rules
+    from conf.state import Watcher, lines, record
+
+    if day is None:
+        raise UsageError("--at says the minute: say the day as well, with --date 2024-08-05")
+    p = assemble(config, home())
+    if not p.start <= day <= p.end:
+        raise UsageError(f"--date {day} lies outside this run, which reaches from {p.start} to {p.end}")
+    engine = p.session.engine
+    watcher = Watcher(
+        p.session, p.strategies[-1].underlyings[0], [(day, at, f"{at:%H:%M}")], rules(config).regime.label
+    )
+    engine.strategies = (*engine.strategies, watcher)
+    engine.settings = replace(engine.settings, every_minute=True)
+    run(p.session, p.broker, p.market, (*p.strategies, watcher), p.start, day, jump=False)
+    if not watcher.states:
+        raise UsageError(f"no minute {at:%H:%M} New York in the session of {day}")
+    state = watcher.states[-1]
+    if as_json:
+        console.document(record(state))
+    else:
+        for line in lines(state, p.session.engine.desk.ledger.currency):
+            console.out(line)
     return 0
 
 

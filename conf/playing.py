@@ -19,14 +19,11 @@ from conf.book import GivenFirst
 from conf.compose import compose
 from conf.gate import rules as build_gate
 from conf.run import Parts, assemble
+from conf.state import Label, State, Watcher
 from scenarios.facts import Closed, Facts, Moment, Night, Told, Wish
 from scenarios.scenario import Scenario
-from sim.calendar import ny
-from sim.desk import Desk
-from sim.liquidation import bought_back
 from sim.market.synthetic.day import SyntheticDay
 from sim.model.book import Claim
-from sim.model.errors import DataError
 from sim.model.market import MINUTE_NS
 from sim.model.order import Approved, Intent, OrderRequest, Pass, Refused
 from sim.rules.capital import BpCap
@@ -50,6 +47,7 @@ class Played:
     scenario: Scenario
     config: Mapping[str, Any]
     facts: Facts
+    states: tuple[State, ...]
     parts: Parts
 
 
@@ -81,15 +79,14 @@ def play(scenario: Scenario, root: Path, words: Sequence[str] = ()) -> Played:
         return listener[0]
 
     parts = assemble(config, root, listen)
-    desk = parts.session.engine.desk
-    watcher = _Watcher(parts.session, parts.strategies[-1].underlyings[0], scenario.moments, desk)
     engine = parts.session.engine
+    watcher = _Watcher(parts.session, parts.strategies[-1].underlyings[0], scenario.moments, listener[0].label)
     if isinstance(engine.gate, GivenFirst):
         engine.gate = _Wrapped(engine.gate, listener[0])
     engine.strategies = (*engine.strategies, watcher)
     strategies = (*parts.strategies, watcher)
     run(parts.session, parts.broker, parts.market, strategies, parts.start, parts.end, jump=parts.jump)
-    return Played(scenario, config, _facts(config, parts, listener[0], watcher), parts)
+    return Played(scenario, config, _facts(config, parts, listener[0], watcher), tuple(watcher.states), parts)
 
 
 @dataclass(slots=True)
@@ -97,7 +94,7 @@ class _Listener:
     """Keeps what the gate was asked and what it said."""
 
     gate: Gate
-    label: Any
+    label: Label
     wishes: list[Wish] = field(default_factory=list)
 
     def check(self, request: OrderRequest | Pass, view: View, bp_after: BpAfter) -> Approved | Refused:
@@ -162,51 +159,23 @@ def _strike(leg: Any) -> int:
     return int(leg.contract.strike_e4)
 
 
-class _Watcher:
-    """A strategy that wants nothing: it looks at the account at its moments, and at the market every few minutes."""
-
-    name = "watcher"
+class _Watcher(Watcher):
+    """Also at the market every few minutes, for the picture, and at what is held at most."""
 
     def __init__(
-        self, session: Session, underlying: str, moments: Sequence[tuple[date, time, str]], desk: Desk
+        self, session: Session, underlying: str, moments: Sequence[tuple[date, time, str]], label: Label
     ) -> None:
-        self.underlyings: tuple[str, ...] = (underlying,)
-        self._session, self._desk = session, desk
-        self._wanted = {(day, at): name for day, at, name in moments}
-        self.moments: list[Moment] = []
+        super().__init__(session, underlying, moments, label)
         self.path: list[tuple[int, float, float]] = []
         self.claims: list[Claim] = []
 
-    def wakes(self, day: date) -> tuple[time, ...]:
-        return ()
-
-    def describe(self) -> str:
-        return "watches"
-
     def decide(self, view: View) -> Sequence[OrderRequest | Pass]:
-        own = self._desk.day.of(self.underlyings[0])
-        k = self._desk.day.column(view.ts)
-        spot, vix = view.of(self.underlyings[0]).spot, view.vix(self.underlyings[0])
-        if (view.ts // MINUTE_NS) % EVERY == 0 and k >= own.offset:
-            self.path.append((view.ts, spot, vix))
-        if len(claims := self._desk.claims()) > len(self.claims):
+        desk, underlying = self.session.engine.desk, self.underlyings[0]
+        if (view.ts // MINUTE_NS) % EVERY == 0 and desk.day.column(view.ts) >= desk.day.of(underlying).offset:
+            self.path.append((view.ts, view.of(underlying).spot, view.vix(underlying)))
+        if len(claims := desk.claims()) > len(self.claims):
             self.claims = claims
-        at = view.clock.replace(second=0, microsecond=0)
-        if (name := self._wanted.get((ny(view.ts).date(), at))) is not None:
-            self.moments.append(self._look(view, k, name, spot, vix))
-        return ()
-
-    def _look(self, view: View, k: int, name: str, spot: float, vix: float) -> Moment:
-        desk = self._desk
-        try:
-            used = float(desk.bp_used(k))
-        except DataError:
-            used = NAN
-        nlv = desk.nlv(k)
-        cost = bought_back(desk, k)
-        label = "" if desk.ledger.start_cash <= 0 else _label(self._session, nlv / desk.ledger.start_cash)
-        natural = NAN if cost is None else float(desk.ledger.cash - cost)
-        return Moment(view.ts, name, spot, vix, float(nlv), natural, used, len(desk.ledger.open), label)
+        return super().decide(view)
 
 
 def _label(session: Session, left: Decimal) -> str:
@@ -227,10 +196,17 @@ def _facts(config: Mapping[str, Any], parts: Parts, heard: _Listener, watcher: _
     frozen, gone = _spans(parts)
     return Facts(
         start_nlv=float(parts.nlv), currency=ledger.currency, wishes=tuple(heard.wishes),
-        trades=tuple(_trades(session)), told=tuple(_told(session)), moments=tuple(watcher.moments), nights=nights,
+        trades=tuple(_trades(session)), told=tuple(_told(session)),
+        moments=tuple(_moment(session, state) for state in watcher.states), nights=nights,
         lesson="" if lesson is None else lesson.text, violations=() if lesson is None else lesson.violations,
         ladder=_label(session, left), path=tuple(watcher.path), frozen=frozen, gone=gone, source=parts.market.source,
     )  # fmt: skip
+
+
+def _moment(session: Session, state: State) -> Moment:
+    step = _label(session, Decimal(repr(state.nlv)) / session.engine.desk.ledger.start_cash)
+    return Moment(state.ts, state.name, next(iter(state.spots.values())), state.vix, state.nlv, state.natural,
+                  state.bp_used, len(state.trades), step)  # fmt: skip
 
 
 def _trades(session: Session) -> list[Closed]:

@@ -6,22 +6,21 @@ tomking scenario run NAME|all|./mine.yaml [group=choice] [group.key=value] [--js
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from conf import console
 from conf.compose import home
 from conf.options import Options
+from conf.pool import spread
 from conf.words import similar
 from sim.model.errors import UsageError
 
 if TYPE_CHECKING:
     from scenarios.judge import Outcome
 
-WORDS: Final = ("list", "run", "book")
+WORDS: Final = ("list", "run", "august", "book")
 PAGE: Final = "scenarios.html"
 
 
@@ -29,10 +28,12 @@ def command(args: Sequence[str]) -> int:
     """0 where all passed, 1 where one failed."""
     if not args or args[0] not in WORDS:
         wrong = f"{args[0]!r} is no word of it{similar(args[0], WORDS)}; " if args else ""
-        raise UsageError(f"tomking scenario: {wrong}write scenario list, scenario run NAME|all, or scenario book RUN")
+        raise UsageError(f"tomking scenario: {wrong}write list, run NAME|all, august, or book RUN behind it")
     word, rest = args[0], args[1:]
     if word == "list":
         return _list(Options.of(rest, flags=("json",)))
+    if word == "august":
+        return _august(Options.of(rest, flags=("json",)))
     return _run(Options.of(rest, flags=("json", "accept", "golden"), values=()))
 
 
@@ -68,17 +69,27 @@ def _run(options: Options) -> int:
     return 1 if failed else 0
 
 
+def _august(options: Options) -> int:
+    """Four books through 5 August 2024; leaves a run of each, to be explained."""
+    from conf import august
+
+    found = august.books(home(), Path.cwd() / "runs")
+    if options.flag("json"):
+        console.document({"books": list(august.rows(found))})
+        return 0
+    for line in [*august.table(found), "", "What a broker would have bought back, the largest margin first:"]:
+        console.out(line)
+    for line in august.forced(found):
+        console.out(f"  {line}")
+    console.out("")
+    for book in found:
+        console.out(f"tomking explain {book.run} --date {august.DAY} --at 09:30")
+    return 0
+
+
 def outcomes_of(source: str, names: Sequence[str], words: Sequence[str]) -> Iterator[Outcome]:
     """Plays and judges scenarios in their order, on as many processors as there are."""
-    jobs = [(source, name, tuple(words), str(home())) for name in names]
-    if len(jobs) < 4:
-        yield from map(_one, jobs)
-        return
-    # Spawned, not forked: whoever runs this may have threads.
-    from multiprocessing import get_context
-
-    with ProcessPoolExecutor(min(os.cpu_count() or 1, 8), mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_one, jobs)
+    yield from spread(_one, [(source, name, tuple(words), str(home())) for name in names])
 
 
 def _one(job: tuple[str, str, tuple[str, ...], str]) -> Outcome:

@@ -6,7 +6,7 @@ up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
@@ -73,7 +73,7 @@ class State:
     liquidation: Liquidation | None
 
 
-def look(session: Session, view: View, name: str, label: str) -> State:
+def look(session: Session, view: View, name: str, label: Callable[[float], str]) -> State:
     """The state at the view's moment."""
     desk = session.engine.desk
     k = desk.day.column(view.ts)
@@ -83,8 +83,9 @@ def look(session: Session, view: View, name: str, label: str) -> State:
         used, forced = float(desk.bp_used(k)), liquidated(desk, k)
     except DataError:
         used, forced = NAN, None
+    vix = view.vix(next(iter(desk.day.days)))
     return State(
-        ts=view.ts, name=name, spots=spots, vix=view.vix(next(iter(desk.day.days))), label=label,
+        ts=view.ts, name=name, spots=spots, vix=vix, label=label(vix),
         cash=float(desk.ledger.cash), nlv=float(desk.nlv(k)),
         natural=NAN if cost is None else float(desk.ledger.cash - cost), bp_used=used,
         trades=tuple(_trade(desk, book, k) for book in desk.ledger.open.values()), liquidation=forced,
@@ -123,15 +124,21 @@ def _iv(desk: Desk, contract: OptionContract, mid: float, forward: float, k: int
     return float(implied_vol(mid, forward, float(contract.strike), years, contract.is_call))
 
 
+Label = Callable[[float], str]
+"""The regime of a VIX."""
+
+
 class Watcher:
-    """A strategy that wants nothing: at its moments it looks."""
+    """A strategy that wants nothing: at its moments (date, New York time, name) it looks."""
 
     name = "watcher"
 
-    def __init__(self, session: Session, underlying: str, moments: Sequence[tuple[date, time, str]]) -> None:
+    def __init__(
+        self, session: Session, underlying: str, moments: Sequence[tuple[date, time, str]], label: Label
+    ) -> None:
         self.underlyings: tuple[str, ...] = (underlying,)
-        self._session = session
-        self._wanted = {(day, at): name for day, at, name in moments}
+        self.session = session
+        self._wanted, self._label = {(day, at): name for day, at, name in moments}, label
         self.states: list[State] = []
 
     def wakes(self, day: date) -> tuple[time, ...]:
@@ -143,7 +150,7 @@ class Watcher:
     def decide(self, view: View) -> Sequence[OrderRequest | Pass]:
         at = view.clock.replace(second=0, microsecond=0)
         if (name := self._wanted.get((ny(view.ts).date(), at))) is not None:
-            self.states.append(look(self._session, view, name, ""))
+            self.states.append(look(self.session, view, name, self._label))
         return ()
 
 

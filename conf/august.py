@@ -1,0 +1,174 @@
+"""``tomking scenario august``: four books of 1-1-2 through 5 August 2024, on the same weather, at four moments.
+
+Of each: what it had lost, what it used, what the rules would have done had they been asked, and what a broker would
+have bought back. Every number is read from a state that ``tomking explain RUN --date D --at T`` shows again. What is told of
+that day (the PDF's 28, 47 and 58 % of 530,000 pounds) stands beside the model, and nothing is tuned to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+from conf.backtest import backtest
+from conf.playing import Played, config_of, play
+from conf.pool import spread
+from conf.state import State
+from scenarios.facts import Facts
+from scenarios.library import suite
+from scenarios.scenario import Scenario
+from sim.calendar import ny
+
+NAME: Final = "AUGUST_5_RECREATION"
+DAY: Final = date(2024, 8, 5)
+BOOKS: Final[Mapping[str, tuple[int, int, str]]] = {
+    "historic": (6, 4, "6 positions of 4 units: what was held"),
+    "hard-cap": (3, 4, "3 of 4 units: the cap of 3 correlated positions"),
+    "limit-a1": (2, 4, "2 of 4 units: the limit of group A1"),
+    "single": (2, 1, "2 of 1 unit: sized by the rules"),
+}
+"""Positions, units in each, and what the book stands for (rulebook 6.4)."""
+TOLD: Final[Mapping[str, float]] = {"09:30": -0.28, "10:30": -0.47, "close": -0.58}
+"""What is told of the historic book (rulebook 6.1), shares of the account."""
+VARIANTS: Final = ("bare", "exits", "duties")
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The same book with something that acts: what it had lost in the end (a share), and what acted when."""
+
+    lost: float
+    acted: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """One row of the table. ``states`` at the moments; ``exits`` with the play's own on, ``duties`` the account's."""
+
+    name: str
+    says: str
+    start: float
+    states: tuple[State, ...]
+    label: str
+    exits: Saved
+    duties: Saved
+    lesson: str
+    violations: tuple[str, ...]
+    run: str = ""
+
+    def share(self, state: State) -> float:
+        """Won or lost since the beginning, a share of the account."""
+        return state.nlv / self.start - 1.0
+
+
+def books(root: Path, runs: Path | None = None) -> list[Book]:
+    """The four books. ``runs``: a folder that gets a run of each, to be explained."""
+    jobs = [(name, variant, str(root)) for name in BOOKS for variant in VARIANTS]
+    found = dict(zip([(name, variant) for name, variant, _ in jobs], spread(_played, jobs), strict=True))
+    out = []
+    for name, (_, _, says) in BOOKS.items():
+        bare, states = found[name, "bare"]
+        folder = "" if runs is None else str(_run(name, root, runs))
+        out.append(
+            Book(
+                name, says, bare.start_nlv, states, bare.ladder, _saved(found[name, "exits"][0]),
+                _saved(found[name, "duties"][0]), bare.lesson, bare.violations, folder,
+            )
+        )  # fmt: skip
+    return out
+
+
+def of(name: str, variant: str) -> tuple[Scenario, tuple[str, ...]]:
+    """The scenario of a book, and the words that make the variant of it."""
+    count, units, _ = BOOKS[name]
+    scenario = suite()[NAME]
+    held = {**scenario.book[0], "count": count, "units": units}
+    if variant == "exits":
+        del held["exits"]
+    words = ("rules.duties.enabled=true",) if variant == "duties" else ()
+    return replace(scenario, book=(held,)), words
+
+
+def _played(job: tuple[str, str, str]) -> tuple[Facts, tuple[State, ...]]:
+    name, variant, root = job
+    scenario, words = of(name, variant)
+    played: Played = play(scenario, Path(root), words)
+    return played.facts, played.states
+
+
+def _run(name: str, root: Path, runs: Path) -> Path:
+    scenario, words = of(name, "bare")
+    config = config_of(scenario, ["report=none", *words])
+    config["strategy"] = {**config["strategy"], "name": f"august-{name}"}
+    folder, _, _ = backtest(config, root, runs, quiet=True)
+    return folder
+
+
+def _saved(facts: Facts) -> Saved:
+    acted: dict[str, None] = {}
+    for trade in facts.trades:
+        if trade.closed_ns is not None:
+            acted.setdefault(f"{ny(trade.closed_ns):%d %b %H:%M} {trade.exit}")
+    for told in facts.told:
+        if told.kind == "alert" and ":" in told.text and not told.text.startswith("warning"):
+            acted.setdefault(f"{ny(told.ts):%d %b %H:%M} {told.text.split(':')[0]}")
+    return Saved(1.0 - facts.nights[-1].nlv / facts.start_nlv, tuple(acted))
+
+
+def rows(found: Sequence[Book]) -> Iterator[dict[str, Any]]:
+    """For JSON: one a book and moment."""
+    for book in found:
+        for state in book.states:
+            forced = state.liquidation
+            yield {
+                "book": book.name, "says": book.says, "moment": state.name, "at": ny(state.ts).isoformat(),
+                "es": round(next(iter(state.spots.values())), 2), "vix": round(state.vix, 2),
+                "pnl": round(state.nlv - book.start), "pct": round(100 * book.share(state), 1),
+                "pct_bought_back": round(100 * (state.natural / book.start - 1), 1),
+                "told_pct": told_of(book, state),
+                "bp_used": round(state.bp_used), "bp_used_pct_of_nlv": round(100 * state.bp_used / state.nlv),
+                "broker_buys": 0 if forced is None else len(forced.bought),
+                "broker_pays": 0 if forced is None else round(float(sum(b.cost for b in forced.bought))),
+                "broker_beyond_mid": 0 if forced is None else round(float(sum(b.beyond_mid for b in forced.bought))),
+                "run": book.run,
+            }  # fmt: skip
+
+
+def told_of(book: Book, state: State) -> float | None:
+    """What is told of that book at that moment, per cent."""
+    return 100 * TOLD[state.name] if book.name == "historic" and state.name in TOLD else None
+
+
+def table(found: Sequence[Book]) -> list[str]:
+    """The table in Markdown, as the README has it."""
+    moments = [state.name for state in found[0].states]
+    out = [
+        "| book | " + " | ".join(moments) + " | in the end | its own exits | the duties |",
+        "|---" * (len(moments) + 4) + "|",
+    ]
+    for book in found:
+        cells = [f"{100 * book.share(s):+.0f} % ({s.bp_used / 1000:,.0f}k)" for s in book.states]
+        acted = ((-100 * x.lost, x.acted[0] if x.acted else "nothing") for x in (book.exits, book.duties))
+        saved = [f"{lost:+.0f} %: {first}" for lost, first in acted]
+        out.append("| " + " | ".join([book.says, *cells, book.label or "no step", *saved]) + " |")
+    told = [f"{100 * TOLD[m]:+.0f} %" if m in TOLD else "" for m in moments]
+    out.append("| *as it is told* | " + " | ".join(told) + " | | | |")
+    return out
+
+
+def forced(found: Sequence[Book]) -> list[str]:
+    """What a broker would have bought back, a line a book and moment."""
+    out = []
+    for book in found:
+        for state in book.states:
+            f = state.liquidation
+            if f is None or not f.bought:
+                continue
+            pays, beyond = sum(b.cost for b in f.bought), sum(b.beyond_mid for b in f.bought)
+            end = f"leaves {f.nlv:,.0f}" if f.enough else f"leaves {f.nlv:,.0f}, and it is not enough"
+            what = f"{len(f.bought)} of {len(state.trades)} positions for {pays:,.0f}, {beyond:,.0f} of it beyond mid"
+            out.append(f"{book.name:<9} {state.name:<12} {what}; {end}")
+    return out
