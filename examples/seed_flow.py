@@ -1,10 +1,11 @@
 """The whole way over TastyTrade's wire, step by step: from a login to an order's last update.
 
     python examples/seed_flow.py               # against an emulator that it starts for itself
-    tomking emulator > keys.json &
-    python examples/seed_flow.py keys.json     # against one that runs, by its line of addresses and keys
+    tomking emulator > emulator.json &
+    python examples/seed_flow.py emulator.json # against one that runs, by its line of addresses and keys
 
-It sends orders, so it goes to an emulator only. Read it from ``flow`` down: each step is one function.
+It sends orders, so it goes to an emulator only: any address but this machine's is refused. Read it from ``flow`` down:
+each step is one function.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from adapters.tastytrade.auth import Auth
 from adapters.tastytrade.credentials import Credentials
@@ -26,14 +28,23 @@ from adapters.tastytrade.rest.client import Rest
 from adapters.tastytrade.rest.orders import Filter
 from adapters.tastytrade.rest.shapes_instrument import FutureExpiration, Strike
 from adapters.tastytrade.rest.shapes_order import OrderInfo
-from adapters.tastytrade.sites import Environment, Site
+from adapters.tastytrade.sites import LOOPBACK, Environment, Site
 from adapters.tastytrade.streams.account_feed import AccountFeed
 from adapters.tastytrade.streams.account_stream import Notice
 from adapters.tastytrade.streams.dxlink import Subscription
 from adapters.tastytrade.streams.dxlink_events import Event, Greeks, Quote, Rows, Trade
 from adapters.tastytrade.streams.market_feed import MarketFeed, QuoteToken
 from adapters.tastytrade.transport import Dial, dial
+from sim.model.errors import TomkingError, UsageError
 
+HELP = """\
+seed_flow: the whole way over TastyTrade's wire, from a login to an order's last update; against an emulator only
+
+usage: python examples/seed_flow.py [FILE]
+
+  FILE    the line of addresses and keys of a running emulator: tomking emulator > FILE &
+          without it, it starts an emulator for itself"""
+KEYS = ("rest", "account_streamer", "client_secret", "refresh_token")
 WORKING = ("Received", "Routed", "In Flight", "Live", "Contingent")
 Tell = Callable[[str], None]
 
@@ -355,7 +366,36 @@ def delays() -> Iterator[float]:
     return iter((0.5, 1.0, 2.0, 5.0, 10.0))
 
 
-async def main(arguments: Sequence[str]) -> None:
+def keys_of(path: str) -> Mapping[str, str]:
+    """The addresses and keys that an emulator printed. UsageError for anything else, and for addresses that are not of
+    this machine: orders go out."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise UsageError(f"{path!r} cannot be read ({why}): wanted what `tomking emulator` prints") from None
+    try:
+        found = json.loads((text.splitlines() or ["{}"])[0])
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(found.get(key), str) for key in KEYS):
+        raise UsageError(f"{path!r} does not begin with the line of a running emulator, JSON with {', '.join(KEYS)}")
+    for key in ("rest", "account_streamer"):
+        if (host := _host(found[key])) not in LOOPBACK:
+            raise UsageError(
+                f"{key} of {path!r} is at {host or 'no host'}: it sends orders, so it goes to this machine only"
+            )
+    return found
+
+
+def _host(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
+
+
+async def walk(arguments: Sequence[str]) -> None:
     if not arguments:
         # The composition root knows how to make an emulator of a market.
         from conf.reach import reach
@@ -363,13 +403,33 @@ async def main(arguments: Sequence[str]) -> None:
         async with reach("emulator") as broker:
             await flow(Wire(broker.rest, broker.auth))
         return
-    keys = json.loads(Path(arguments[0]).read_text(encoding="utf-8").splitlines()[0])
+    keys = keys_of(arguments[0])
     site = Site(Environment.SANDBOX, keys["rest"], keys["account_streamer"])
     auth = Auth(site, Credentials(keys["client_secret"], keys["refresh_token"]))
-    async with Rest(site, auth) as rest:
-        await flow(Wire(rest, auth))
-    await auth.aclose()
+    try:
+        async with Rest(site, auth) as rest:
+            await flow(Wire(rest, auth))
+    finally:
+        await auth.aclose()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """What the process returns: 0, 2 for words that do not fit, 4 for a broker that cannot be reached."""
+    if "--help" in arguments or "-h" in arguments:
+        print(HELP)
+        return 0
+    try:
+        if len(arguments) > 1 or any(word.startswith("-") for word in arguments):
+            raise UsageError(f"{' '.join(arguments)!r} does not fit: wanted one FILE or nothing; --help says more")
+        asyncio.run(walk(arguments))
+    except TomkingError as error:
+        print(f"seed_flow: {error}", file=sys.stderr)
+        return error.exit_code
+    except TimeoutError as error:
+        print(f"seed_flow: {str(error) or 'the broker did not answer in time'}", file=sys.stderr)
+        return 4
+    return 0
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))

@@ -27,7 +27,7 @@ from adapters.emulator.streams.account_server import AccountOptions, AccountServ
 from adapters.emulator.streams.dxlink_server import DXLinkOptions, DXLinkServer
 from adapters.emulator.streams.feed import Feed
 from adapters.emulator.streams.stream_faults import StreamFaults
-from adapters.emulator.world import OPENS, World, opening
+from adapters.emulator.world import OPENS, World, opening, within
 from sim.calendar import at_ny, load_calendar
 from sim.clock import WallClock, stopwatch
 from sim.fees import FeeSchedule
@@ -86,7 +86,7 @@ def emulated(
     facts: Mapping[str, Any] | None = None,
 ) -> Emulator:
     """An emulator that opens at ``start_ns`` (UTC), or at a New York time of a day: ``start``, None for the market's
-    first Friday.
+    first Friday. ``facts`` are shown under ``/emulator``, beside what the market says of itself.
 
     ``cash`` in dollars, of accounts that are named only. ``seconds`` runs the clock and the streams' keepalives;
     ``sleep`` must give way to others. ``delayed``: quote tokens are of level demo and lead to market data 15 minutes
@@ -96,6 +96,7 @@ def emulated(
     if start_ns is None:
         known = [u for u in underlyings or () if u in market.underlyings()]
         start_ns = opening(market, (known or market.underlyings())[0], *start)
+    within(market, underlyings, start_ns)
     # The calendar must still know the session after the last one shown.
     last = load_calendar().dates[-8]
     clock = VirtualClock(start_ns, seconds, speed=speed, paused=paused, end_ns=at_ny(last, time(0)))
@@ -113,10 +114,12 @@ def emulated(
         settlement=lambda contract: _settled(listing.world, contract), latency=ways.latency,
         reset_every=ways.reset_every,
     )  # fmt: skip
+    # What the market is, nobody else says.
+    own = {"market": market.name, "source": market.source, "synthetic": market.synthetic}
     streams = _streams(listing, market, doors, customers, clock, ways, seconds, sleep)
     return Emulator(
         listing, clock, doors, customers, exchange, streams, prices=prices, manners=ways.manners, sleep=sleep,
-        facts=facts,
+        facts=own | dict(facts or {}) | own,
     )  # fmt: skip
 
 

@@ -1,13 +1,13 @@
 """``/emulator/…``: the handles of this program, which the broker does not have: faults, the clock, tokens, reset.
 
-No token is asked for: the server listens on this machine alone, and a body must be JSON, so that no web page of a
-browser can send one. Times are instants of the market.
+No token is asked for: the server listens on this machine alone, and ``rest.app`` refuses pages of other sites before a
+request comes here. Times are instants of the market.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from adapters.emulator.clock import VirtualClock
 from adapters.emulator.exchange.profiles import Script
@@ -18,6 +18,9 @@ from adapters.emulator.rest.replies import Reply, Request, Routes, identifier, i
 from sim.calendar import ny
 from sim.model.errors import ConfigError, similar
 from sim.model.given import COUNT, FROM_ONE, POSITIVE, choice, flag, number, whole, word
+
+LONGEST_STEP: Final = 366 * 86_400
+"""Seconds that one step may take."""
 
 
 class StreamFaults(Protocol):
@@ -113,8 +116,12 @@ class Control:
         return Reply(204)
 
     def step(self, request: Request) -> Reply:
-        """``{"seconds": 60}``; everything that the step brings about has happened when this answers."""
-        self._clock.step(number("seconds", request.body.get("seconds"), COUNT))
+        """``{"seconds": 60}``, at most 366 days; everything that the step brings about has happened when this
+        answers."""
+        seconds = number("seconds", request.body.get("seconds"), COUNT)
+        if seconds > LONGEST_STEP:
+            raise ConfigError(f"seconds is {seconds:g}: wanted at most {LONGEST_STEP}, the 366 days of one step")
+        self._clock.step(seconds)
         return self._moved()
 
     def speed(self, request: Request) -> Reply:

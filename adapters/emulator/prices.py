@@ -88,6 +88,8 @@ class Prices:
         if item.contract is None:
             spot = world.future(item.underlying, item.month) if item.month else world.spot(item.underlying)
             tick = future(item.underlying).tick if item.month else CENT
+            if not item.month or item.month == world.front(item.underlying):
+                since = world.spot_ns(item.underlying)
             return Top(_on(spot.bid, tick), _on(spot.ask, tick), _on(spot.last, tick), since)
         quote = world.quote(item.contract)
         if quote is None:

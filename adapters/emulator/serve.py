@@ -127,6 +127,7 @@ class Server:
             self._server = server = _Quiet(config)
             serving = asyncio.create_task(server.serve(sockets=[listening]))
             beating = asyncio.create_task(self._beat())
+            beating.add_done_callback(self._stopped)
             try:
                 while not server.started and not serving.done():
                     await asyncio.sleep(0.001)
@@ -142,6 +143,11 @@ class Server:
         """Ends ``run`` soon."""
         if self._server is not None:
             self._server.should_exit = True
+
+    def _stopped(self, beating: asyncio.Task[None]) -> None:
+        """An exchange whose heart has failed serves nobody: ``run`` ends with the error."""
+        if not beating.cancelled():
+            self.stop()
 
     async def _beat(self) -> None:
         """The exchange's heart: it looks again and again, by the market's clock."""

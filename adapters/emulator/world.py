@@ -2,7 +2,7 @@
 
 Column ``k`` of a day is known at its open plus ``k`` minutes, and nothing here reads a later one. When the clock passes
 a close the next session follows by itself. After the market's last session the last prices stand and nothing trades. It
-refuses an instant before the market's first session.
+refuses an instant before the market's first session; ``within`` refuses to open after its last one, too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final
 
 import numpy as np
 
-from sim.calendar import Calendar, Session, Venue, at_ny, load_calendar
+from sim.calendar import Calendar, Session, Venue, at_ny, date_ny, load_calendar, ny
 from sim.clock import Clock
 from sim.market.futures import front_month
 from sim.market.products import future_symbol, is_future_root, venue_for
@@ -56,6 +56,32 @@ def first_friday(market: Market, underlying: str) -> date:
 def opening(market: Market, underlying: str, day: date | None = None, clock: time = OPENS) -> int:
     """The instant at which the emulator opens: a New York time of ``day``, of the market's first Friday if None."""
     return at_ny(day or first_friday(market, underlying), clock)
+
+
+def within(market: Market, underlyings: Sequence[str] | None, start_ns: int) -> None:
+    """ConfigError, before anything is served, unless every underlying has begun at ``start_ns`` (UTC) and one of them
+    still trades at it or later. ``underlyings``: None for all of the market; names it does not have are not minded."""
+    products, calendar = market.products(), load_calendar()
+    known = [u for u in underlyings or market.underlyings() if u in market.underlyings()]
+    reach = {u: dates for u in known if (dates := market.sessions(u))}
+    if not reach:
+        return
+    begun = all(_begun(calendar, _venue(u, products), dates[0], start_ns) for u, dates in reach.items())
+    ended = all(start_ns >= calendar.session(_venue(u, products), d[-1]).close_ns for u, d in reach.items())
+    if begun and not ended:
+        return
+    first, last = max(dates[0] for dates in reach.values()), max(dates[-1] for dates in reach.values())
+    where = "after the last session" if ended else "before the first session"
+    raise ConfigError(
+        f"adapter.start is {ny(start_ns):%Y-%m-%d %H:%M} in New York, {where} of market {market.name!r}: it reaches"
+        f" from {first} to {last}; choose an instant between"
+    )
+
+
+def _begun(calendar: Calendar, venue: Venue, first: date, start_ns: int) -> bool:
+    """Whether the instant belongs to the ``first`` session or a later one, the hours since the one before included."""
+    day = date_ny(start_ns)
+    return day >= first or (day >= calendar.dates[0] and calendar.session_of(venue, start_ns) >= first)
 
 
 class World:
@@ -149,9 +175,28 @@ class World:
         return max(-1, min((self.now() - day.open_ns) // MINUTE_NS, day.minutes - 1))
 
     def known_ns(self, underlying: str) -> int:
-        """The instant since which the present column is known: the time stamp of every price of the underlying."""
-        day = self.day(underlying)
-        return day.open_ns + max(self.column(underlying), 0) * MINUTE_NS
+        """The instant since which the present column is known: the time stamp of every quote of the underlying's
+        options. Before the session's first column it is the close before it, never an instant that is still to come."""
+        k = self.column(underlying)
+        return self.closed_ns(underlying) if k < 0 else self.day(underlying).open_ns + k * MINUTE_NS
+
+    def spot_ns(self, underlying: str) -> int:
+        """The instant since which ``spot`` is known: the close before the session while that is what it shows."""
+        k = self.column(underlying)
+        fresh = k >= 0 and not isnan(float(self.day(underlying).path.last[k]))
+        return self.known_ns(underlying) if fresh else self.closed_ns(underlying)
+
+    def closed_ns(self, underlying: str) -> int:
+        """The close of the session before the present one: of the market's last daily bar, of the calendar's day before
+        where it has none."""
+        bars, session = self.history(underlying, 1), self.trade_date(underlying)
+        calendar = self.calendar
+        day = (
+            calendar.session_on_or_before(date.fromordinal(bars[-1].day))
+            if bars
+            else calendar.previous_session(session)
+        )
+        return calendar.session(self._venues[underlying], day).close_ns
 
     def spot(self, underlying: str) -> Spot:
         """The underlying now, a future's front month under its root; the last close before a session's first price."""

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.emulator.streams.dxlink_channel import Channel
 from adapters.emulator.streams.dxlink_server import EVEN_CHANNEL
 from adapters.emulator.streams.dxlink_text import LONG, Layouts, frames
 from adapters.emulator.streams.feed import Feed
@@ -24,6 +25,8 @@ from tests.wire.peers import (
     sdk_request,
     sdk_subscribe,
 )  # fmt: skip
+
+LONG_CANDLES = ("SPY{=9999999d}", "SPY{=99999999999999999999mo}", "SPY{=9007199254740993h}", "SPY{=9999y}", "SPY{=٣m}")
 
 
 @pytest.fixture(scope="module")
@@ -269,3 +272,42 @@ def test_a_fault_closes_with_its_code(few: SyntheticMarket) -> None:
         )[-1] == "FEED_DATA"  # fmt: skip
 
     play(few, test, fault(FaultKind.CLOSE, code=1006))
+
+
+@pytest.mark.parametrize("symbol", LONG_CANDLES)
+def test_a_candle_longer_than_any_calendar_ends_nothing(few: SyntheticMarket, symbol: str) -> None:
+    async def test(rig: Rig) -> None:
+        peer = await rig.authorized()
+        await peer.send(sdk_request(1), sdk_request(7), sdk_feed_setup(7, "Quote"))
+        await peer.send(sdk_subscribe(1, "Candle", symbol, fromTime=0))
+        assert "FEED_DATA" in types(await peer.send(sdk_subscribe(7, "Quote", "SPY")))
+        assert not peer.task.done()
+
+    play(few, test)
+
+
+def test_a_fault_of_ours_closes_with_1011_and_says_one_line(
+    few: SyntheticMarket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise OverflowError("SPY and what else a client sent")
+
+    async def test(rig: Rig) -> None:
+        peer, other = await rig.authorized(), await rig.authorized()
+        await peer.send(sdk_request(7), sdk_feed_setup(7, "Quote"))
+        with monkeypatch.context() as patch:
+            patch.setattr(Channel, "add", broken)
+            await peer.send(sdk_subscribe(7, "Quote", "SPY"))
+        assert (await peer.over()).code == 1011
+        await other.send(sdk_request(7), sdk_feed_setup(7, "Quote"))
+        # Where what is sent fails, and not what is read, it is the same.
+        with monkeypatch.context() as patch:
+            patch.setattr(Channel, "changes", broken)
+            await rig.time.pass_(1.0)
+        assert (await other.over()).code == 1011
+
+    play(few, test)
+    lines = caplog.messages
+    assert len(lines) == 2
+    assert all(line.startswith("emulator: OverflowError in test_dxlink_server_limits.py:") for line in lines)
+    assert all("1011" in line and "SPY" not in line for line in lines)

@@ -186,6 +186,18 @@ def test_the_clock_over_the_wire() -> None:
         assert control(made, "POST", f"/emulator/clock/{path}", body).status_code == 400
 
 
+def test_a_step_has_a_bound_that_is_said() -> None:
+    made = emulator()
+    made.clock.pause()
+    before = made.clock.now()
+    for seconds in (1e300, 366 * 86_400 + 1):
+        answer = control(made, "POST", "/emulator/clock/step", {"seconds": seconds})
+        assert answer.status_code == 400
+        assert "at most 31622400" in answer.json()["error"]["message"]
+    assert made.clock.now() == before
+    assert control(made, "POST", "/emulator/clock/step", {"seconds": 366 * 86_400}).status_code == 200
+
+
 def test_tokens_expire_and_reset_over_the_wire() -> None:
     made = emulator()
 

@@ -125,6 +125,13 @@ def test_a_body_that_is_no_object_is_refused(content: bytes, kind: str, status: 
     assert answer.json()["error"]["code"]
 
 
+@pytest.mark.parametrize("content", [b" " * (1 << 20) + b"{}", b"1" * (5 << 20)])
+def test_a_body_that_is_too_long_is_told_the_limit(content: bytes) -> None:
+    answer = call(emulator(), "POST", "/watchlists", {"Content-Type": "application/json"}, content=content)
+    assert answer.status_code == 413
+    assert answer.json()["error"]["message"] == "The body is longer than 1048576 bytes, the most that is taken"
+
+
 def test_a_refusal_may_carry_data_and_nested_errors_and_a_fault_of_ours_is_a_500() -> None:
     made = emulator()
     nested = ({"code": "margin_check_failed", "message": "Not enough"},)

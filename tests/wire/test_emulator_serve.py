@@ -22,6 +22,7 @@ from adapters.emulator.serve import Server
 from adapters.tastytrade.transport import dial
 from conf.compose import compose, home
 from conf.emulator import assemble, command
+from sim.clock import stopwatch
 from sim.model.errors import ConfigError, UsageError
 from tests.wire.emulated import emulator, grant, sample, served
 
@@ -78,6 +79,24 @@ def test_no_other_host_and_no_port_that_is_taken() -> None:
             await Server(made).run(server.port)
 
     served(made, use)
+
+
+def test_a_heart_that_fails_ends_the_server_with_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = emulator(hands=stopwatch, sleep=asyncio.sleep)
+
+    def fail() -> None:
+        raise ConfigError("the market is gone")
+
+    monkeypatch.setattr(made.exchange, "advance", fail)
+
+    async def main() -> None:
+        running = asyncio.create_task(Server(made).run())
+        await asyncio.wait({running}, timeout=5)
+        assert running.done(), "it ends by itself"
+        await running
+
+    with pytest.raises(ConfigError, match="the market is gone"):
+        asyncio.run(main())
 
 
 def test_the_command_says_where_it_is_and_ends_on_a_signal() -> None:

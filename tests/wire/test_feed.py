@@ -299,6 +299,26 @@ def test_symbols_of_candles_and_months() -> None:
     assert month_of("SPY", "SPY") == ""
 
 
+LAST = 4_102_444_800_000
+"""The largest time of a client's that is taken, UTC milliseconds."""
+
+
+@pytest.mark.parametrize("unit", ["s", "m", "h", "d", "w", "mo", "y", "t"])
+def test_no_candle_is_longer_than_its_digits(world: StillWorld, unit: str) -> None:
+    feed = Feed(world, world.market)
+    for count in ("0", "00", "10000", "9999999", "9007199254740993", "9" * 20, "9" * 5000, "٣", "²"):
+        symbol = f"SPY{{={count}{unit}}}"
+        assert parse_candle(symbol) is None, symbol
+        assert feed.subject(symbol) is None
+        assert feed.history("Candle", symbol, 0).rows == ()
+    for count in ("", "1", "7", "0007", "2023", "2024", "2025", "9999"):
+        for base in ("SPY", FUTURE):
+            for since in (None, 0, LAST):
+                rows = feed.history("Candle", f"{base}{{={count}{unit}}}", since).rows
+                assert all(row["eventSymbol"] == f"{base}{{={count}{unit}}}" for row in rows)
+                assert unit == "t" or bool(rows) or since is not None
+
+
 def test_fields_are_understood_in_other_spellings() -> None:
     assert known("Candle", "vwap") == "VWAP"
     assert known("Profile", "high_52WeekPrice") == "high52WeekPrice"

@@ -1,8 +1,10 @@
 """The REST side as an ASGI application: what the broker's gateway checks, the wrapper around answers, and faults.
 
 It routes on the raw path, because a symbol's slash arrives as ``%2F``. A request passes in this order: User-Agent
-(HTML 401), faults, token (401), version (406), route (404), account (403), body (415, 400), handler. Whatever a handler
-raises but ``Refusal`` and our own errors is a fault of this program and answered as 500 with a support id.
+(HTML 401), faults, token (401), version (406), route (404), account (403), body (413, 415, 400), handler. Whatever a
+handler raises but ``Refusal`` and our own errors is a fault of this program and answered as 500 with a support id.
+``/emulator`` asks for no token; of a browser's pages it hears those of this machine alone, and changes nothing without
+Content-Type JSON, which no page sends unasked.
 
 **Faults without a socket.** Over a real connection a cut, dropped or silent answer is done to the connection itself,
 through ``Wires``. In process (``httpx.ASGITransport``) there is none; there this application raises what httpx would
@@ -26,6 +28,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from adapters.emulator.clock import SECOND_NS, Sleep, VirtualClock
 from adapters.emulator.faults import Fault, Faults, Kind
+from adapters.emulator.origins import foreign
 from adapters.emulator.refusal import Refusal
 from adapters.emulator.rest.oauth import Doors
 from adapters.emulator.rest.replies import Query, Reply, Request, Routes, invalid
@@ -97,7 +100,7 @@ class Rest:
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
         body = await _read(receive)
         if path == "/emulator" or path.startswith("/emulator/"):
-            await _send(send, self._run(self._control, Request(method, path, query, headers), body))
+            await _send(send, self._handle(Request(method, path, query, headers), body))
             return
         agent = headers.get("user-agent", "").strip()
         if not agent or (self._manners.strict_agent and not _PRODUCT.match(agent)):
@@ -106,6 +109,16 @@ class Rest:
         fault = self._faults.strike(lambda f: f.matches(method, path))
         request = Request(method, path, query, headers)
         await self._through(fault, lambda: self._answer(request, body), scope, receive, send)
+
+    def _handle(self, request: Request, body: bytes) -> Answer:
+        """One call of a handle of this program."""
+        origin = request.headers.get("origin")
+        if foreign(origin):
+            text = "Requests of a page of another site are refused; send no Origin, or one of this machine"
+            return refused(Refusal(403, "foreign_origin", text))
+        if origin is not None and request.method not in ("GET", "HEAD") and not _is_json(request):
+            return refused(_not_json())
+        return self._run(self._control, request, body)
 
     async def _through(
         self, fault: Fault | None, handle: Callable[[], Answer], scope: Scope, receive: Receive, send: Send
@@ -260,9 +273,9 @@ def _parse(request: Request, body: bytes) -> Mapping[str, Any]:
     if not body.strip():
         return {}
     if len(body) > LARGEST_BODY:
-        raise Refusal(413, "request_too_large", f"A body of {len(body)} bytes; send at most {LARGEST_BODY}")
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
-        raise Refusal(415, "unsupported_media_type", f"Wanted a body of Content-Type {JSON}")
+        raise Refusal(413, "request_too_large", f"The body is longer than {LARGEST_BODY} bytes, the most that is taken")
+    if not _is_json(request):
+        raise _not_json()
     try:
         given = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
@@ -270,6 +283,14 @@ def _parse(request: Request, body: bytes) -> Mapping[str, Any]:
     if not isinstance(given, dict):
         raise invalid("body", "is not a JSON object")
     return given
+
+
+def _is_json(request: Request) -> bool:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == JSON
+
+
+def _not_json() -> Refusal:
+    return Refusal(415, "unsupported_media_type", f"Wanted a body of Content-Type {JSON}")
 
 
 async def _read(receive: Receive) -> bytes:

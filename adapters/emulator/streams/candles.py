@@ -27,7 +27,8 @@ MS: Final = 1_000_000
 DAY_MS: Final = 86_400_000
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _UNITS: Final = {"s": 1_000_000_000, "m": MINUTE_NS, "h": 60 * MINUTE_NS}
-_SYMBOL: Final = re.compile(r"([^{}]+)\{=(\d*)([a-z]+)((?:,[a-z]+=[A-Za-z0-9]+)*)\}")
+# Four digits: a longer period than 9999 of anything is no candle, and would leave the calendar.
+_SYMBOL: Final = re.compile(r"([^{}]+)\{=([0-9]{0,4})([a-z]+)((?:,[a-z]+=[A-Za-z0-9]+)*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ class Candle:
 
 @lru_cache(maxsize=4096)
 def parse_candle(symbol: str) -> CandleSpec | None:
-    """The parts of a candle symbol; None where it is not one. No number is 1, no ``price`` is the last one."""
+    """The parts of a candle symbol; None where it is not one, 0 of a unit and more than 9999 of it included. No number
+    is 1, no ``price`` is the last one."""
     match = _SYMBOL.fullmatch(symbol)
     if match is None:
         return None
@@ -184,7 +186,8 @@ def _start(day: date, spec: CandleSpec) -> int:
             months = (day.year * 12 + day.month - 1) // spec.count * spec.count
             day = date(months // 12, months % 12 + 1, 1)
         case "y":
-            day = date(day.year // spec.count * spec.count, 1, 1)
+            # More years than have been begin with the first one.
+            day = date(max(day.year // spec.count * spec.count, 1), 1, 1)
         case _:
             day -= timedelta(days=day.toordinal() % spec.count)
     return _midnight(day)

@@ -1,4 +1,5 @@
-"""A starlette WebSocket as ``Transport``, and a connection served over it. No protocol is known here.
+"""A starlette WebSocket as ``Transport``, and a connection served over it. No protocol is known here, and no page of
+another site is let in.
 
 Serve with ``ws_per_message_deflate=False``: to compress each frame for each client costs more than all else together.
 """
@@ -10,9 +11,12 @@ from typing import Final
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from adapters.emulator.origins import foreign
+from adapters.emulator.streams.stream_loop import broken
 from adapters.tastytrade.transport import ABNORMAL, Closed, Transport
 
 UNSUPPORTED: Final = 1003
+POLICY: Final = 1008
 UNSENDABLE: Final = frozenset({1005, 1006, 1015})
 """Codes that stand for a connection that ended without a close frame; no frame may hold them."""
 
@@ -43,9 +47,16 @@ class Socket:
 
 
 async def attend(websocket: WebSocket, serve: Callable[[Transport], Awaitable[Closed]]) -> None:
-    """Accepts, serves to the end and closes. With a code that cannot be sent the connection is cut without a word."""
+    """Accepts, serves to the end and closes. With a code that cannot be sent the connection is cut without a word; a
+    page of another site is refused before it is one (403)."""
+    if any(foreign(origin) for origin in websocket.headers.getlist("origin")):
+        await websocket.close(POLICY, "The Origin is not of this machine")
+        return
     await websocket.accept()
-    over = await serve(Socket(websocket))
+    try:
+        over = await serve(Socket(websocket))
+    except Exception as fault:  # noqa: BLE001 - whatever it is, the client is told that the connection is over
+        over = broken(fault)
     gone = WebSocketState.DISCONNECTED
     if over.code in UNSENDABLE or gone in (websocket.client_state, websocket.application_state):
         return

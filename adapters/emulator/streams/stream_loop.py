@@ -2,13 +2,17 @@
 
 The protocol is a ``Link``: synchronous, without a socket. Here a reader hands it frames, a writer sends what it wants
 sent, and a pacer wakes the writer when time has come. A client that does not read holds up its own writer only; what it
-misses the link conflates or gives up, and a link that is over ends the connection even where a send never returns.
+misses the link conflates or gives up, and a link that is over ends the connection even where a send never returns. An
+exception that no protocol foresaw is a fault of this program: it ends that one connection with 1011, and is said in a
+line.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Final, Protocol
 
 from adapters.emulator.streams.stream_faults import Outlet
@@ -26,6 +30,8 @@ NAP: Final = 0.02
 """The shortest one: a writer that is held up is not asked more often."""
 GRACE: Final = 2.0
 """Seconds that a connection which is over has to say so."""
+INTERNAL: Final = 1011
+LOG: Final = "tomking.emulator"
 
 
 class Link(Protocol):
@@ -65,11 +71,25 @@ async def run(transport: Transport, link: Link, outlet: Outlet, now: Now, sleep:
     tasks = [asyncio.ensure_future(part) for part in parts]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        return next(iter(done)).result()
+        fault = next((error for task in done if (error := task.exception()) is not None), None)
+        return next(iter(done)).result() if fault is None else broken(fault)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def broken(fault: BaseException) -> Closed:
+    """What a connection is closed with after a fault of ours. The log, which is stderr unless somebody set up another,
+    gets a line of what it was and where, not of what it says: that may hold a client's frame."""
+    trace = fault.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = "" if trace is None else f" in {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
+    logging.getLogger(LOG).error(
+        "emulator: %s%s closed a stream's connection with %d", type(fault).__name__, where, INTERNAL
+    )
+    return Closed(INTERNAL, "Internal error")
 
 
 async def _read(transport: Transport, link: Link, room: asyncio.Event) -> Closed:
