@@ -1,8 +1,8 @@
 """``tomking scenario august``: four books of 1-1-2 through 5 August 2024, on the same weather, at four moments.
 
 Of each: what it had lost, what it used, what the rules would have done had they been asked, and what a broker would
-have bought back. Every number is read from a state that ``tomking explain RUN --date D --at T`` shows again. What is told of
-that day (the PDF's 28, 47 and 58 % of 530,000 pounds) stands beside the model, and nothing is tuned to it.
+have bought back. Every number is read from a state that ``tomking explain RUN --date D --at T`` shows again. What is
+told of that day (the PDF's 28, 47 and 58 % of 530,000 pounds) stands beside the model; nothing is tuned to it.
 """
 
 from __future__ import annotations

@@ -53,9 +53,21 @@ def write_page(
     from sim.report.pagedata import PageData
 
     variants = [{"fill": name, "metrics": found} for name, found in fill_variants(config, result, numbers, root)]
-    facts = {"facts": dict(result.facts), "start_nlv": float(result.start_nlv), "variants": variants}
+    facts = {
+        "facts": dict(result.facts), "start_nlv": float(result.start_nlv), "variants": variants,
+        "stress": strip(config, result, root),
+    }  # fmt: skip
     write_json(folder / "facts.json", facts)
     (folder / "report.html").write_text(render(PageData.of(folder)), encoding="utf-8")
+
+
+def strip(config: Mapping[str, Any], result: RunResult, root: Path) -> dict[str, Any] | None:
+    """The fullest book of the run under every scenario's worst minute; None where there was none."""
+    from conf.holdings import of_result
+    from conf.revaluing import record, revalued
+
+    held = of_result(config, result, root)
+    return None if held is None else record(held, *revalued(held))
 
 
 def fill_variants(

@@ -69,6 +69,14 @@ class StressedBook:
         each = [_by_underlying(lines, amounts, self.fx) for amounts in greeks(lines)]
         return {name: Exposure(*(found[name] for found in each)) for name in each[0]}
 
+    def lines(self) -> list[MarginLine]:
+        """What is held, line by line, at the quotes of this minute. DataError where a market is unknown."""
+        return self._lines(self.held)
+
+    def smiles(self, lines: Sequence[MarginLine]) -> dict[Series, Smile]:
+        """The smiles of their chains, where a chain shows one."""
+        return self._smiles_of(lines)
+
     def _lines(self, held: Mapping[OptionContract, int]) -> list[MarginLine]:
         pairs = [(contract, quantity) for contract, quantity in held.items() if quantity]
         if not pairs:
@@ -102,8 +110,11 @@ class StressedBook:
         return Smile(x[good][order], surface.iv[good][order]) if int(good.sum()) > 1 else None
 
 
-def shocked(lines: Sequence[MarginLine], move: float, vol: float, smiles: Mapping[Series, Smile]) -> Floats:
-    """Loss of each line in product currency, positive where money is lost. ``move`` and ``vol`` as in ``Stress``."""
+def shocked(
+    lines: Sequence[MarginLine], move: float | Floats, vol: float | Floats, smiles: Mapping[Series, Smile]
+) -> Floats:
+    """Loss of each line in product currency, positive where money is lost. ``move`` and ``vol`` as in ``Stress``, of
+    all lines or of each."""
     if not lines:
         return np.zeros(0)
     forward, strike, years, iv, calls, units = _columns(lines)

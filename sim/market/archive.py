@@ -59,13 +59,17 @@ _AHEAD: Final = 2
 class MarketWriter:
     """Imports into one market of the store under ``root``. A context manager; without ``commit`` nothing is changed.
 
-    ``delayed``: what is imported was told by a feed that runs late; a market that holds any of it stays so.
+    ``delayed``: what is imported was told by a feed that runs late; ``synthetic``: it comes from a model market. A market
+    that holds any of it stays so.
     """
 
-    def __init__(self, root: Path, name: str, *, vendor: str, licence: str, delayed: bool = False) -> None:
+    def __init__(
+        self, root: Path, name: str, *, vendor: str, licence: str, delayed: bool = False, synthetic: bool = False
+    ) -> None:
         self._store = root / "store"
         self._name = check_name(name)
-        self._vendor, self._licence, self._delayed = vendor, licence, delayed
+        self._vendor, self._licence = vendor, licence
+        self._delayed, self._synthetic = delayed, synthetic
         self._link = self._store / name
         self._home = self._store / GENERATIONS / name
         self._stage = self._home / "import.part"
@@ -162,6 +166,7 @@ class MarketWriter:
             products=tuple(self._products[root] for root in sorted(self._products)),
             partitions={u: tuple(parts[d] for d in sorted(parts)) for u, parts in sorted(partitions.items())},
             delayed=self._delayed or (old is not None and old.delayed),
+            synthetic=self._synthetic or (old is not None and old.synthetic),
         )
         text = manifest.text()
         if self._present is not None:

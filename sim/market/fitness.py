@@ -68,7 +68,7 @@ class Limits:
     """Two sessions of one underlying no further apart than this belong to one run; what lies between is missing."""
     sampled_series: int = 3
     sampled_strikes: int = 24
-    """Of a synthetic market: so many of the nearest series, so many strikes of each."""
+    """Of a market that a model prices: so many of the nearest series, so many strikes of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,8 @@ def check_day(market: Market, day: MarketDay, limits: Limits) -> Verdict:
     """Measures and judges one underlying on one session. No reasons: it is fit."""
     # An AM series no longer trades on the day on which it settles.
     trading = [s for s in day.series() if not (s.product.exercise.morning and s.expiration == day.session)]
-    if market.synthetic:
+    sampled = _priced_by_a_model(market)
+    if sampled:
         trading = trading[: limits.sampled_series]
     if not trading:
         return Verdict(day.underlying, ("no option that trades",), day.rows)
@@ -152,7 +153,7 @@ def check_day(market: Market, day: MarketDay, limits: Limits) -> Verdict:
     freshness = LIMITS[market.nature]
     counts, parity = _Counts(), _ParityCheck(day, hours, freshness, limits)
     middle = last[hours.columns][np.isfinite(last[hours.columns])]
-    near = float(np.median(middle)) if market.synthetic and len(middle) else None
+    near = float(np.median(middle)) if sampled and len(middle) else None
     for series in trading:
         block = read_block(day, series, hours.columns, near, limits.sampled_strikes)
         if block is None:

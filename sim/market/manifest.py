@@ -82,7 +82,8 @@ class Partition:
 class Manifest:
     """All of one market. ``partitions`` by underlying, each ascending; ``skipped`` counts files not read, by reason.
 
-    ``delayed``: recorded from a feed that ran late. Its instants are the market's all the same.
+    ``delayed``: recorded from a feed that ran late. Its instants are the market's all the same. ``synthetic``: recorded
+    from a model market, so that no quote in it is a real one.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Manifest:
     products: tuple[Product, ...]
     partitions: Mapping[str, tuple[Partition, ...]] = field(repr=False)
     delayed: bool = False
+    synthetic: bool = False
 
     @property
     def notice(self) -> str:
@@ -141,6 +143,7 @@ class Manifest:
             "licence": self.licence,
             # Left out where it is not so: other markets keep their bytes, and with them their generation.
             **({"delayed": True} if self.delayed else {}),
+            **({"synthetic": True} if self.synthetic else {}),
             "fingerprint": self.fingerprint,
             "rows": self.rows,
             "rows_in": sum(s.rows_in for s in self.sources),
@@ -225,6 +228,7 @@ def _manifest(document: Mapping[str, Any]) -> Manifest:
         products=tuple(read_product(p) for p in document["products"]),
         partitions={u: tuple(_partition(row) for row in rows) for u, rows in document["partitions"].items()},
         delayed=document.get("delayed", False) is True,
+        synthetic=document.get("synthetic", False) is True,
     )
 
 

@@ -39,7 +39,7 @@ _VIX: Final = "VIX"
 
 @dataclass(frozen=True, slots=True)
 class MarketInfo:
-    """One line of ``data list``."""
+    """One line of ``data list``. ``kind``: ``imported``, or ``synthetic`` where it was recorded from a model market."""
 
     name: str
     kind: str
@@ -63,7 +63,8 @@ def list_markets(root: Path) -> tuple[MarketInfo, ...]:
             days = manifest.dates()
             first, last = (days[0], days[-1]) if days else (None, None)
             held = manifest.underlyings, first, last, len(days), manifest.rows
-            found.append(MarketInfo(folder.name, "imported", *held, manifest.notice))
+            kind = "synthetic" if manifest.synthetic else "imported"
+            found.append(MarketInfo(folder.name, kind, *held, manifest.notice))
     return tuple(found)
 
 
@@ -106,7 +107,8 @@ class StoreMarket:
 
     @property
     def synthetic(self) -> bool:
-        return False
+        """Whether it was recorded from a model market."""
+        return self._manifest.synthetic
 
     @property
     def nature(self) -> Nature:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from sim.report import charts, clouds, compare, figures, lists, plays, sections
+from sim.report import charts, clouds, compare, figures, lists, plays, sections, stress
 from sim.report.markup import empty, section, stacked_style
 from sim.report.montecarlo import BLOCK, LEAST_DAYS, bootstrap
 from sim.report.pagedata import PageData
@@ -42,6 +42,7 @@ def render(data: PageData) -> str:
         _trades(data),
         lists.refusals(data),
         sections.variants(data),
+        stress.section_of(data),
         _bootstrap(data),
         sections.alerts(data),
         _parameters(data),
@@ -57,7 +58,8 @@ def render_compare(a: PageData, b: PageData) -> str:
 
 
 def _document(title: str, body: str) -> str:
-    style = STYLE.read_text(encoding="utf-8") + stacked_style({**sections.STACKED, **lists.STACKED, **plays.STACKED})
+    stacked = {**sections.STACKED, **lists.STACKED, **plays.STACKED, **stress.STACKED}
+    style = STYLE.read_text(encoding="utf-8") + stacked_style(stacked)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -153,9 +155,10 @@ def _contents(data: PageData) -> str:
         ("numbers", "Numbers"), ("equity", "Account value"), ("months", "Months"), ("exits", "Exits"),
         ("regimes", "Regimes"), ("plays", "Plays"), ("trades", "Trades"), ("open", "Open trades"),
         ("refusals", "Refusals"),
-        ("fills", "Fill models"), ("bootstrap", "Bootstrap"), ("parameters", "Parameters"), ("definitions", "Meanings"),
+        ("fills", "Fill models"), ("stress", "Weather"), ("bootstrap", "Bootstrap"), ("parameters", "Parameters"),
+        ("definitions", "Meanings"),
     ]  # fmt: skip
-    there = {"open": bool(data.open), "plays": plays.several(data)}
+    there = {"open": bool(data.open), "plays": plays.several(data), "stress": data.stress is not None}
     links = (f'<a href="#{anchor}">{name}</a>' for anchor, name in places if there.get(anchor, True))
     return f'<nav aria-label="Contents">{" ".join(links)}</nav>'
 

@@ -145,6 +145,8 @@ class PageData:
     profits: tuple[ProfitRow, ...]
     pairs: tuple[PairRow, ...]
     alerts: tuple[tuple[datetime | None, str], ...]
+    stress: Mapping[str, Any] | None = None
+    """The run's fullest book under the scenarios, as ``facts.json`` has it; None where it has none."""
 
     @staticmethod
     def of(folder: Path) -> PageData:
@@ -170,6 +172,7 @@ class PageData:
             tuple(ProfitRow(*row) for row in _since(folder, "profits", ("session", "strategy", "profit"))),
             tuple(PairRow(*row) for row in _since(folder, "correlations", ("session", "one", "other", "correlation"))),
             tuple((at, text) for at, text in alerts),
+            known.get("stress"),
         )
 
     def fact(self, name: str) -> str | None:

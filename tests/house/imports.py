@@ -37,7 +37,7 @@ ORDER: Final[tuple[tuple[str, ...], ...]] = (
     ("watch",),
     ("buying_power", "daymarks"),
     ("stress",),
-    ("desk",),
+    ("desk", "revalue"),
     ("liquidation",),
     ("strategies", "rules"),  # 4
     ("engine", "journal"),  # 5

@@ -89,6 +89,11 @@ class SyntheticMarket:
         return self._seed
 
     @property
+    def weather(self) -> Weather | None:
+        """What bends its paths."""
+        return self._weather
+
+    @property
     def synthetic(self) -> bool:
         return True
 

@@ -1,0 +1,69 @@
+"""Every scenario with the strategies it names and with the framework, against the texts that are kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from conf.pool import spread
+from scenarios.golden import FRAMEWORK, PLAYERS, difference, keep, text_of
+from scenarios.library import suite
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """One scenario and who played it: what came, and where it differs from what is kept (empty: nowhere)."""
+
+    name: str
+    player: str
+    text: str
+    difference: str
+    shock: dict[str, Any] | None = None
+    """The worst minute of its market, where the whole framework played on it and it shocks anybody."""
+
+
+def goldens(names: Sequence[str], root: Path, players: Sequence[str] = PLAYERS) -> Iterator[Golden]:
+    """Scenarios of the suite, in their order."""
+    for name, player, text, shock in spread(
+        _played, [(name, player, str(root)) for name in names for player in players]
+    ):
+        yield Golden(name, player, text, difference(name, player, text), shock)
+
+
+def changed_shocks(found: Sequence[Golden]) -> list[str]:
+    """Scenarios whose worst minute is not the one that is kept."""
+    from conf.shocks import PATH
+
+    kept = {row["name"]: row for row in json.loads(PATH.read_text(encoding="utf-8"))}
+    return [g.name for g in found if g.player == FRAMEWORK and g.shock != kept.get(g.name)]
+
+
+def accept(found: Sequence[Golden]) -> list[str]:
+    """Keeps what came; what changed."""
+    from conf.shocks import PATH, written
+
+    changed = [f"{g.name}.{g.player}" for g in found if keep(g.name, g.player, g.text)]
+    moved = changed_shocks(found)
+    if moved:
+        kept = {row["name"]: row for row in json.loads(PATH.read_text(encoding="utf-8"))}
+        kept |= {g.name: g.shock for g in found if g.player == FRAMEWORK}
+        rows = [kept[name] for name in suite() if kept.get(name) is not None]
+        PATH.write_text(written(rows), encoding="utf-8")
+    return [*changed, *(f"{name}.shock" for name in moved)]
+
+
+def _played(job: tuple[str, str, str]) -> tuple[str, str, str, dict[str, Any] | None]:
+    name, player, root = job
+    from conf.playing import play
+    from conf.shocks import measure
+    from sim.market.synthetic.market import SyntheticMarket
+
+    words = ("strategy=framework",) if player == FRAMEWORK else ()
+    scenario = suite()[name]
+    played = play(scenario, Path(root), words)
+    market = played.parts.market
+    assert isinstance(market, SyntheticMarket), "a scenario plays on a market of its own"
+    return name, player, text_of(played.facts), measure(scenario, market) if player == FRAMEWORK else None

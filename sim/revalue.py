@@ -1,0 +1,73 @@
+"""A book under named shocks, and over a grid of price and volatility: what it would win or lose if that came now.
+
+A shock moves each underlying by a share and multiplies volatility by a factor that depends on how long an option still
+lives: the near end of the term structure jumps, the far end follows. Contracts are valued by Black-76 before and after
+(``sim.stress``); time does not pass. An underlying that a shock does not tell of is not guessed: its lines are unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from sim.margin import MarginLine
+from sim.model.instrument import Series
+from sim.model.market import Floats
+from sim.stress import Smile, shocked
+
+MOVES: Final = (-0.20, -0.15, -0.10, -0.07, -0.05, -0.03, 0.0, 0.03, 0.05, 0.10)
+VOLS: Final = (-0.25, 0.0, 0.25, 0.5, 1.0, 2.0)
+"""The grid: moves of every underlying, and changes of every volatility, shares."""
+NONE: Final[Mapping[Series, Smile]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Shock:
+    """``moves`` by underlying, shares. ``days`` to expiration, ascending, and the ``factors`` of volatility there."""
+
+    name: str
+    says: str
+    kind: str
+    moves: Mapping[str, float]
+    days: tuple[float, ...]
+    factors: tuple[float, ...]
+
+    def factor(self, years: float) -> float:
+        """The factor for an option that lives so long; beyond the ends that of the end."""
+        return float(np.interp(365.0 * years, self.days, self.factors))
+
+
+@dataclass(frozen=True, slots=True)
+class Revalued:
+    """What a shock does, product currency, won positive. ``unknown``: underlyings that it does not tell of."""
+
+    shock: Shock
+    pnl: float
+    by_underlying: Mapping[str, float]
+    unknown: tuple[str, ...]
+
+
+def under(shock: Shock, lines: Sequence[MarginLine], smiles: Mapping[Series, Smile] = NONE) -> Revalued:
+    """The book of ``lines`` under one shock."""
+    known = [line for line in lines if line.contract.underlying in shock.moves]
+    unknown = tuple(sorted({line.contract.underlying for line in lines} - set(shock.moves)))
+    moves = np.array([shock.moves[line.contract.underlying] for line in known])
+    vols = np.array([shock.factor(line.dte_years) - 1.0 for line in known])
+    won = -shocked(known, moves, vols, smiles) if known else np.zeros(0)
+    by: dict[str, float] = {}
+    for line, amount in zip(known, won.tolist(), strict=True):
+        by[line.contract.underlying] = by.get(line.contract.underlying, 0.0) + amount
+    return Revalued(shock, float(won.sum()), by, unknown)
+
+
+def grid(
+    lines: Sequence[MarginLine],
+    moves: Sequence[float] = MOVES,
+    vols: Sequence[float] = VOLS,
+    smiles: Mapping[Series, Smile] = NONE,
+) -> Floats:
+    """P/L of the whole book, product currency, float64 [vols, moves]: every underlying moves alike."""
+    return np.array([[-float(shocked(lines, move, vol, smiles).sum()) for move in moves] for vol in vols])

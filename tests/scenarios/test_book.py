@@ -1,0 +1,131 @@
+"""A book under weather: shocks are those of the scenarios, values those of Black-76, and what is unknown is said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conf.holdings import of_file
+from conf.main import main
+from conf.revaluing import record, revalued
+from conf.shocks import PATH, shocks, written
+from scenarios.library import suite
+from sim.model.errors import ConfigError
+from sim.pricing import black76
+from sim.revalue import MOVES, VOLS, Shock, grid, under
+
+BOOK = """
+at: 2024-08-02 16:00
+nlv: 100000
+forward: {ES: 5400, SPY: 535}
+positions:
+  - {symbol: "./ESZ4 EWV4  241031P5250", quantity: 1, mark: 160}
+  - {symbol: "./ESZ4 EWV4  241031P4960", quantity: -2, mark: 90}
+  - {symbol: "SPY   240920P00500000", quantity: -3, mark: 6.1, forward: 536}
+"""
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    path = tmp_path / "book.yaml"
+    path.write_text(BOOK, encoding="utf-8")
+    return path
+
+
+def test_values_before_and_after(book: Path) -> None:
+    held = of_file(book)
+    shock = Shock("x", "", "made", {"ES": -0.05, "SPY": -0.05}, (30.0, 365.0), (2.0, 1.5))
+    found = under(shock, held.lines)
+    wanted = 0.0
+    for line in held.lines:
+        factor = np.interp(365 * line.dte_years, (30, 365), (2.0, 1.5))
+        strike, size = float(line.contract.strike), line.quantity * float(line.contract.product.multiplier)
+        then = black76.price(0.95 * line.forward, strike, line.dte_years, line.iv * factor, False)
+        wanted += size * (float(then) - line.mark)
+    assert found.pnl == pytest.approx(wanted, rel=1e-6)
+    assert found.pnl == pytest.approx(sum(found.by_underlying.values()))
+    assert found.unknown == ()
+
+
+def test_an_underlying_that_a_shock_does_not_tell_of_is_not_guessed(book: Path) -> None:
+    held = of_file(book)
+    found = under(Shock("x", "", "made", {"ES": -0.05}, (30.0,), (1.0,)), held.lines)
+    assert found.unknown == ("SPY",)
+    assert set(found.by_underlying) == {"ES"}
+
+
+def test_the_grid_is_nothing_where_nothing_moves(book: Path) -> None:
+    held = of_file(book)
+    table = grid(held.lines)
+    assert table.shape == (len(VOLS), len(MOVES))
+    assert table[VOLS.index(0.0), MOVES.index(0.0)] == pytest.approx(0.0, abs=1e-6)
+    row = table[VOLS.index(0.0)]
+    assert (np.diff(row[: MOVES.index(0.0) + 1]) > 0).all(), "short puts lose with every fall"
+
+
+def test_the_shocks_are_those_of_the_suite() -> None:
+    """The file is what `tomking scenario run all --accept` writes; the measuring itself is in the goldens' test."""
+    found = shocks()
+    assert len(found) >= 8
+    assert {s.name for s in found} <= set(suite())
+    assert {"ES", "SPY", "QQQ", "CL", "GC", "ZB", "6E"} <= set(found[0].moves)
+    rows = json.loads(PATH.read_text(encoding="utf-8"))
+    assert written(rows) == PATH.read_text(encoding="utf-8")
+    august = next(s for s in found if s.name == "AUGUST_5_RECREATION")
+    assert august.moves["ES"] < -0.08
+    assert august.factors[0] > august.factors[-1] > 1.5, "the near end jumps, the far end follows"
+
+
+def test_the_command_on_a_file(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scenario", "book", str(book), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    held = of_file(book)
+    assert told == json.loads(json.dumps(record(held, *revalued(held))))
+    assert [s["pnl"] for s in told["shocks"]] == sorted(s["pnl"] for s in told["shocks"])
+    assert main(["scenario", "book", str(book)]) == 0
+    assert "AUGUST_5_RECREATION" in capsys.readouterr().out
+
+
+def test_the_command_on_a_run_and_its_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                             capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    words = ["backtest", "market=es_sample", "start=2024-07-19", "end=2024-07-19", "--json"]
+    assert main(words) == 0
+    run = json.loads(capsys.readouterr().out)["run_dir"]
+    page = (Path(run) / "report.html").read_text(encoding="utf-8")
+    assert "Under weather" in page
+    assert "AUGUST_5_RECREATION" in page
+    assert main(["scenario", "book", run, "--date", "2024-07-19", "--at", "10:45", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["lines"] == 4
+    assert "2024-07-19" in told["when"]
+    assert main(["scenario", "book", run]) == 2
+    assert "held nothing over any night" in capsys.readouterr().err
+    assert main(["scenario", "book", run, "--date", "2024-07-19", "--at", "20:30"]) == 2
+
+
+def test_the_command_on_an_account(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scenario", "book", "adapter=emulator"]) == 2
+    assert "holds no option" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("positions: []", "needs 'at'"),
+        (BOOK.replace("ES: 5400, ", ""), "no forward of ES"),
+        (BOOK.replace("241031P5250", "241031X5250"), "positions[0]"),
+        (BOOK.replace("quantity: 1,", "quantity: one,"), "whole number"),
+        (BOOK.replace("2024-08-02 16:00", "yesterday"), "New York"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "book.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as error:
+        of_file(path)
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
