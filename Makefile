@@ -29,8 +29,9 @@ check: .venv/.test ## lint, format, types, house rules
 contract-cert: .venv/.test ## the contract of every broker in TastyTrade's own sandbox, with your keys; skipped without
 	@$(BIN)/python -m pytest -m cert tests/contract
 
-bench: .venv/.test ## speed and memory, as ratios taken in one run
+bench: .venv/.test ## speed and memory, as ratios taken in one run; then the scenario suite against its accepted figures
 	@$(BIN)/python tests/bench/run.py
+	@$(BIN)/python -m pytest -q -m bench tests/scenarios --benchmark-columns=median,iqr,rounds --benchmark-sort=name
 
 soak: .venv/.test ## randomised tests with new seeds for SOAK_MINUTES (30), from where the last soak stopped
 	@$(BIN)/python tests/soak/run.py --minutes $(SOAK_MINUTES)

@@ -66,16 +66,16 @@ class Book:
 
 def books(root: Path, runs: Path | None = None) -> list[Book]:
     """The four books. ``runs``: a folder that gets a run of each, to be explained."""
-    jobs = [(name, variant, str(root)) for name in BOOKS for variant in VARIANTS]
-    found = dict(zip([(name, variant) for name, variant, _ in jobs], spread(_played, jobs), strict=True))
+    jobs = [(name, str(root)) for name in BOOKS]
+    found = dict(zip(BOOKS, spread(_played, jobs), strict=True))
     out = []
     for name, (_, _, says) in BOOKS.items():
-        bare, states = found[name, "bare"]
+        bare, states = found[name]["bare"]
         folder = "" if runs is None else str(_run(name, root, runs))
         out.append(
             Book(
-                name, says, bare.start_nlv, states, bare.ladder, _saved(found[name, "exits"][0]),
-                _saved(found[name, "duties"][0]), bare.lesson, bare.violations, folder,
+                name, says, bare.start_nlv, states, bare.ladder, _saved(found[name]["exits"][0]),
+                _saved(found[name]["duties"][0]), bare.lesson, bare.violations, folder,
             )
         )  # fmt: skip
     return out
@@ -92,11 +92,15 @@ def of(name: str, variant: str) -> tuple[Scenario, tuple[str, ...]]:
     return replace(scenario, book=(held,)), words
 
 
-def _played(job: tuple[str, str, str]) -> tuple[Facts, tuple[State, ...]]:
-    name, variant, root = job
-    scenario, words = of(name, variant)
-    played: Played = play(scenario, Path(root), words)
-    return played.facts, played.states
+def _played(job: tuple[str, str]) -> dict[str, tuple[Facts, tuple[State, ...]]]:
+    """One book in every variant, on one market."""
+    name, root = job
+    out = {}
+    for variant in VARIANTS:
+        scenario, words = of(name, variant)
+        played: Played = play(scenario, Path(root), words)
+        out[variant] = played.facts, played.states
+    return out
 
 
 def _run(name: str, root: Path, runs: Path) -> Path:

@@ -20,6 +20,7 @@ from sim.ports import Market, Strategy
 
 if TYPE_CHECKING:
     from sim.market.store import VixSource
+    from sim.market.synthetic.market import SyntheticMarket
 
 
 def target(node: Mapping[str, Any], *, where: str) -> Any:
@@ -160,7 +161,7 @@ def weather(config: Mapping[str, Any]) -> Market:
 
     node = config["market"]
     level = optional(number, "market.level", node.get("level"), POSITIVE)
-    return SyntheticMarket(
+    made = SyntheticMarket(
         word("market.name", node["name"]),
         day("market.start", node["start"]),
         day("market.end", node["end"]),
@@ -168,6 +169,15 @@ def weather(config: Mapping[str, Any]) -> Market:
         parameters=Parameters() if level is None else Parameters(level=level),
         weather=weather_of("market.weather", node["weather"]),
     )
+    # The same weather is often played several times in a row: what was built of it stands.
+    if _last and _last[0].fingerprint == made.fingerprint:
+        return _last[0]
+    _last[:] = [made]
+    return made
+
+
+_last: list[SyntheticMarket] = []
+"""The market under weather that was made last."""
 
 
 VIX: Final[Mapping[VixSource, str]] = {

@@ -27,10 +27,9 @@ class Golden:
 
 def goldens(names: Sequence[str], root: Path, players: Sequence[str] = PLAYERS) -> Iterator[Golden]:
     """Scenarios of the suite, in their order."""
-    for name, player, text, shock in spread(
-        _played, [(name, player, str(root)) for name in names for player in players]
-    ):
-        yield Golden(name, player, text, difference(name, player, text), shock)
+    for made in spread(_played, [(name, tuple(players), str(root)) for name in names]):
+        for name, player, text, shock in made:
+            yield Golden(name, player, text, difference(name, player, text), shock)
 
 
 def changed_shocks(found: Sequence[Golden]) -> list[str]:
@@ -55,15 +54,22 @@ def accept(found: Sequence[Golden]) -> list[str]:
     return [*changed, *(f"{name}.shock" for name in moved)]
 
 
-def _played(job: tuple[str, str, str]) -> tuple[str, str, str, dict[str, Any] | None]:
-    name, player, root = job
+Row = tuple[str, str, str, dict[str, Any] | None]
+
+
+def _played(job: tuple[str, tuple[str, ...], str]) -> list[Row]:
+    """One scenario by each player, on one market."""
+    name, players, root = job
     from conf.playing import play
     from conf.shocks import measure
     from sim.market.synthetic.market import SyntheticMarket
 
-    words = ("strategy=framework",) if player == FRAMEWORK else ()
-    scenario = suite()[name]
-    played = play(scenario, Path(root), words)
-    market = played.parts.market
-    assert isinstance(market, SyntheticMarket), "a scenario plays on a market of its own"
-    return name, player, text_of(played.facts), measure(scenario, market) if player == FRAMEWORK else None
+    out: list[Row] = []
+    for player in players:
+        words = ("strategy=framework",) if player == FRAMEWORK else ()
+        played = play(suite()[name], Path(root), words)
+        market = played.parts.market
+        assert isinstance(market, SyntheticMarket), "a scenario plays on a market of its own"
+        shock = measure(played.scenario, market) if player == FRAMEWORK else None
+        out.append((name, player, text_of(played.facts), shock))
+    return out
