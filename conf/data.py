@@ -45,8 +45,9 @@ def _import(args: Sequence[str]) -> int:
     if len(words) != 2 or name is None or words[0] not in VENDORS:
         vendor = f"{words[0]!r} is no vendor{similar(words[0], VENDORS)}; " if words and words[0] not in VENDORS else ""
         raise UsageError(f"{vendor}write: tomking data import {'|'.join(VENDORS)} PATH --to NAME")
-    if (HERE / "market" / f"{name}.yaml").is_file():
-        raise UsageError(f"--to {name}: that is a built-in market; choose another name")
+    from conf.record import free
+
+    free(name)
     path = Path(words[1]).expanduser()
     progress = None if options.flag("json") else console.note
     if words[0] == "lean":
@@ -162,16 +163,18 @@ def _check(args: Sequence[str]) -> int:
 
     config = compose([f"market={name}", "strategy=fixed_legs"])
     market = build.market(config, home())
-    # A synthetic market makes its other underlyings only when somebody asks for them.
-    only = options.value("underlying") or ("ES" if market.synthetic else None)
+    # A market that is made here makes its other underlyings only when somebody asks for them.
+    only = options.value("underlying") or (None if isinstance(market, StoreMarket) else "ES")
     days = check_market(market, only=only)
     doubt = check_import(market.manifest.sources) if isinstance(market, StoreMarket) else None
     unfit = sum(not d.fit for d in days)
     fit = bool(days) and not unfit and doubt is None
     notice = build.notice(market)
     if options.flag("json"):
-        found = {"market": name, "fit": fit, "notice": notice, "import": doubt, "days": [d.record() for d in days]}
-        console.document(found)
+        found = {"market": name, "fit": fit, "synthetic": market.synthetic, "notice": notice, "import": doubt}
+        console.document({**found, "days": [d.record() for d in days]})
+    elif not days:
+        raise CheckFailed(f"market {name} has no days to check: it holds no option quotes; record or import some")
     else:
         for d in days:
             console.out(d.line())
@@ -179,6 +182,8 @@ def _check(args: Sequence[str]) -> int:
         console.out(
             f"{name}: {len(days)} days{of}, " + (f"{unfit} NOT fit to trade on" if unfit else "all fit to trade on")
         )
+        if market.synthetic and isinstance(market, StoreMarket):
+            console.out(f"{name}: SYNTHETIC, not real quotes: {market.source}")
         if notice:
             console.out(f"{name}: {notice}, recorded from a feed that ran behind the market")
     if doubt is not None and not options.flag("json"):
@@ -193,7 +198,7 @@ def _synth(args: Sequence[str]) -> int:
     config = compose([*options.overrides, "strategy=fixed_legs"])
     if config["market"]["kind"] != "synthetic":
         built_in = ", ".join(sorted(p.stem for p in (HERE / "market").glob("*.yaml")))
-        raise UsageError(f"market {config['market']['name']} is no synthetic market: choose one of {built_in}")
+        raise UsageError(f"market {config['market']['name']} is not made here: choose one of {built_in}")
     from sim.market.synthetic import SyntheticMarket
 
     market = build.market(config, home())

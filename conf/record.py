@@ -14,31 +14,14 @@ from typing import TYPE_CHECKING, Final
 from conf import console
 from conf.compose import HERE, home
 from conf.options import Options
-from conf.reach import adapter_of, reach, say
+from conf.reach import Emulated, adapter_of, reach, say
+from conf.words import similar
 from sim.model.errors import UsageError
 from sim.model.given import COUNT, FROM_ONE, number, whole
 
 if TYPE_CHECKING:
+    from adapters.tastytrade.recording import Feed
     from adapters.tastytrade.watch import Recorded, Terms
-
-HELP: Final = """\
-tomking data record: your own history, quote by quote, from TastyTrade's market data
-
-usage: tomking data record UNDERLYING ... --to NAME adapter=emulator|sandbox|production [--for 2h]
-
-It records until Ctrl-C, or for as long as --for says. One row a minute for each option that was quoted in it; minutes
-of the underlying are filled back to the open, or to where the last recording ended. What was missed is noted as a gap.
-
-  tomking data record SPY VIX --to mine adapter=production --for 6h30m
-  tomking data record ES --to tried adapter=emulator adapter.speed=60 --for 30m
-  --days 7       expirations of the next 7 days; 0: today's
-  --near 5       strikes within 5 % of the price
-  --back 0       minutes of the underlying from so many sessions before today's
-  --most 4000    contracts at most
-  --save 15m     what was recorded goes to the store this often, and at the end
-
-The sandbox's quotes are 15 minutes late: instants are put back, and the market says DELAYED 15 MIN. A market takes
-quotes of one kind only. Nothing is ordered. Then: tomking data check NAME, tomking backtest market=NAME"""
 
 _LENGTH: Final = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 SECOND_NS: Final = 1_000_000_000
@@ -47,21 +30,56 @@ SECOND_NS: Final = 1_000_000_000
 def command(args: Sequence[str]) -> int:
     """Records; 0 where it ended as it should."""
     values = ("to", "for", "days", "near", "back", "most", "save")
-    options = Options.of(args, flags=("json", "help"), values=values)
-    if options.flag("help"):
-        console.out(HELP)
-        return 0
+    options = Options.of(args, flags=("json",), values=values)
     underlyings = [word for word in options.overrides if "=" not in word]
     adapter, words = adapter_of([word for word in options.overrides if "=" in word])
     name = options.value("to")
     if not underlyings or name is None:
         raise UsageError("write: tomking data record UNDERLYING ... --to NAME adapter=emulator|sandbox|production")
-    if (HERE / "market" / f"{name}.yaml").is_file():
-        raise UsageError(f"--to {name}: that is a built-in market; choose another name")
+    free(name)
+    for symbol in underlyings:
+        _checked(symbol)
     terms = _terms(options, underlyings)
-    done, notice = asyncio.run(_record(adapter, words, name, terms, quiet=options.flag("json")))
-    _report(name, done, notice, as_json=options.flag("json"))
+    there = (home() / "store" / name).exists()
+    done, feed = asyncio.run(_record(adapter, words, name, terms, quiet=options.flag("json")))
+    _report(name, done, feed, there=there, as_json=options.flag("json"))
     return 0
+
+
+def free(name: str) -> None:
+    """DataError for what can name no market of the store, UsageError for a built-in one."""
+    from sim.market.manifest import check_name
+
+    if (HERE / "market" / f"{check_name(name)}.yaml").is_file():
+        raise UsageError(f"--to {name}: that is a built-in market; choose another name")
+
+
+def _checked(symbol: str) -> None:
+    """UsageError for what is no underlying's symbol, DataError for one whose hours are not known here."""
+    from sim.market.products import future_month, is_future_root, venue_of, what_is
+    from sim.model.errors import DataError
+
+    try:
+        what_is(symbol)
+    except DataError as error:
+        plain = symbol.lstrip("/.$").upper()
+        guess = month.root if (month := future_month(plain)) is not None else plain
+        try:
+            what_is(guess)
+        except DataError:
+            raise error from None
+        wanted = f"{symbol} is no underlying (did you mean {guess!r}?): wanted a symbol like ES, SPX or SPY"
+        raise UsageError(wanted) from None
+    if not is_future_root(symbol):
+        venue_of(symbol)
+
+
+def _served(emulated: Emulated, underlyings: Sequence[str]) -> None:
+    """UsageError for one that the emulator does not have."""
+    have = emulated.underlyings
+    for symbol in underlyings:
+        if have and symbol not in have:
+            raise UsageError(f"{symbol} is not served here{similar(symbol, have)}: this emulator has {', '.join(have)}")
 
 
 def length(text: str, option: str) -> int:
@@ -100,24 +118,28 @@ def _read(name: str, text: str) -> int | float:
         raise UsageError(f"--{name} {text}: wanted a number") from None
 
 
-async def _record(adapter: str, words: Sequence[str], name: str, terms: Terms, *, quiet: bool) -> tuple[Recorded, str]:
-    """What was recorded, and what must be said of its feed."""
+async def _record(adapter: str, words: Sequence[str], name: str, terms: Terms, *, quiet: bool) -> tuple[Recorded, Feed]:
+    """What was recorded, and from what."""
     from adapters.tastytrade.backoff import Backoff
     from adapters.tastytrade.recording import Feed, Shelf
     from adapters.tastytrade.transport import dial
     from adapters.tastytrade.watch import Watch
 
-    stop, notices = asyncio.Event(), list[str]()
+    stop, feeds = asyncio.Event(), list[Feed]()
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(sign, stop.set)
     async with reach(adapter, words) as broker:
+        if (emulated := await broker.emulated()) is not None:
+            _served(emulated, terms.underlyings)
 
         def shelf(delayed: bool) -> Shelf:
-            feed = Feed(delayed, broker.emulated)
-            notices.append(feed.notice)
+            feed = Feed(delayed, emulated.market, emulated.synthetic) if emulated is not None else Feed(delayed)
+            feeds.append(feed)
             if not quiet:
-                console.note(f"recording {', '.join(terms.underlyings)} into {name} from {feed.vendor}; Ctrl-C ends it")
+                what = "SYNTHETIC quotes, " if feed.synthetic else ""
+                said = f"recording {', '.join(terms.underlyings)} into {name} from {what}{feed.vendor}; Ctrl-C ends it"
+                console.note(said)
             return Shelf(home(), name, feed)
 
         backoff = Backoff(first=1.0, largest=60.0)
@@ -126,24 +148,40 @@ async def _record(adapter: str, words: Sequence[str], name: str, terms: Terms, *
             delays=lambda: (backoff.delay(n) for n in range(1, 1_000_000)), wall=broker.wall,
             say=(lambda line: None) if quiet else say,
         )  # fmt: skip
-        return await watch.run(stop), "".join(notices)
+        return await watch.run(stop), feeds[-1]
 
 
-def _report(name: str, done: Recorded, notice: str, *, as_json: bool) -> None:
+def _report(name: str, done: Recorded, feed: Feed, *, there: bool, as_json: bool) -> None:
+    """``there``: whether the market was before."""
     if as_json:
+        left = {
+            each.underlying: {
+                "contracts": each.contracts,
+                "wholly": each.wholly,
+                "expirations": [str(day) for day in each.expirations],
+            }
+            for each in done.left
+        }
         console.document(
             {
-                "market": name, "notice": notice, "contracts": done.contracts, "rows": done.rows, "gaps": done.gaps,
-                "left_out": done.left_out, "dropped": done.dropped, "unknown_roots": done.unknown,
+                "market": name, "saved": done.saved, "synthetic": feed.synthetic, "notice": feed.notice,
+                "contracts": done.contracts, "rows": done.rows, "gaps": done.gaps, "left_out": done.left_out,
+                "left_out_of": left, "dropped": done.dropped, "unknown_roots": done.unknown,
             }
         )  # fmt: skip
         return
-    late = f", {notice}" if notice else ""
-    console.out(f"market {name}: {done.rows:,} rows of {done.contracts:,} contracts{late}")
+    said = [word for word in ("SYNTHETIC, not real quotes" if feed.synthetic else "", feed.notice) if word]
+    if done.saved:
+        console.out(f"market {name}: " + ", ".join([f"{done.rows:,} rows of {done.contracts:,} contracts", *said]))
+    else:
+        console.out(f"nothing was recorded: {f'market {name} is as it was' if there else f'no market {name} was made'}")
+    for each in done.left:
+        console.out(f"  {each}: the window is too large for --most")
     for reason, count in sorted(done.dropped.items()):
         console.out(f"  dropped {count:,}: {reason}")
     for root, count in sorted(done.unknown.items()):
         console.out(f"  left out {count:,} contracts of root {root}: its product is not known here")
     if done.gaps:
         console.out(f"  {done.gaps} times the connection was lost; the gaps are in the manifest")
-    console.out(f"next: tomking data check {name}")
+    if done.saved:
+        console.out(f"next: tomking data check {name}")

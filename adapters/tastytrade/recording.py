@@ -2,8 +2,12 @@
 
 Every save adds to what the market holds. Its manifest names each stretch that was recorded and each gap in it, and the
 vendor says of what kind the feed was: real time, delayed, or this program's emulator. A delayed one is noted in the
-manifest too, from where every page and report has its DELAYED 15 MIN. A market takes one kind only, so that nobody
-trades on the average of two. Prices that are no multiple of the product's increment are dropped, counted.
+manifest too, from where every page and report has its DELAYED 15 MIN; so is one of a model market, which is SYNTHETIC
+from then on. A market takes one kind only, so that nobody trades on the average of two. Prices that are no multiple of
+the product's increment are dropped, counted.
+
+A market is made with the first quote of an option. Until then what was heard waits here, and nothing is left of a
+recording that ends before.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from adapters.tastytrade.window import Watched
 from sim.calendar import Venue, load_calendar
 from sim.market.archive import MarketWriter
 from sim.market.cache import Bars
-from sim.market.intake import Intake, QuoteRows, source_of
+from sim.market.intake import Intake, QuoteRows, Tally, source_of
 from sim.market.manifest import DELAYED, MANIFEST, Manifest, Source, read_manifest
 from sim.market.products import venue_of
 from sim.model.errors import DataError
@@ -38,10 +42,12 @@ RECORDED: Final = "dxlink"
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """What is recorded from. ``emulated``: the market that an emulator serves, empty for the real one."""
+    """What is recorded from. ``emulated``: the market that an emulator serves, empty for the real one; ``synthetic``:
+    whether that is a model market."""
 
     delayed: bool = False
     emulated: str = ""
+    synthetic: bool = False
 
     @property
     def notice(self) -> str:
@@ -70,8 +76,11 @@ class Shelf:
     def __init__(self, root: Path, name: str, feed: Feed) -> None:
         self._root, self._name, self._feed = root, name, feed
         self._calendar = load_calendar()
+        self._held = Taken((), (), (), 0)
         self.rows = 0
         self.dropped: dict[str, int] = {}
+        self.saved = False
+        """Whether anything was written."""
         manifest = self._present()
         if manifest is not None and manifest.vendor != feed.vendor:
             raise DataError(
@@ -84,31 +93,47 @@ class Shelf:
         parts = manifest.partitions.get(underlying, ()) if manifest is not None else ()
         return (parts[-1].session, parts[-1].last_ns) if parts else None
 
-    def save(self, taken: Taken, names: Names) -> Manifest | None:
-        """Adds what was taken; None where there was nothing to add. Rows outside a session are dropped, counted."""
+    def save(self, taken: Taken, names: Names, *, bars_alone: bool = False) -> Manifest | None:
+        """Adds what was taken; None where there was nothing to add. Rows outside a session are dropped, counted.
+
+        ``bars_alone``: nothing that is recorded has options, so that minutes of it are enough to make a market."""
+        taken = _joined(self._held, taken)
         if not taken:
             return None
         intake = Intake(self._calendar)
         quotes, bars = intake.source(), intake.source()
         self._take_quotes(intake, quotes, taken.quotes, names)
         self._take_bars(intake, bars, taken, names)
+        days = list(intake.complete())
+        rows = sum(day.rows for _, day in days)
+        if not rows and not bars_alone and self._present() is None:
+            self._count(intake.tallies[quotes])
+            heard = [row for row in taken.quotes if row.symbol not in names.options]
+            self._held = Taken(heard, taken.minutes, taken.gaps, taken.withdrawn)
+            return None
         feed = self._feed
         with MarketWriter(
-            self._root, self._name, vendor=feed.vendor, licence=LICENCE, delayed=feed.delayed
-        ) as writer:  # fmt: skip
-            for session, day in intake.complete():
+            self._root, self._name, vendor=feed.vendor, licence=LICENCE, delayed=feed.delayed, synthetic=feed.synthetic
+        ) as writer:
+            for session, day in days:
                 writer.add(session, day)
-                self.rows += day.rows
             intake.tallies[quotes].note("one side withdrawn", taken.withdrawn)
             for tally in intake.tallies:
-                for reason, count in tally.dropped.items():
-                    self.dropped[reason] = self.dropped.get(reason, 0) + count
+                self._count(tally)
             sources = [
                 *_stretch(RECORDED, [(q.heard, f"{q}") for q in taken.quotes], intake, quotes),
                 *_stretch("candles", [(m.start + MINUTE_NS, f"{m}") for m in taken.minutes], intake, bars),
                 *(_gap(since, until) for since, until in spans(taken.gaps)),
             ]
-            return writer.commit(nature=Nature.SPARSE, sources=sources, skipped={}, zones={"quotes": "UTC"})
+            made = writer.commit(nature=Nature.SPARSE, sources=sources, skipped={}, zones={"quotes": "UTC"})
+        self._held = Taken((), (), (), 0)
+        self.rows += rows
+        self.saved = True
+        return made
+
+    def _count(self, tally: Tally) -> None:
+        for reason, count in tally.dropped.items():
+            self.dropped[reason] = self.dropped.get(reason, 0) + count
 
     def _present(self) -> Manifest | None:
         folder = self._root / "store" / self._name
@@ -145,6 +170,13 @@ class Shelf:
             underlying, stored = names.symbols[symbol]
             bars = _bars(stored, minutes.get(symbol, {}), sides.get(symbol, {}))
             intake.bars(underlying, venue_of(stored), source, bars)
+
+
+def _joined(first: Taken, then: Taken) -> Taken:
+    return Taken(
+        [*first.quotes, *then.quotes], [*first.minutes, *then.minutes], [*first.gaps, *then.gaps],
+        first.withdrawn + then.withdrawn,
+    )  # fmt: skip
 
 
 def _ticks(price: Decimal | None, step: Decimal) -> int | None:

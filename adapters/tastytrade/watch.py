@@ -3,7 +3,8 @@ store every so often and at the end.
 
 It begins where the market's last recording ended: minutes of the underlyings are filled back, quotes cannot be, and
 what lies between is noted as a gap. As the price moves contracts come into the window; none is given up before the day
-is over. Whatever ends it, what was whole by then is in the store.
+is over. Each underlying has its share of the contracts that may be watched (``Room``). Whatever ends it, what was whole
+by then is in the store.
 
 Refuses to do: watch more contracts than ``Terms.most``, mix feeds of two kinds in one market, write half a minute.
 """
@@ -20,6 +21,7 @@ from typing import Final
 from adapters.tastytrade.recorder import DELAY_NS, GRACE_NS, MinuteSampler, minute_candles
 from adapters.tastytrade.recording import Names, Shelf
 from adapters.tastytrade.rest.client import Rest
+from adapters.tastytrade.room import LeftOut, Room, Wish
 from adapters.tastytrade.streams.dxlink import Subscription
 from adapters.tastytrade.streams.dxlink_events import Rows
 from adapters.tastytrade.streams.mailbox import Overrun
@@ -34,6 +36,8 @@ from sim.market.products import is_future_root, venue_of
 from sim.model.market import MINUTE_NS
 
 STEP_S: Final = 1.0
+SETTLED: Final = 30
+"""Looks at the prices after which one that is still missing is not waited for, to say what is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +55,23 @@ class Terms:
 
 @dataclass(slots=True)
 class Recorded:
-    """What came of it. ``rows`` of quotes were written; ``dropped`` rows were not, by reason."""
+    """What came of it. ``rows`` of quotes were written; ``dropped`` rows were not, by reason. ``saved``: anything was.
+    ``left``: of whom contracts were left out, and how many."""
 
     vendor: str = ""
     contracts: int = 0
     rows: int = 0
     minutes: int = 0
     gaps: int = 0
-    left_out: int = 0
+    saved: bool = False
+    left: tuple[LeftOut, ...] = ()
     dropped: dict[str, int] = field(default_factory=dict)
     unknown: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def left_out(self) -> int:
+        """Contracts of the window that were never watched."""
+        return sum(each.contracts for each in self.left)
 
 
 class Watch:
@@ -90,17 +101,20 @@ class Watch:
         self._names = Names({}, {})
         self._chains: list[ChainOf] = []
         self._prices: dict[str, Decimal] = {}
-        self._full = False
+        self._room = Room(terms.most)
+        self._beats = 0
+        self._told = False
         self._day: date | None = None
         self.done = Recorded()
 
     async def run(self, stop: asyncio.Event) -> Recorded:
         """Records until the terms end it or ``stop`` is set. Raises what the feed died of, after the last save."""
         first: list[QuoteToken] = [await self._fetch()]
-        shelf = self._open(first[0].delayed)
         self._sampler.delay = DELAY_NS if first[0].delayed else 0
         begun = self._market()
         await self._read_chains()
+        # Only now: a symbol that the broker does not list opens nothing.
+        shelf = self._open(first[0].delayed)
 
         async def token() -> QuoteToken:
             return first.pop() if first else await self._fetch()
@@ -114,7 +128,8 @@ class Watch:
                 await first_of(self._listen(feed), self._beat(feed, shelf, begun), _set(stop))
         finally:
             await self._save(shelf)
-            self.done.rows, self.done.dropped = shelf.rows, shelf.dropped
+            self.done.rows, self.done.dropped, self.done.saved = shelf.rows, shelf.dropped, shelf.saved
+            self.done.left = self._room.left()
             self.done.unknown = {root: n for chain in self._chains for root, n in sorted(chain.unknown.items())}
         return self.done
 
@@ -141,8 +156,9 @@ class Watch:
         gone = [name for name, each in self._names.options.items() if each.contract.series.expiration < self._day]
         for name in gone:
             del self._names.options[name]
+            self._room.give_back(name)
         feed.unsubscribe([Subscription("Quote", name) for name in gone])
-        self._full, self._prices = False, {}
+        self._prices, self._beats, self._told = {}, 0, False
         for chain in self._chains:
             for symbol in chain.needed(self._terms.window, self._day):
                 if symbol not in self._names.symbols:
@@ -205,36 +221,33 @@ class Watch:
 
     def _widen(self, feed: MarketFeed, market: int) -> None:
         prices = {symbol: price for symbol in self._names.symbols if (price := self._sampler.price(symbol)) is not None}
-        if prices == self._prices or self._full:
-            return
-        self._prices = prices
-        wanted = []
-        for chain in self._chains:
-            today = load_calendar().session_of(_venue(chain.underlying), market)
-            for option in chain.chosen(self._terms.window, prices, today):
-                if option.streamer in self._names.options:
-                    continue
-                if len(self._names.options) >= self._terms.most:
-                    self._full = True
-                    self.done.left_out += 1
-                    continue
-                self._names.options[option.streamer] = option
-                wanted.append(Subscription("Quote", option.streamer))
-        self.done.contracts = len(self._names.options)
-        if self._full:
-            self._say(
-                f"the window holds more than {self._terms.most:,} contracts: the rest is left out; make it smaller"
-            )
-        if wanted:
-            feed.subscribe(wanted)
+        self._beats += 1
+        if prices != self._prices:
+            self._prices = prices
+            taken = self._room.take([self._wish(chain, prices, market) for chain in self._chains])
+            self._names.options.update((option.streamer, option) for option in taken)
+            self.done.contracts = len(self._names.options)
+            if taken:
+                feed.subscribe([Subscription("Quote", option.streamer) for option in taken])
+        # Shares are final once every price is there, or has had its time to come.
+        if not self._told and (self._beats >= SETTLED or not self._room.waits) and (left := self._room.left()):
+            self._told = True
+            named = "; ".join(f"{each}" for each in left)
+            self._say(f"the window holds more than {self._terms.most:,} contracts: {named}; make it smaller")
+
+    def _wish(self, chain: ChainOf, prices: dict[str, Decimal], market: int) -> Wish:
+        today = load_calendar().session_of(_venue(chain.underlying), market)
+        waits = bool(chain.rows) and any(name not in prices for name in chain.needed(self._terms.window, today))
+        return Wish(chain.underlying, tuple(chain.chosen(self._terms.window, prices, today)), waits)
 
     async def _save(self, shelf: Shelf) -> None:
         taken = self._sampler.take(self._wall())
         self.done.minutes += len({row.minute for row in taken.quotes})
         names = Names(dict(self._names.symbols), dict(self._names.options))
+        bars_alone = not any(chain.rows for chain in self._chains)
 
         def save() -> None:
-            shelf.save(taken, names)
+            shelf.save(taken, names, bars_alone=bars_alone)
 
         async def write() -> None:
             await self._aside(save)

@@ -25,12 +25,15 @@ from adapters.tastytrade.symbols import (
     streamer,
     streamer_symbol,
 )
+from sim.market.futures import known_futures
 from sim.market.products import future_symbol, is_future_root, venue_of
-from sim.model.errors import BrokerError, ConfigError
+from sim.model.errors import BrokerError, ConfigError, UsageError, similar
 from sim.model.instrument import OptionContract
 
 MOST: Final = 4_000
 """Contracts that one recording watches at most, all underlyings together."""
+USUAL: Final = ("SPY", "QQQ", "IWM", "TLT", "GLD")
+"""Funds that a mistyped symbol may have meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +88,25 @@ class ChainOf:
         return tuple(symbol for symbol in self.symbols if symbol in on) or tuple(self.symbols)[:1]
 
     def chosen(self, window: Window, prices: dict[str, Decimal], today: date) -> Iterator[Watched]:
-        """The options of the window. ``prices`` by streamer symbol; where one is missing nothing of it is chosen."""
+        """The options of the window, the nearest expiration first and of each the strikes next to the price. ``prices``
+        by streamer symbol; where one is missing nothing of it is chosen."""
         for row in self.rows:
             price = prices.get(row.on)
             if price is None or not 0 <= (row.expiration - today).days <= window.days:
                 continue
             low, high = (price * Decimal(str(1 + sign * window.near)) for sign in (-1, 1))
-            for strike in row.strikes:
-                if strike.strike_price is not None and low <= strike.strike_price <= high:
-                    for symbol, name in (
-                        (strike.call, strike.call_streamer_symbol),
-                        (strike.put, strike.put_streamer_symbol),
-                    ):
-                        if symbol and (found := self._watched(symbol, name, row.on)) is not None:
-                            yield found
+            inside = [
+                (abs(strike.strike_price - price), strike)
+                for strike in row.strikes
+                if strike.strike_price is not None and low <= strike.strike_price <= high
+            ]
+            for _, strike in sorted(inside, key=lambda each: each[0]):
+                for symbol, name in (
+                    (strike.call, strike.call_streamer_symbol),
+                    (strike.put, strike.put_streamer_symbol),
+                ):
+                    if symbol and (found := self._watched(symbol, name, row.on)) is not None:
+                        yield found
 
     def _watched(self, symbol: str, name: str, on: str) -> Watched | None:
         if symbol not in self._made:
@@ -112,8 +120,8 @@ class ChainOf:
 
 
 async def chain_of(rest: Rest, underlying: str, today: date) -> ChainOf:
-    """Reads the chain of ``underlying``. BrokerError where the broker lists no options on it; an index may have none:
-    of VIX the price is wanted."""
+    """Reads the chain of ``underlying``. UsageError where the broker lists no options on it; an index may have none: of
+    VIX the price is wanted."""
     if is_future_root(underlying):
         return await _of_future(rest, underlying, today)
     venue_of(underlying)
@@ -160,5 +168,6 @@ def _ordered(rows: Sequence[_Row]) -> tuple[_Row, ...]:
 
 def _checked(chain: ChainOf) -> ChainOf:
     if not chain.rows and chain.underlying not in INDICES:
-        raise BrokerError(f"the broker lists no options on {chain.underlying}: take another underlying")
+        near = similar(chain.underlying, (*USUAL, *INDICES, *known_futures()))
+        raise UsageError(f"the broker lists no options on {chain.underlying}{near}: take another underlying")
     return chain

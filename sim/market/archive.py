@@ -59,8 +59,8 @@ _AHEAD: Final = 2
 class MarketWriter:
     """Imports into one market of the store under ``root``. A context manager; without ``commit`` nothing is changed.
 
-    ``delayed``: what is imported was told by a feed that runs late; ``synthetic``: it comes from a model market. A market
-    that holds any of it stays so.
+    ``delayed``: what is imported was told by a feed that runs late; ``synthetic``: it comes from a model market. A
+    market that holds any of it stays so.
     """
 
     def __init__(

@@ -18,7 +18,7 @@ from sim.calendar import Session, Venue, load_calendar, ny
 from sim.market.cache import ages
 from sim.market.parity import Block, Implied, find_shift, implied, median_error, read_block, underlying_of
 from sim.model.instrument import Kind, Series
-from sim.model.market import BLANK, MINUTE_NS, NEVER, Floats, Ints
+from sim.model.market import BLANK, MINUTE_NS, NEVER, Floats, Ints, Nature
 from sim.ports import Market, MarketDay
 from sim.quotes import LIMITS, Freshness
 
@@ -175,6 +175,11 @@ def check_day(market: Market, day: MarketDay, limits: Limits) -> Verdict:
             reasons.append(f"{value:.1f} % of the quotes are {what} (limit {limit:g} %)")
     error, strain = parity.judge(reasons)
     return Verdict(day.underlying, tuple(reasons), day.rows, crossed_pct, locked_pct, stale_pct, error, strain)
+
+
+def _priced_by_a_model(market: Market) -> bool:
+    """A sample tells of the whole. What was recorded from such a market is synthetic too, but may lack anything."""
+    return market.synthetic and market.nature is Nature.DENSE
 
 
 def _regular(day: MarketDay, session: Session) -> _Regular:

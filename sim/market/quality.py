@@ -1,7 +1,7 @@
 """``data check``: every session of a market, fit to trade on or not, and why not.
 
 A day is judged underlying by underlying (``sim.market.fitness`` has the limits) and the worst decides; reasons begin
-with the underlying. It reads any ``Market`` one day at a time; of a synthetic one, which obeys one formula, a sample:
+with the underlying. It reads any ``Market`` one day at a time; of one that a model prices by one formula, a sample:
 the nearest series, their strikes around the money. Leaving out a day is the user's decision, by the dates of a run.
 """
 

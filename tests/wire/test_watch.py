@@ -154,3 +154,18 @@ def test_the_window_is_bounded(tmp_path: Path) -> None:
     assert done.contracts == 10
     assert done.left_out > 0
     assert any("more than 10 contracts" in line for line in said)
+
+
+def test_each_underlying_has_its_share_and_what_is_left_out_is_named(tmp_path: Path) -> None:
+    done, said = record(tmp_path, replace(TERMS, underlyings=("SPY", "ES"), window=Window(4, 0.01), most=12), minutes=3)
+    assert done.contracts == 12
+    assert {u: parts[-1].contracts for u, parts in manifest(tmp_path).partitions.items()} == {"ES": 6, "SPY": 6}
+    (line,) = [line for line in said if "more than 12 contracts" in line]
+    assert [each.underlying for each in done.left] == ["SPY", "ES"]
+    assert all(f"{each}" in line for each in done.left)
+    # Six contracts next to the price are three strikes of one day: the next days are named as a whole.
+    assert all(each.expirations and not each.wholly for each in done.left)
+    day = StoreMarket(tmp_path, "mine").day("SPY", manifest(tmp_path).dates()[-1])
+    (series,) = day.series()
+    strikes = [strike / 1e4 for strike in day.board(series).strike_e4.tolist()]
+    assert max(abs(strike - day.path.last[-1]) for strike in strikes) < 4
