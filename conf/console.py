@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -28,9 +29,17 @@ def fail(text: str) -> None:
 
 
 def ask(question: str) -> bool:
-    """Yes or no from the person at the terminal; anything but a yes is a no."""
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    """Yes or no from the person at the terminal; anything but a yes is a no. KeyboardInterrupt at once on Ctrl-C."""
+    # An event loop keeps Ctrl-C for its next turn, and reading goes on meanwhile: here it must end the question.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+    except KeyboardInterrupt:
+        print(file=sys.stderr, flush=True)
+        raise
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def interactive() -> bool:
@@ -48,6 +57,20 @@ def flush() -> None:
 def document(content: Mapping[str, Any]) -> None:
     """The single JSON document of ``--json``."""
     print(json.dumps(content, indent=2, default=str, allow_nan=False), flush=True)
+
+
+def configuration(config: Mapping[str, Any], *, as_json: bool) -> None:
+    """What ``--cfg`` shows: YAML, or with ``--json`` one document. ConfigError for a number that JSON does not have."""
+    from conf.compose import as_yaml
+    from sim.model.errors import ConfigError
+
+    if not as_json:
+        out(as_yaml(config).rstrip())
+        return
+    try:
+        document(config)
+    except ValueError:
+        raise ConfigError("the configuration has a nan or inf, which JSON has not: leave --json away") from None
 
 
 class Progress:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 PACKAGES = ("tomking", "numpy", "polars", "duckdb", "hydra-core", "omegaconf", "rich", "tzdata", "httpx", "msgspec",
             "websockets", "starlette", "uvicorn", "keyring")  # fmt: skip
 
+UNASKED = "doctor asks before it sends anything, and nobody is here to ask; add --yes to go on unasked"
+
 
 def command(args: Sequence[str]) -> int:
     """Prints one line a thing. Without an adapter 0 always but for a broken installation; with one, what the first step
@@ -101,8 +103,9 @@ def _credentials() -> dict[str, object]:
 
 
 def _walked(adapter: str, words: Sequence[str], *, yes: bool, as_json: bool) -> int:
-    if not yes and not console.interactive():
-        raise UsageError("doctor asks before it sends anything, and nobody is here to ask; add --yes to go on unasked")
+    unasked = not yes and not console.interactive()
+    if unasked and adapter == "emulator":
+        raise UsageError(UNASKED)
     outcomes: list[Outcome] = []
 
     def tell(outcome: Outcome) -> None:
@@ -111,7 +114,7 @@ def _walked(adapter: str, words: Sequence[str], *, yes: bool, as_json: bool) -> 
             console.out(outcome.line())
 
     try:
-        asyncio.run(_walk(adapter, words, (lambda _: True) if yes else console.ask, tell))
+        asyncio.run(_walk(adapter, words, None if unasked else (lambda _: True) if yes else console.ask, tell))
     except KeyboardInterrupt:
         if as_json:
             # There will be no document, and what stands at the broker must be said.
@@ -128,7 +131,7 @@ def _walked(adapter: str, words: Sequence[str], *, yes: bool, as_json: bool) -> 
 
 
 async def _walk(
-    adapter: str, words: Sequence[str], ask: Callable[[str], bool], tell: Callable[[Outcome], None]
+    adapter: str, words: Sequence[str], ask: Callable[[str], bool] | None, tell: Callable[[Outcome], None]
 ) -> None:
     from adapters.tastytrade.errors import CredentialError
     from adapters.tastytrade.transport import dial
@@ -136,6 +139,9 @@ async def _walk(
 
     try:
         async with reach(adapter, words) as broker:
+            # Credentials that are missing are said first: nothing was sent yet.
+            if ask is None:
+                raise UsageError(UNASKED)
             if not ask(f"{adapter}: ask {broker.site.rest} whether it is there?"):
                 tell(Outcome("network", False, "left out by you", "run it again when you want it", 1))
                 return

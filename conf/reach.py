@@ -7,10 +7,12 @@ come from the environment or the keyring, are handed on, and are named nowhere.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from conf import build, console
 from conf.compose import compose, home
@@ -30,17 +32,28 @@ ADAPTERS: Final = ("emulator", "sandbox", "production")
 
 
 @dataclass(frozen=True, slots=True)
+class Emulated:
+    """What an emulator serves: the market by its name, whether that is a model's, its underlyings (empty where it does
+    not say), and whether its clock stands."""
+
+    market: str
+    synthetic: bool
+    underlyings: tuple[str, ...] = ()
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Reach:
-    """One broker within reach. ``wall``: its present instant, UTC ns, which of an emulator is the market's.
-    ``emulated``: the market that an emulator serves, else empty. ``account``: the number that the configuration names,
-    else empty; not for texts."""
+    """One broker within reach. ``wall``: its present instant, UTC ns, which of an emulator is the market's. ``own``:
+    what the emulator of this process serves, None where there is none. ``account``: the number that the configuration
+    names, else empty; not for texts."""
 
     adapter: str
     site: Site
     auth: Auth
     rest: Rest
     wall: Callable[[], int]
-    emulated: str = ""
+    own: Callable[[], Emulated] | None = None
     account: str = field(default="", repr=False)
 
     async def quote_token(self) -> QuoteToken:
@@ -49,6 +62,14 @@ class Reach:
 
         got = await self.rest.accounts.quote_token()
         return QuoteToken(got.token, got.dxlink_url, got.level)
+
+    async def emulated(self) -> Emulated | None:
+        """What is served there, by an emulator of this process or another one of this machine; None by a broker."""
+        if self.own is not None:
+            return self.own()
+        from adapters.tastytrade.sites import LOOPBACK
+
+        return await _asked(self.site) if urlsplit(self.site.rest).hostname in LOOPBACK else None
 
 
 def adapter_of(words: Sequence[str]) -> tuple[str, list[str]]:
@@ -68,7 +89,7 @@ def adapter_of(words: Sequence[str]) -> tuple[str, list[str]]:
 @asynccontextmanager
 async def reach(adapter: str, words: Sequence[str] = ()) -> AsyncIterator[Reach]:
     """``words`` configure an emulator (market=, adapter.speed=), or override the group of a real broker
-    (adapter.account=). CredentialError where the credentials are missing."""
+    (adapter.account=). NoCredentials where they are missing or malformed."""
     if adapter == "emulator":
         async with _emulator(words) as found:
             yield found
@@ -102,7 +123,12 @@ async def _emulator(words: Sequence[str]) -> AsyncIterator[Reach]:
             raise BrokerError("the emulator ended before it began; run `tomking emulator` to see why")
         site = Site(Environment.SANDBOX, server.rest, server.account_streamer)
         keys = Credentials(emulator.doors.client_secret, emulator.doors.refresh_token)
-        async with _client("emulator", site, keys, emulator.clock.now, emulated=emulator.world.market.name) as found:
+        world = emulator.world
+
+        def own() -> Emulated:
+            return Emulated(world.market.name, world.market.synthetic, world.underlyings, emulator.clock.paused)
+
+        async with _client("emulator", site, keys, emulator.clock.now, own=own) as found:
             yield found
     finally:
         waiting.cancel()
@@ -112,7 +138,13 @@ async def _emulator(words: Sequence[str]) -> AsyncIterator[Reach]:
 
 @asynccontextmanager
 async def _client(
-    adapter: str, site: Site, keys: Credentials, wall: Callable[[], int], *, emulated: str = "", account: str = ""
+    adapter: str,
+    site: Site,
+    keys: Credentials,
+    wall: Callable[[], int],
+    *,
+    own: Callable[[], Emulated] | None = None,
+    account: str = "",
 ) -> AsyncIterator[Reach]:
     from adapters.tastytrade.auth import Auth
     from adapters.tastytrade.rest.client import Rest
@@ -120,9 +152,28 @@ async def _client(
     auth = Auth(site, keys)
     try:
         async with Rest(site, auth) as rest:
-            yield Reach(adapter, site, auth, rest, wall, emulated, account)
+            yield Reach(adapter, site, auth, rest, wall, own, account)
     finally:
         await auth.aclose()
+
+
+async def _asked(site: Site) -> Emulated | None:
+    """What an emulator of another process says of itself; None where something else answers, or nothing."""
+    import httpx
+
+    from adapters.tastytrade.rest.wire import user_agent
+
+    patience = dict.fromkeys(("connect", "read", "write", "pool"), 10.0)
+    request = httpx.Request(
+        "GET", f"{site.rest}/emulator", headers={"User-Agent": user_agent()}, extensions={"timeout": patience}
+    )
+    try:
+        async with httpx.AsyncHTTPTransport() as transport:
+            answer = await transport.handle_async_request(request)
+            facts = json.loads(await answer.aread())["data"]
+            return Emulated(str(facts["market"]), facts["synthetic"] is not False, (), facts["clock"]["paused"] is True)
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return None
 
 
 def say(line: str) -> None:

@@ -17,7 +17,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from conf.reach import Reach
-from sim.model.errors import BrokerError, TomkingError
+from sim.model.errors import BrokerError, TomkingError, UsageError
 
 if TYPE_CHECKING:
     from adapters.tastytrade.rest.shapes_order import OrderInfo
@@ -31,6 +31,7 @@ SKEW_S: Final = 30.0
 TRIES: Final = 40
 TAKE_BACK_S: Final = 20.0
 """So long, in real time, an order is taken back for after something went wrong."""
+RESUME: Final = "leave adapter.paused away, or POST /emulator/clock/resume"
 OVER: Final = frozenset({"Cancelled", "Filled", "Expired", "Rejected", "Removed"})
 
 
@@ -91,6 +92,8 @@ class Walk:
             steps.pop()
         done = []
         for name, what, step in steps:
+            # A Ctrl-C that the loop has kept comes before the next question.
+            await asyncio.sleep(0)
             if not self.ask(f"{self.broker.adapter}: {what}?"):
                 outcome = Outcome(name, False, "left out by you", "run it again when you want it", 1)
             else:
@@ -144,9 +147,15 @@ class Walk:
         from adapters.tastytrade.streams.market_feed import MarketFeed
         from sim.market.manifest import DELAYED
 
+        emulated = await self.broker.emulated()
+        served = emulated.underlyings if emulated is not None else ()
+        if served and "SPY" not in served:
+            return Outcome("quotes", False, f"SPY is not served here: adapter.underlyings has {', '.join(served)}",
+                           "add SPY to it, or leave it away", UsageError.exit_code)  # fmt: skip
         futures = await self.broker.rest.instruments.futures(products=["ES"])
         front = next((f.streamer_symbol for f in futures if f.active_month and f.streamer_symbol), "")
-        wanted = [symbol for symbol in ("SPY", front) if symbol]
+        wanted = {symbol for symbol in ("SPY", front) if symbol}
+        trades = {"VIX"} if not served or "VIX" in served else set()
         backoff = Backoff(first=1.0, largest=5.0)
         feed = MarketFeed(
             self.broker.quote_token, self.dial, delays=lambda: (backoff.delay(n) for n in range(1, 4)), **self.clocks
@@ -154,10 +163,10 @@ class Walk:
         heard: set[str] = set()
         async with feed:
             feed.subscribe(Subscription("Quote", symbol) for symbol in wanted)
-            feed.subscribe([Subscription("Trade", "VIX")])
+            feed.subscribe(Subscription("Trade", symbol) for symbol in trades)
             listening = asyncio.create_task(_listen(feed, heard))
             for _ in range(TRIES):
-                if heard >= {*wanted, "VIX"} or listening.done():
+                if heard >= wanted | trades or listening.done():
                     break
                 await self.pause(0.25)
             # A feed that died says of what.
@@ -169,9 +178,11 @@ class Walk:
             self._spy = (spy.bid + spy.ask) / 2
         late = f", {DELAYED}" if feed.delayed else ""
         if self._spy is None:
-            return Outcome("quotes", False, f"no quote of SPY came in {TRIES * 0.25:.0f} s{late}",
-                           "try again while the exchange is open", 1)  # fmt: skip
-        silent = sorted({*wanted, "VIX"} - heard)
+            said, do = f"no quote of SPY came in {TRIES * 0.25:.0f} s{late}", "try again while the exchange is open"
+            if emulated is not None and emulated.paused:
+                said, do = f"{said}: the emulator's clock is paused", RESUME
+            return Outcome("quotes", False, said, do, 1)
+        silent = sorted((wanted | trades) - heard)
         without = f"; nothing yet of {', '.join(silent)}" if silent else ""
         return Outcome("quotes", True, f"{', '.join(sorted(heard))}{late}{without}")
 
@@ -179,6 +190,9 @@ class Walk:
         """Dry run, place, cancel, and look that it is over; whatever happens in between, no order is left unsaid."""
         from adapters.tastytrade.orders.dry_run import judge, read_dry_run
 
+        if (emulated := await self.broker.emulated()) is not None and emulated.paused:
+            said = "the emulator's clock is paused: an order would never be worked, and none was sent"
+            return Outcome("order", False, said, RESUME, UsageError.exit_code)
         symbol = await self._far_put()
         if symbol is None:
             return Outcome("order", False, "no put on SPY is far enough from the market", "try another day", 1)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Final, NoReturn
 
-from adapters.tastytrade.errors import CredentialError
+from adapters.tastytrade.errors import CredentialError, NoCredentials
 from adapters.tastytrade.sites import Environment
 
 Keyring = Callable[[str, str], str | None]
@@ -39,8 +39,8 @@ class Credentials:
 
     def __init__(self, client_secret: str, refresh_token: str) -> None:
         for name, value in ((CLIENT_SECRET, client_secret), (REFRESH_TOKEN, refresh_token)):
-            if not value or not value.isascii() or not value.isprintable() or " " in value:
-                raise CredentialError(f"the {name} is empty or holds a blank or a character that no {name} has")
+            if not _possible(value):
+                raise NoCredentials(f"the {name} is empty or holds a blank or a character that no {name} has")
         self._client_secret = client_secret
         self._refresh_token = refresh_token
 
@@ -62,14 +62,26 @@ class Credentials:
     def load(
         environment: Environment, environ: Mapping[str, str] | None = None, keyring: Keyring | None = None
     ) -> Credentials:
-        """From the variables, then the keyring. CredentialError, one line, that names what is missing."""
-        found, why = _find(environment, environ, keyring)
+        """From the variables, then the keyring. NoCredentials, one line, that names what is missing or malformed."""
+        variables = os.environ if environ is None else environ
+        found, why = _find(environment, variables, keyring)
+        for what, value in found.items():
+            name = variable(environment, what)
+            if not _possible(value):
+                place = name if variables.get(name, "").strip() else f"{service(environment)}'s {what} in the keyring"
+                raise NoCredentials(
+                    f"{place} holds a blank or a character that no {what} has: set {name} to the {what} as it was given"
+                )
         if absent := _absent(environment, found):
-            raise CredentialError(
+            raise NoCredentials(
                 f"{environment} needs {' and '.join(absent)}: set {'it' if len(absent) == 1 else 'them'}, or keep "
                 f"{'it' if len(absent) == 1 else 'them'} in the keyring under {service(environment)}{why}"
             )
         return Credentials(found[CLIENT_SECRET], found[REFRESH_TOKEN])
+
+
+def _possible(value: str) -> bool:
+    return bool(value) and value.isascii() and value.isprintable() and " " not in value
 
 
 def variable(environment: Environment, what: str) -> str:
@@ -85,7 +97,7 @@ def missing(
     environment: Environment, environ: Mapping[str, str] | None = None, keyring: Keyring | None = None
 ) -> tuple[str, ...]:
     """The variables that would complete the credentials of ``environment``; empty where they are complete."""
-    found, _ = _find(environment, environ, keyring)
+    found, _ = _find(environment, os.environ if environ is None else environ, keyring)
     return _absent(environment, found)
 
 
@@ -94,10 +106,9 @@ def _absent(environment: Environment, found: Mapping[str, str]) -> tuple[str, ..
 
 
 def _find(
-    environment: Environment, environ: Mapping[str, str] | None, keyring: Keyring | None
+    environment: Environment, variables: Mapping[str, str], keyring: Keyring | None
 ) -> tuple[dict[str, str], str]:
     """What there is; and why the keyring was of no help, where it was not."""
-    variables = os.environ if environ is None else environ
     found = {what: value for what in _NAMES if (value := variables.get(variable(environment, what), "").strip())}
     why = ""
     for what in [name for name in _NAMES if name not in found]:

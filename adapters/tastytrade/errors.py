@@ -13,7 +13,8 @@ BrokerError (sim.model.errors; exit code 4)
   x ServerFault        no usable answer to something that changes nothing: 5xx, HTML, a time-out, a cut
   x Malformed          an answer that is not what this endpoint answers
   x NotServed          the sandbox does not have this route
-  x CredentialError    no credentials, or the broker does not take them
+  x CredentialError    the broker does not take the credentials
+      x NoCredentials  there are none, or what is there can be none (exit code 2: a matter of the configuration)
   x transport.Closed   a stream is over
 
 Of a call that moves orders only ``InDoubt`` leaves open whether it arrived; after any other error it did not happen.
@@ -232,8 +233,14 @@ class NotServed(BrokerError):
 
 
 class CredentialError(BrokerError):
-    """No credentials, or ones that the broker does not take. Never holds a value. ``code``: the broker's word."""
+    """Credentials that the broker does not take, or none. Never holds a value. ``code``: the broker's word."""
 
     def __init__(self, message: str, code: str = "") -> None:
         super().__init__(one_line(message))
         self.code = code
+
+
+class NoCredentials(CredentialError):
+    """Nothing was sent: a secret is missing, or holds what no secret has. Names the variable, never a value."""
+
+    exit_code = 2

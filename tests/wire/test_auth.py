@@ -17,7 +17,14 @@ import pytest
 from adapters.tastytrade.auth import Auth, lifetime
 from adapters.tastytrade.backoff import Backoff
 from adapters.tastytrade.credentials import Credentials, ask_keyring, missing, variable
-from adapters.tastytrade.errors import CredentialError, Malformed, ServerFault, TooMany, Unreachable
+from adapters.tastytrade.errors import (
+    CredentialError,
+    Malformed,
+    NoCredentials,
+    ServerFault,
+    TooMany,
+    Unreachable,
+)
 from adapters.tastytrade.sites import PRODUCTION, SANDBOX, Environment, Site
 from sim.model.errors import BrokerError, ConfigError
 from tests.wire.web import HTML_502, PROD, REFRESH, SECRET, SITE, Broker, Time, page_of_html, problem, run
@@ -414,6 +421,25 @@ def test_a_keyring_answers_or_is_one_clear_line(kept: Any, monkeypatch: pytest.M
 def test_a_value_that_no_secret_has_is_refused(value: str) -> None:
     with pytest.raises(CredentialError, match="client-secret"):
         Credentials(value, "x")
+
+
+def test_what_is_missing_or_malformed_is_a_matter_of_the_configuration() -> None:
+    """Exit code 2 and the name of the variable, never a value; what the broker refuses stays 4."""
+    mine, other = "TASTYTRADE_CLIENT_SECRET_SANDBOX", "TASTYTRADE_REFRESH_TOKEN_SANDBOX"
+    for environ, named, silent in (
+        ({mine: "x"}, other, mine),
+        ({mine: f"{SECRET} more", other: "x"}, f"{mine} holds a blank", other),
+        ({mine: "x", other: f"{SECRET}\u00e9"}, f"{other} holds a blank", mine),
+    ):
+        with pytest.raises(NoCredentials) as error:
+            Credentials.load(Environment.SANDBOX, environ, none)
+        text = str(error.value)
+        assert (error.value.exit_code, "\n" in text, SECRET in text) == (2, False, False)
+        assert named in text
+        assert silent not in text
+    with pytest.raises(NoCredentials, match="refresh-token in the keyring holds a blank"):
+        Credentials.load(Environment.SANDBOX, {mine: "x"}, lambda service, user: "kept so")
+    assert CredentialError("refused").exit_code == 4
 
 
 def test_sites() -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pty
+import select
 import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from decimal import Decimal
@@ -20,7 +23,7 @@ from adapters.emulator.opening import Opening
 from adapters.emulator.serve import Server
 from adapters.tastytrade.rest.shapes_order import OrderInfo
 from conf.main import main
-from conf.reach import Reach
+from conf.reach import Emulated, Reach
 from conf.walk import Outcome, Walk, clock
 from sim.model.errors import UsageError
 from tests.margins import load as margin_model
@@ -40,6 +43,7 @@ def walked(
     *, no_to: str = "", adapter: str = "emulator", delayed: bool = False, window: Window = HIGH,
     profile: str = "market-simulator", accounts: Sequence[Opening] = (Opening("5WT00001"),), account: str = "",
     faults: Sequence[Fault] = (), stop: bool = False, told: list[Outcome] | None = None,
+    served: tuple[str, ...] = (), paused: bool = False,
 ) -> tuple[list[Outcome], list[str], list[OrderInfo]]:  # fmt: skip
     """The outcomes, the questions, and the orders that the exchange then has. ``stop``: Ctrl-C comes as soon as there
     is an order; ``told`` takes every line that was said."""
@@ -57,7 +61,8 @@ def walked(
             emulator.faults.add(fault)
         ours = account if account in {each.number for each in accounts} else accounts[0].number
         async with linked(emulator, time) as link:
-            broker = Reach(adapter, SITE, link.auth, link.rest, link.wall, "es_sample", account)
+            there = Emulated("es_sample", True, served, paused)
+            broker = Reach(adapter, SITE, link.auth, link.rest, link.wall, lambda: there, account)
             clocks = {"now": time.now, "wall": link.wall, "sleep": time.sleep}
             stopped = False
 
@@ -131,6 +136,23 @@ def test_one_of_several_accounts_can_be_named() -> None:
     assert missing.line() == (
         "account      MISSING  adapter.account is not among the 2 open accounts of this grant; correct the number"
     )
+
+
+def test_an_emulator_without_spy_is_told_so_and_not_waited_for() -> None:
+    outcomes, _, orders = walked(served=("ES", "VIX"))
+    assert outcomes[-1].line() == (
+        "quotes       MISSING  SPY is not served here: adapter.underlyings has ES, VIX; add SPY to it, or leave it away"
+    )
+    assert (outcomes[-1].code, orders) == (2, [])
+    outcomes, _, _ = walked(served=("ES", "SPY"))
+    assert outcomes[2].said == "/ESU24:XCME, SPY"
+
+
+def test_a_paused_clock_gets_no_order() -> None:
+    outcomes, _, orders = walked(paused=True)
+    assert (outcomes[-1].step, outcomes[-1].code, orders) == ("order", 2, [])
+    assert "the emulator's clock is paused" in outcomes[-1].said
+    assert "adapter.paused" in outcomes[-1].do
 
 
 # --- what was sent is taken back, or said -----------------------------------------------------------------------------
@@ -247,6 +269,38 @@ def test_the_command_takes_an_account_and_ctrl_c_cancels_what_it_placed(tmp_path
     assert not emulator.exchange.list("5WT00001", {}).items
 
 
+@pytest.mark.parametrize("yes", [0, 2])
+def test_one_ctrl_c_at_a_question_ends_it(yes: int) -> None:
+    """As a program at a terminal: after so many questions that were answered with y."""
+    ours, theirs = pty.openpty()
+    # The terminal becomes its own: only then does it turn the key into a signal.
+    start = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); from conf.main import entry; entry()"
+    doctor = subprocess.Popen(
+        [sys.executable, "-c", start, "doctor", "adapter=emulator"],
+        cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    said, answered = b"", 0
+    try:
+        while select.select([ours], [], [], 30.0)[0]:
+            try:
+                said += os.read(ours, 4096)
+            except OSError:
+                break
+            if said.count(b"[y/N]") > answered:
+                answered += 1
+                os.write(ours, b"y\n" if answered <= yes else b"\x03")
+        assert doctor.wait(20.0) == 130, said.decode()
+    finally:
+        if doctor.poll() is None:
+            doctor.kill()
+            doctor.wait()
+        os.close(ours)
+    assert answered == yes + 1
+    assert "stopped by Ctrl-C" in said.decode().splitlines()[-1]
+    assert "Traceback" not in said.decode()
+
+
 @pytest.mark.parametrize(
     ("behind", "ok", "words"), [(1.0, True, "within 1 s"), (-400.0, False, "400 s behind"), (95.0, False, "95 s ahead")]
 )
@@ -266,10 +320,20 @@ def test_the_command_says_what_is_missing_and_never_a_value(
     facts = json.loads(capsys.readouterr().out)
     assert facts["credentials"]["TASTYTRADE_CLIENT_SECRET_SANDBOX"] == "present"
     assert facts["sandbox"].startswith("missing TASTYTRADE_REFRESH_TOKEN_SANDBOX:")
-    assert main(["doctor", "adapter=sandbox", "--yes"]) == 4
+    # Before anybody is asked for, and a matter of the configuration: nothing was sent.
+    for words in (["--yes"], []):
+        assert main(["doctor", "adapter=sandbox", *words]) == 2
+        said = capsys.readouterr()
+        assert said.out.startswith("credentials  MISSING  sandbox needs TASTYTRADE_REFRESH_TOKEN_SANDBOX: set it")
+        assert "s3cr3t" not in f"{facts}{said.out}{said.err}"
+    monkeypatch.setenv("TASTYTRADE_REFRESH_TOKEN_SANDBOX", "s3cr3t token")
+    assert main(["doctor", "adapter=sandbox", "--yes"]) == 2
     said = capsys.readouterr()
-    assert "TASTYTRADE_REFRESH_TOKEN_SANDBOX" in said.out
-    assert "s3cr3t" not in f"{facts}{said.out}{said.err}"
+    assert said.out.startswith("credentials  MISSING  TASTYTRADE_REFRESH_TOKEN_SANDBOX holds a blank or a character")
+    assert "s3cr3t" not in f"{said.out}{said.err}"
+    monkeypatch.setenv("TASTYTRADE_REFRESH_TOKEN_SANDBOX", "well-formed")
+    assert main(["doctor", "adapter=sandbox"]) == 2
+    assert "add --yes" in capsys.readouterr().err
 
 
 def test_it_asks_somebody_or_is_told_not_to(capsys: pytest.CaptureFixture[str]) -> None:
