@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from conf import console
-from conf.compose import compose, home
+from conf.compose import as_yaml, compose, home
 from conf.options import Options
 from conf.run import Finished, execute
 from sim.clock import WallClock, process_seconds
@@ -22,7 +22,7 @@ def command(args: Sequence[str]) -> int:
     options = Options.of(args, flags=("json", "cfg"), values=("config-dir",))
     config = compose(options.overrides, options.value("config-dir"))
     if options.flag("cfg"):
-        console.out(as_yaml(config).rstrip())
+        console.configuration(config, as_json=options.flag("json"))
         return 0
     quiet = options.flag("json")
     folder, numbers, finished = backtest(config, home(), Path.cwd() / "runs", quiet=quiet)
@@ -121,11 +121,3 @@ def _log(finished: Finished, began: int) -> str:
         lines.append({"at": began, "event": "rules_left_out", "rules": result.facts["rules_left_out"]})
     lines.append({"at": WallClock().now(), "event": "run_finished", "trades": len(result.closed)})
     return "".join(json.dumps(line) + "\n" for line in lines)
-
-
-def as_yaml(config: Mapping[str, Any]) -> str:
-    """The configuration as YAML, in the order it was composed."""
-    import yaml
-
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    return str(yaml.dump(dict(config), Dumper=dumper, sort_keys=False, allow_unicode=True, default_flow_style=False))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ def compose(overrides: Sequence[str], config_dir: str | None = None) -> dict[str
     for w in words:
         if w.startswith(("-", "=")) or "=" not in w:
             raise UsageError(f"{w!r} is neither an option nor an override: write group=choice or group.key=value")
+        if re.match(r"[+~]*hydra(?=[./=@]|$)", w):
+            raise UsageError(f"{w}: Hydra's own settings are not taken here; a run leaves its folder under runs/")
     _register_market(words)
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
@@ -51,7 +53,7 @@ def compose(overrides: Sequence[str], config_dir: str | None = None) -> dict[str
             composed = hydra_compose("config", words)
             plain = OmegaConf.to_container(composed, resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(_one_line(error, words)) from None
+        raise ConfigError(_one_line(error, words, overrides)) from None
     assert isinstance(plain, dict), "the root of a configuration is a mapping"
     return {str(k): v for k, v in plain.items()}
 
@@ -122,8 +124,16 @@ def _register_market(words: Sequence[str]) -> None:
     ConfigStore.instance().store(name=name, node=node, group="market")
 
 
-def _one_line(error: Exception, words: Sequence[str]) -> str:
-    """What Hydra or OmegaConf meant, in one line of ours."""
+def as_yaml(config: Mapping[str, Any]) -> str:
+    """The configuration as YAML, in the order it was composed."""
+    import yaml
+
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return str(yaml.dump(dict(config), Dumper=dumper, sort_keys=False, allow_unicode=True, default_flow_style=False))
+
+
+def _one_line(error: Exception, words: Sequence[str], given: Sequence[str]) -> str:
+    """What Hydra or OmegaConf meant, in one line of ours. ``given``: the words as they were typed."""
     text = f"{error} {error.__cause__ or ''}"
     if m := re.search(r"Ambiguous value for argument '([^']+)'", text):
         return f"{m.group(1)} has a comma: write a list in brackets, like [30, 40], and a text in quotes"
@@ -140,13 +150,21 @@ def _one_line(error: Exception, words: Sequence[str]) -> str:
         key = full.group(1) if full else m.group(1)
         parent, _, name = key.rpartition(".")
         hint = similar(name, _keys_of(parent, m.group(1), words))
-        return f"there is no key {key!r}{hint}: `tomking backtest --cfg` prints them all"
+        return f"there is no key {key!r}{hint}: `{_shows(key, given)}` prints them all"
     if m := re.search(
         r"(?:Error parsing override|mismatched input|no viable alternative|token recognition).*", text, re.S
     ):
         first = text.splitlines()[0]
         return f"{first}: write group=choice or group.key=value, and quote values with spaces or brackets"
     return " ".join(text.split())
+
+
+def _shows(key: str, given: Sequence[str]) -> str:
+    """The command that prints the group of a key as it was chosen."""
+    chosen = [w for w in given if w.startswith(f"{key.partition('.')[0]}=")][-1:]
+    if chosen == ["adapter=emulator"]:
+        return "tomking emulator --cfg"
+    return " ".join(["tomking backtest", *chosen, "--cfg"])
 
 
 def _keys_of(parent: str, wrong: str, words: Sequence[str]) -> list[str]:

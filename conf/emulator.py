@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from conf import build, console
 from conf.compose import compose, home
+from conf.helps import HELPS
 from conf.options import Options
 from sim.model.errors import ConfigError, UsageError
 from sim.model.given import (
@@ -48,27 +49,6 @@ KEYS: Final = (
 )  # fmt: skip
 NUMBER: Final = re.compile(r"[0-9A-Z]{5,12}")
 
-HELP: Final = """\
-tomking emulator: TastyTrade's REST API, DXLink and account streamer on this machine, offline
-
-usage: tomking emulator [market=NAME] [adapter.KEY=VALUE ...]
-
-When it is ready it prints one line of JSON: rest, account_streamer, dxlink, client_secret, refresh_token, accounts.
-It serves until Ctrl-C. Without options it opens at 10:00 New York on the first Friday of es_sample, at real speed.
-
-  market=es_sample            any market: es_sample, es_2024, es_2020_2024, or an imported one
-  adapter.port=0              7475; 0 takes a free port
-  adapter.start="'2024-08-05 09:30'"   New York instant
-  adapter.speed=60            a minute of the market a second
-  adapter.paused=true         time stands until POST /emulator/clock/step {"seconds": 60}
-  adapter.underlyings=[ES,SPX,SPY,VIX]
-  adapter.listing.days=60     chains show expirations of the next 60 days only
-  adapter.accounts=[5WT00001,5WT00002]
-  adapter.profile=market-simulator     or classic-cert, scripted
-  adapter.delayed=true        market data 15 minutes behind, as in the sandbox
-
-Faults, the clock, scripts, expiring tokens and the reset are under /emulator of the same port; docs/emulator.md."""
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -84,9 +64,9 @@ class Settings:
 
 def command(args: Sequence[str]) -> int:
     """Serves until it is stopped by a signal."""
-    options = Options.of(args, flags=("help", "json"), values=("config-dir",))
+    options = Options.of(args, flags=("help", "json", "cfg"), values=("config-dir",))
     if options.flag("help") or "-h" in options.overrides:
-        console.out(HELP)
+        console.out(HELPS["emulator"])
         return 0
     chosen = list(options.overrides)
     adapters = [w for w in chosen if w.startswith("adapter=")]
@@ -95,6 +75,9 @@ def command(args: Sequence[str]) -> int:
     usual = ("adapter=emulator", "market=es_sample")
     first = [w for w in usual if not any(c.startswith(f"{w.partition('=')[0]}=") for c in chosen)]
     config = compose([*first, *chosen], options.value("config-dir"))
+    if options.flag("cfg"):
+        console.configuration(config, as_json=options.flag("json"))
+        return 0
     settings, emulator = assemble(config, home())
     asyncio.run(_serve(settings, emulator))
     return 0

@@ -35,6 +35,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if word not in WORDS:
         console.fail(f"tomking has no command {word!r}{similar(word, WORDS)}; `tomking --help` lists them")
         return 2
+    if "--help" in rest or "-h" in rest:
+        from conf.helps import help_of
+
+        console.out(help_of(word, rest))
+        return 0
     if debug:
         return _run(word, rest)
     from sim.model.errors import TomkingError

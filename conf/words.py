@@ -37,7 +37,7 @@ commands
   backtest                         one run: prints a summary, leaves a folder under runs/
   data list                        the markets that are here
   data import VENDOR PATH --to M   vendor files into market M (vendors: lean, table)
-  data record U --to M adapter=A   quotes as they come into market M; `tomking data record --help`
+  data record U --to M adapter=A   quotes as they come into market M
   data check M                     is each day of market M fit to trade on
   data synth [--export DIR]        make the embedded market; write a part of it as Parquet
   report RUN [--compare RUN]       rebuild a run's page, or compare two runs
@@ -46,7 +46,10 @@ commands
   verify replay RUN                the same run again, byte for byte
   doctor                           versions, calendar, store, credentials present or not
   doctor adapter=sandbox           walks there: login, account, quotes, an order placed and cancelled; asks first
-  emulator                         serve TastyTrade's wire on this machine; `tomking emulator --help`
+  emulator                         serve TastyTrade's wire on this machine
+  scenario list|run NAME|all       the suite that must hold before a change is trusted
+
+Each has a page of its own: `tomking backtest --help`, `tomking data record --help`.
 
 groups (choose with group=name, change with group.key=value)
   strategy  zero_dte, lt112, strangle, ipmcc, leap_puts, ratio, butterfly, diagonal, box, enhanced_strangle,

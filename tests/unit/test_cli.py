@@ -119,6 +119,17 @@ def test_the_summary_says_synthetic_and_where_the_run_is(here: Path, capsys: pyt
         (["backtest", "strategy.offset=30,40"], "strategy.offset=30,40 has a comma"),
         (["backtest", "=x"], "neither an option nor an override"),
         (["backtest", "market=nope"], "es_2024, es_sample"),
+        (
+            ["backtest", "strategy=lt112", "strategy.ofset=20"],
+            "`tomking backtest strategy=lt112 --cfg` prints them all",
+        ),
+        (["backtest", "acount.nlv=3"], "prints them all"),
+        (["emulator", "adapter.prot=0"], "(did you mean 'port'?): `tomking emulator --cfg` prints them all"),
+        (["doctor", "adapter=sandbox", "adapter.acount=1", "--yes"], "`tomking backtest adapter=sandbox --cfg` prints"),
+        (["backtest", "hydra.run.dir=else/where"], "hydra.run.dir=else/where: Hydra's own settings are not taken here"),
+        (["backtest", "+hydra.job.chdir=true"], "Hydra's own settings are not taken here"),
+        (["backtest", "hydra/launcher=basic"], "Hydra's own settings are not taken here"),
+        (["backtest", "account.nlv=nan", "--cfg", "--json"], "a nan or inf, which JSON has not"),
         (["backtest", "market=es_sample", "start=2019-01-01", "end=2019-02-01"], "lies outside"),
         (["backtest", "start=2024-03-01", "end=2024-02-01"], "exchange them"),
         (["backtest", *SAMPLE, "start=2030-01-01"], "start is 2030-01-01, after the last day: market 'es_sample'"),
@@ -246,6 +257,12 @@ def test_help_imports_nothing_heavy() -> None:
 def test_cfg_prints_the_configuration_and_runs_nothing(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["backtest", "strategy.offset=40", "--cfg"]) == 0
     assert "offset: 40" in capsys.readouterr().out
+    assert main(["backtest", "strategy.offset=40", "--cfg", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["strategy"]["offset"] == 40
+    assert main(["emulator", "adapter.port=0", "--cfg"]) == 0
+    assert "port: 0" in capsys.readouterr().out
+    assert main(["emulator", "adapter.port=0", "--cfg", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["adapter"]["port"] == 0
     assert list(here.iterdir()) == []
 
 
