@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,10 +17,11 @@ from conf.backtest import backtest
 from conf.playing import Played, config_of, play
 from conf.pool import spread
 from conf.state import State
+from scenarios.august import Day, Held, Stand
 from scenarios.facts import Facts
 from scenarios.library import suite
 from scenarios.scenario import Scenario
-from sim.calendar import ny
+from sim.calendar import at_ny, ny
 
 NAME: Final = "AUGUST_5_RECREATION"
 DAY: Final = date(2024, 8, 5)
@@ -33,6 +34,10 @@ BOOKS: Final[Mapping[str, tuple[int, int, str]]] = {
 """Positions, units in each, and what the book stands for (rulebook 6.4)."""
 TOLD: Final[Mapping[str, float]] = {"09:30": -0.28, "10:30": -0.47, "close": -0.58}
 """What is told of the historic book (rulebook 6.1), shares of the account."""
+PICTURE: Final = (date(2024, 8, 2), time(13, 0)), (DAY, time(16, 15))
+"""From where to where the path is drawn, New York."""
+PRINTED: Final = time(8, 33)
+"""When VIX printed its high of the day."""
 VARIANTS: Final = ("bare", "exits", "duties")
 
 
@@ -57,6 +62,8 @@ class Book:
     duties: Saved
     lesson: str
     violations: tuple[str, ...]
+    currency: str
+    path: tuple[tuple[int, float, float], ...]
     run: str = ""
 
     def share(self, state: State) -> float:
@@ -75,7 +82,8 @@ def books(root: Path, runs: Path | None = None) -> list[Book]:
         out.append(
             Book(
                 name, says, bare.start_nlv, states, bare.ladder, _saved(found[name]["exits"][0]),
-                _saved(found[name]["duties"][0]), bare.lesson, bare.violations, folder,
+                _saved(found[name]["duties"][0]), bare.lesson, bare.violations,
+                bare.currency, bare.path, folder,
             )
         )  # fmt: skip
     return out
@@ -139,6 +147,40 @@ def rows(found: Sequence[Book]) -> Iterator[dict[str, Any]]:
                 "broker_beyond_mid": 0 if forced is None else round(float(sum(b.beyond_mid for b in forced.bought))),
                 "run": book.run,
             }  # fmt: skip
+
+
+def day(found: Sequence[Book]) -> Day:
+    """What the picture and the page are made of."""
+    from sim.market.reference import spx_shock_days, vix_daily
+
+    historic = found[0]
+    begin, end = (at_ny(on, at) for on, at in PICTURE)
+    vix = next(bar for bar in vix_daily() if bar.date == DAY)
+    index = next(bar for bar in spx_shock_days() if bar.date == DAY)
+    return Day(
+        start=historic.start, currency=historic.currency, books=tuple(_held(book) for book in found),
+        path=tuple(point for point in historic.path if begin <= point[0] <= end),
+        printed=(at_ny(DAY, PRINTED), vix.high), index=(index.open, index.low, index.close),
+        forced=tuple(forced(found)), explained=tuple(explained(found)),
+    )  # fmt: skip
+
+
+def _held(book: Book) -> Held:
+    stands = []
+    for state in book.states:
+        told = told_of(book, state)
+        stands.append(
+            Stand(state.name, state.ts, book.share(state), state.bp_used, None if told is None else told / 100)
+        )
+    exits, duties = (
+        f"{-100 * x.lost:+.0f} %: {x.acted[0] if x.acted else 'nothing'}" for x in (book.exits, book.duties)
+    )
+    return Held(book.says, tuple(stands), book.label, exits, duties)
+
+
+def explained(found: Sequence[Book]) -> list[str]:
+    """The commands that show the states of each book."""
+    return [f"tomking explain {book.run} --date {DAY} --at 09:30" for book in found if book.run]
 
 
 def told_of(book: Book, state: State) -> float | None:

@@ -2,11 +2,14 @@
 
 tomking scenario list
 tomking scenario run NAME|all|./mine.yaml [group=choice] [group.key=value] [--json]
+tomking scenario run NAME|all --golden      against the results that are kept; --accept keeps those of now
+tomking scenario august                     four books through 5 August 2024
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,13 +18,18 @@ from conf.compose import home
 from conf.options import Options
 from conf.pool import spread
 from conf.words import similar
+from sim.clock import WallClock
 from sim.model.errors import UsageError
 
 if TYPE_CHECKING:
+    from scenarios.facts import Facts
     from scenarios.judge import Outcome
 
 WORDS: Final = ("list", "run", "august", "book")
 PAGE: Final = "scenarios.html"
+AUGUST_PAGE: Final = "august.html"
+PICTURE: Final = "august-5.svg"
+"""Beside the page; the README's is this one."""
 
 
 def command(args: Sequence[str]) -> int:
@@ -32,6 +40,10 @@ def command(args: Sequence[str]) -> int:
     word, rest = args[0], args[1:]
     if word == "list":
         return _list(Options.of(rest, flags=("json",)))
+    if word == "book":
+        from conf.revaluing import command as revalue
+
+        return revalue(rest)
     if word == "august":
         return _august(Options.of(rest, flags=("json",)))
     return _run(Options.of(rest, flags=("json", "accept", "golden"), values=()))
@@ -60,13 +72,61 @@ def _run(options: Options) -> int:
 
     name, words = options.overrides[0], options.overrides[1:]
     found = chosen(name)
+    if options.flag("golden") or options.flag("accept"):
+        return _goldens(name, list(found), words, accept=options.flag("accept"), as_json=options.flag("json"))
     outcomes = list(outcomes_of(name, list(found), words))
     failed = [o for o in outcomes if not o.passed]
+    from scenarios.page import render
+
+    page = _written("scenarios", {PAGE: render(outcomes, words, own=_own(words))})
     if options.flag("json"):
-        console.document({"scenarios": [o.record() for o in outcomes]})
+        console.document({"scenarios": [o.record() for o in outcomes], "page": str(page)})
     else:
         _print(outcomes)
+        console.out(str(page))
     return 1 if failed else 0
+
+
+def _written(name: str, files: Mapping[str, str]) -> Path:
+    """A folder of the current one's ``runs`` with these files; the path of the first. DataError where none can be."""
+    from sim.report.folder import RunFolder
+
+    when = datetime.fromtimestamp(WallClock().now() / 1e9, UTC)
+    folder = RunFolder(Path.cwd() / "runs" / f"{when:%Y-%m-%d}" / f"{when:%H%M%S}-{name}")
+    for file, content in files.items():
+        folder.text(file, content)
+    return folder.close() / next(iter(files))
+
+
+def _own(words: Sequence[str]) -> bool:
+    """Whether another strategy plays than the scenarios'."""
+    return any(w.startswith("strategy=") for w in words)
+
+
+def _goldens(source: str, names: Sequence[str], words: Sequence[str], *, accept: bool, as_json: bool) -> int:
+    """Compares with what is kept, or keeps what came."""
+    from conf import goldens
+
+    if words or source.endswith((".yaml", ".yml")):
+        raise UsageError("--golden and --accept are about the suite as it is: leave the other words out")
+    found = list(goldens.goldens(names, home()))
+    if accept:
+        changed = goldens.accept(found)
+    else:
+        changed = [f"{g.name}.{g.player}" for g in found if g.difference]
+        changed += [f"{name}.shock" for name in goldens.changed_shocks(found)]
+    if as_json:
+        rows = [{"name": g.name, "player": g.player, "difference": g.difference} for g in found]
+        console.document({"goldens": rows, "kept": changed if accept else []})
+        return 0 if accept or not changed else 1
+    for g in found:
+        if g.difference:
+            console.out(f"{'kept' if accept else 'FAIL'}  {g.name}: {g.difference}")
+    for name in (each for each in changed if each.endswith(".shock")):
+        console.out(f"{'kept' if accept else 'FAIL'}  {name}: its worst minute is another")
+    done = "kept anew" if accept else "differ from what is kept"
+    console.out(f"{len(found)} results, {len(changed)} {done}")
+    return 0 if accept or not changed else 1
 
 
 def _august(options: Options) -> int:
@@ -74,33 +134,41 @@ def _august(options: Options) -> int:
     from conf import august
 
     found = august.books(home(), Path.cwd() / "runs")
+    day = august.day(found)
+    from scenarios.august import page, picture
+
+    path = _written("august", {AUGUST_PAGE: page(day), PICTURE: picture(day)})
     if options.flag("json"):
-        console.document({"books": list(august.rows(found))})
+        console.document({"books": list(august.rows(found)), "page": str(path)})
         return 0
     for line in [*august.table(found), "", "What a broker would have bought back, the largest margin first:"]:
         console.out(line)
     for line in august.forced(found):
         console.out(f"  {line}")
     console.out("")
-    for book in found:
-        console.out(f"tomking explain {book.run} --date {august.DAY} --at 09:30")
+    for line in august.explained(found):
+        console.out(line)
+    console.out(str(path))
     return 0
 
 
 def outcomes_of(source: str, names: Sequence[str], words: Sequence[str]) -> Iterator[Outcome]:
     """Plays and judges scenarios in their order, on as many processors as there are."""
-    yield from spread(_one, [(source, name, tuple(words), str(home())) for name in names])
-
-
-def _one(job: tuple[str, str, tuple[str, ...], str]) -> Outcome:
-    source, name, words, root = job
-    from conf.playing import play
     from scenarios.judge import judge
     from scenarios.library import chosen
 
-    scenario = chosen(source)[name]
-    played = play(scenario, Path(root), words)
-    return judge(scenario, played.facts, own=any(w.startswith("strategy=") for w in words))
+    own, scenarios = _own(words), chosen(source)
+    jobs = [(source, name, tuple(words), str(home())) for name in names]
+    for name, facts in zip(names, spread(_one, jobs), strict=True):
+        yield judge(scenarios[name], facts, own=own)
+
+
+def _one(job: tuple[str, str, tuple[str, ...], str]) -> Facts:
+    source, name, words, root = job
+    from conf.playing import play
+    from scenarios.library import chosen
+
+    return play(chosen(source)[name], Path(root), words).facts
 
 
 def _print(outcomes: Sequence[Outcome]) -> None:
