@@ -36,8 +36,9 @@ bench: .venv/.test ## speed and memory, as ratios taken in one run; then the sce
 soak: .venv/.test ## randomised tests with new seeds for SOAK_MINUTES (30), from where the last soak stopped
 	@$(BIN)/python tests/soak/run.py --minutes $(SOAK_MINUTES)
 
-cassettes: .venv/.test ## records tests/cassettes anew, against the emulator in one process
+cassettes: .venv/.test ## records the cassettes of tests anew, against the emulator in one process
 	@$(BIN)/python -m tests.cassettes.record
+	@$(BIN)/python -m tests.scenarios.cassettes.record
 
 cassettes-cert: .venv/.test ## the same against the real sandbox with your own keys, into tests/cassettes/cert
 	@$(BIN)/python -m tests.cassettes.record cert
