@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,43 @@ def compose(overrides: Sequence[str], config_dir: str | None = None) -> dict[str
         raise ConfigError(_one_line(error, words, overrides)) from None
     assert isinstance(plain, dict), "the root of a configuration is a mapping"
     return {str(k): v for k, v in plain.items()}
+
+
+def composed(words: Sequence[str]) -> dict[str, Any]:
+    """What ``compose`` gives, for who composes many configurations that differ in plain values alone: groups are
+    composed once for each choice of them, and the values put in their places. Anything else goes the long way."""
+    plain = [w for w in words if _sets(w)]
+    found = deepcopy(_chosen(tuple(w for w in words if w not in plain)))
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        parsed = OverridesParser.create().parse_overrides(plain)
+    except HydraException:
+        return compose(words)
+    for each in parsed:
+        *path, key = each.key_or_group.split(".")
+        node: Any = found
+        for part in path:
+            node = node.get(part) if isinstance(node, dict) else None
+        if not isinstance(node, dict) or key not in node or isinstance(node[key], dict) or each.is_sweep_override():
+            return compose(words)
+        value = each.value()
+        if isinstance(value, dict):
+            return compose(words)
+        node[key] = value
+    return found
+
+
+def _sets(word: str) -> bool:
+    """Whether a word sets a value and nothing else: it chooses no group, adds no key and deletes none."""
+    key = word.partition("=")[0]
+    return word[:1].isalpha() and ("." in key or key in ("start", "end", "seed"))
+
+
+@lru_cache(maxsize=32)
+def _chosen(choices: tuple[str, ...]) -> dict[str, Any]:
+    return compose(choices)
 
 
 def _local_file(word: str) -> str:

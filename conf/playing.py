@@ -16,7 +16,7 @@ from typing import Any
 
 from adapters.replay.drivers import run
 from conf.book import GivenFirst
-from conf.compose import compose
+from conf.compose import composed
 from conf.gate import rules as build_gate
 from conf.run import Parts, assemble
 from conf.state import Label, State, Watcher
@@ -55,7 +55,7 @@ def config_of(scenario: Scenario, words: Sequence[str] = ()) -> dict[str, Any]:
     """The whole configuration of a scenario; ``words`` come last. ConfigError."""
     wealth = LOSS if scenario.asks == "loss" else ()
     own = scenario.words if not any(w.startswith("strategy=") for w in words) else _without(scenario.words)
-    config = compose([*own, *wealth, *words])
+    config = composed([*own, *wealth, *words])
     config["market"] = dict(scenario.market)
     if scenario.plays is not None and not any(w.startswith("strategy=") for w in words):
         config["strategy"] = dict(scenario.plays)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,12 @@ SUITE: Final = Path(__file__).parent / "suite"
 
 
 def suite() -> dict[str, Scenario]:
-    """All that ship, by name: the seed's seven first, then real days, then made ones."""
+    """All that ship, by name: the seed's seven first, then real days, then made ones. Read once a process."""
+    return dict(_suite())
+
+
+@cache
+def _suite() -> Mapping[str, Scenario]:
     found: dict[str, Scenario] = {}
     for path in sorted(SUITE.glob("*.yaml")):
         found |= of_file(path)
@@ -39,7 +45,7 @@ def of_file(path: Path) -> dict[str, Scenario]:
     import yaml
 
     try:
-        node = yaml.safe_load(path.read_text(encoding="utf-8"))
+        node = yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; give the path of a YAML file, or a name") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

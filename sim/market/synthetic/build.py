@@ -149,28 +149,42 @@ def _states(
     for i, session in enumerate(days):
         clock = timeline.elapsed(session)
         closing = column_at(session, session.rth_close_ns)
-        state = make_day(
-            DayInput(
-                day=session.date,
-                clock=clock,
-                gap=float(timeline.gap[timeline.index(session.date)]),
-                activity=activity(session),
-                rth_at=column_at(session, session.rth_open_ns),
-                close_at=closing,
-                vix_at=min(closing + VIX_AFTER, len(clock) - 1),
-                vix=rows[i],
-                before=float(before[i]),
-                last=last,
-                mean=float(mean[i]),
-                anchor=float(anchor[i]),
-                bent=None if weather is None else partial(weather.bent_vix, session),
-            ),
-            seed,
-            p,
+        bends = weather is not None and session.date >= weather.first
+        given = DayInput(
+            day=session.date,
+            clock=clock,
+            gap=float(timeline.gap[timeline.index(session.date)]),
+            activity=activity(session),
+            rth_at=column_at(session, session.rth_open_ns),
+            close_at=closing,
+            vix_at=min(closing + VIX_AFTER, len(clock) - 1),
+            vix=rows[i],
+            before=float(before[i]),
+            last=last,
+            mean=float(mean[i]),
+            anchor=float(anchor[i]),
+            bent=partial(weather.bent_vix, session) if bends and weather is not None else None,
         )
+        state = make_day(given, seed, p) if bends or weather is None else _made_before(given, seed, p)
         last = float(state.log_vix[-1])
         out.append(state)
     return out
+
+
+_MADE: dict[tuple[object, ...], DayState] = {}
+_MOST: Final = 330
+
+
+def _made_before(d: DayInput, seed: int, p: Parameters) -> DayState:
+    """A session from before the weather: many a weather has the same history, so that it is made once. What it depends
+    on besides, clock and activity, hangs on the date."""
+    key = (d.day, d.gap, d.vix, d.before, d.last, d.mean, d.anchor, seed, p)
+    found = _MADE.get(key)
+    if found is None:
+        if len(_MADE) >= _MOST:
+            _MADE.clear()
+        found = _MADE[key] = make_day(d, seed, p)
+    return found
 
 
 def _chained(parts: Sequence[Floats], days: Sequence[Session]) -> list[Floats]:
