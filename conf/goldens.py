@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from conf.pool import spread
-from scenarios.golden import FRAMEWORK, PLAYERS, difference, keep, text_of
+from scenarios.facts import Facts
+from scenarios.golden import FRAMEWORK, PLAYERS, difference, keep, stale, text_of
 from scenarios.library import suite
 
 
@@ -21,6 +22,8 @@ class Golden:
     player: str
     text: str
     difference: str
+    facts: Facts | None = None
+    """What the strategies it names came to; of the framework's play only the text is kept."""
     shock: dict[str, Any] | None = None
     """The worst minute of its market, where the whole framework played on it and it shocks anybody."""
 
@@ -28,8 +31,8 @@ class Golden:
 def goldens(names: Sequence[str], root: Path, players: Sequence[str] = PLAYERS) -> Iterator[Golden]:
     """Scenarios of the suite, in their order."""
     for made in spread(_played, [(name, tuple(players), str(root)) for name in names]):
-        for name, player, text, shock in made:
-            yield Golden(name, player, text, difference(name, player, text), shock)
+        for name, player, text, facts, shock in made:
+            yield Golden(name, player, text, difference(name, player, text), facts, shock)
 
 
 def changed_shocks(found: Sequence[Golden]) -> list[str]:
@@ -41,10 +44,13 @@ def changed_shocks(found: Sequence[Golden]) -> list[str]:
 
 
 def accept(found: Sequence[Golden]) -> list[str]:
-    """Keeps what came; what changed."""
+    """Keeps what came, and nothing of scenarios that are no more; what changed."""
     from conf.shocks import PATH, written
 
     changed = [f"{g.name}.{g.player}" for g in found if keep(g.name, g.player, g.text)]
+    for path in stale(suite()):
+        path.unlink()
+        changed.append(path.stem)
     moved = changed_shocks(found)
     if moved:
         kept = {row["name"]: row for row in json.loads(PATH.read_text(encoding="utf-8"))}
@@ -54,7 +60,7 @@ def accept(found: Sequence[Golden]) -> list[str]:
     return [*changed, *(f"{name}.shock" for name in moved)]
 
 
-Row = tuple[str, str, str, dict[str, Any] | None]
+Row = tuple[str, str, str, Facts | None, dict[str, Any] | None]
 
 
 def _played(job: tuple[str, tuple[str, ...], str]) -> list[Row]:
@@ -70,6 +76,8 @@ def _played(job: tuple[str, tuple[str, ...], str]) -> list[Row]:
         played = play(suite()[name], Path(root), words)
         market = played.parts.market
         assert isinstance(market, SyntheticMarket), "a scenario plays on a market of its own"
-        shock = measure(played.scenario, market) if player == FRAMEWORK else None
-        out.append((name, player, text_of(played.facts), shock))
+        if player == FRAMEWORK:
+            out.append((name, player, text_of(played.facts), None, measure(played.scenario, market)))
+        else:
+            out.append((name, player, text_of(played.facts), played.facts, None))
     return out

@@ -196,7 +196,7 @@ def _facts(config: Mapping[str, Any], parts: Parts, heard: _Listener, watcher: _
     frozen, gone = _spans(parts)
     return Facts(
         start_nlv=float(parts.nlv), currency=ledger.currency, wishes=tuple(heard.wishes),
-        trades=tuple(_trades(session)), told=tuple(_told(session)),
+        trades=tuple(_trades(session)), told=tuple(_told(session, heard.wishes)),
         moments=tuple(_moment(session, state) for state in watcher.states), nights=nights,
         lesson="" if lesson is None else lesson.text, violations=() if lesson is None else lesson.violations,
         ladder=_label(session, left), path=tuple(watcher.path), frozen=frozen, gone=gone, source=parts.market.source,
@@ -226,15 +226,18 @@ def _trades(session: Session) -> list[Closed]:
     return out
 
 
-def _told(session: Session) -> list[Told]:
-    """Fills, settlements and alerts, in their order."""
-    out = []
+def _told(session: Session, wishes: Sequence[Wish]) -> list[Told]:
+    """Fills, settlements and alerts, in their order, and refusals that no gate was asked for: a market that is closed,
+    an order that found nobody."""
+    out, asked = [], {(wish.ts, wish.rule) for wish in wishes}
     for entry in session.journal.entries:
         match entry.kind:
             case "alert":
                 out.append(Told(entry.ts, "alert", entry.text))
             case "filled":
                 out.append(Told(entry.ts, "fill", entry.text))
+            case "refuse" if (entry.ts, entry.ref) not in asked:
+                out.append(Told(entry.ts, "refused", f"{entry.ref}: {entry.text}"))
             case "settled":
                 out.append(Told(entry.ts, "settled", entry.text))
             case _:

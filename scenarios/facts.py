@@ -62,7 +62,7 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A fill, a settlement or an alert: when, and in words."""
+    """A fill, a settlement, an alert, or a refusal without a gate (``refused``): when, and in words."""
 
     ts: int
     kind: str

@@ -5,6 +5,7 @@ A difference is shown as a reader wants it: the first line that is not as it was
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -61,6 +62,12 @@ def difference(name: str, player: str, got: str, folder: Path = FOLDER) -> str:
     if len(wanted) > len(came):
         return f"{player}: ends after line {len(came)}\n        kept {wanted[len(came)]}\n        got  nothing more"
     return ""
+
+
+def stale(names: Iterable[str], folder: Path = FOLDER) -> list[Path]:
+    """Kept texts of scenarios that are no more."""
+    wanted = {path_of(name, player, folder) for name in names for player in PLAYERS}
+    return sorted(path for path in folder.glob("*.txt") if path not in wanted)
 
 
 def keep(name: str, player: str, text: str, folder: Path = FOLDER) -> bool:

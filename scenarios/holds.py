@@ -16,6 +16,9 @@ from sim.calendar import ny, parse_time
 from sim.model.errors import ConfigError
 from sim.model.given import COUNT, PART, mapping, number, optional, section, whole, word
 
+NAMED: Final[Mapping[str, str]] = {"regime": "vix_regime", "buying_power": "buying_power", "grew": "margin"}
+"""Checks that are about one thing, which their lines name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hold:
@@ -28,7 +31,7 @@ class Hold:
     @property
     def rule(self) -> str:
         """The rule, exit or duty that it shows; empty where it shows none."""
-        return str(self.given.get("rule") or self.given.get("exit") or "")
+        return str(self.given.get("rule") or self.given.get("exit") or NAMED.get(self.word, ""))
 
     @property
     def strategy(self) -> str:

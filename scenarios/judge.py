@@ -68,13 +68,19 @@ def judge(scenario: Scenario, facts: Facts, *, own: bool = False) -> Outcome:
 def _wrong(s: Scenario, actual: str, came: Mapping[str, str]) -> list[str]:
     if s.asks == "holds":
         return []
-    named = f"rule {s.rule}: " if s.rule else ""
     seen = {"expected": actual, **came}
+    why = f" ({came['why']})" if came.get("why") else ""
     return [
-        f"{named}wanted {key} {wanted!r}, got {seen.get(key, '')!r}" + (f" ({came['why']})" if came.get("why") else "")
+        f"{_blamed(s, key)}wanted {key} {wanted!r}, got {seen.get(key, '')!r}{why}"
         for key, wanted in s.comes.items()
         if seen.get(key, "") != wanted
     ]
+
+
+def _blamed(s: Scenario, key: str) -> str:
+    """The rule that what came hangs on: a loss has its name from the drawdown ladder."""
+    rule = "drawdown" if s.asks == "loss" and key == "expected" else s.rule
+    return f"rule {rule}: " if rule else ""
 
 
 def _asked(s: Scenario, facts: Facts) -> tuple[str, dict[str, str]]:

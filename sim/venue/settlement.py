@@ -20,7 +20,7 @@ from sim.fees import FeeSchedule
 from sim.model.errors import DataError
 from sim.model.fill import SettledLeg, Settlement
 from sim.model.instrument import OptionContract, Series, Style
-from sim.model.market import BLANK
+from sim.model.market import BLANK, DEAD
 
 POINT: Final = Decimal("0.00001")
 """Settlement prices are kept to this: a tick of 6E is 0.00005."""
@@ -58,8 +58,8 @@ class Settler:
         return self._pay(series, held, book.ts(k), Decimal(repr(price)).quantize(POINT), early=False)
 
     def assigned_early(self, shorts: Held, book: DayBook, now: int) -> list[Settlement]:
-        """American shorts (contracts by number) that a holder would exercise at today's close: in the money, and with
-        no time value left. Stamped ``now``."""
+        """American shorts (contracts by number) that a holder would exercise at today's close: in the money, and worth
+        no more to whoever would buy them, at the bid. Stamped ``now``."""
         if self.early_extrinsic is None:
             return []
         out = []
@@ -70,11 +70,11 @@ class Settler:
             live = book.live(contract)
             last = own.day.minutes - 1
             spot = own.day.forward(contract.series, last)
-            if live is None or int(live.ask[last]) < 0 or np.isnan(spot):
+            if live is None or int(live.bid[last]) == DEAD or np.isnan(spot):
                 continue
             price = Decimal(repr(spot)).quantize(POINT)
             intrinsic = _intrinsic(contract, price)
-            extrinsic = int(live.ask[last]) * contract.product.increment - intrinsic
+            extrinsic = max(int(live.bid[last]), 0) * contract.product.increment - intrinsic
             if intrinsic > 0 and extrinsic <= self.early_extrinsic:
                 out.append(self._pay(contract.series, [contract], now, price, early=True))
         return out

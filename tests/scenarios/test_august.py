@@ -15,6 +15,7 @@ from conf.compose import home
 from conf.main import main
 from conf.playing import play
 from conf.state import record
+from scenarios.august import picture
 
 ROOT = Path(__file__).parents[2]
 
@@ -122,6 +123,13 @@ def test_explain_shows_the_same_state(
 def test_the_table_of_the_readme_is_this_one(books: dict[str, august.Book]) -> None:
     table = "\n".join(august.table(list(books.values())))
     assert table in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_picture_of_the_readme_is_this_one(books: dict[str, august.Book]) -> None:
+    kept = ROOT / "docs" / "pictures" / "august-5.svg"
+    assert picture(august.day(list(books.values()))) == kept.read_text(encoding="utf-8"), (
+        "run `tomking scenario august` and copy august-5.svg, which lies beside its page, to docs/pictures"
+    )
 
 
 def test_a_minute_that_is_not_there(books: dict[str, august.Book], capsys: pytest.CaptureFixture[str]) -> None:

@@ -116,7 +116,7 @@ def test_quotes_go_stand_still_and_widen() -> None:
     def k(hour: int, minute: int) -> int:
         return at(made, time(hour, minute))
 
-    assert path.bid_age[k(10, 40) : k(10, 50) + 1].tolist() == [*range(1, 11), 0]
+    assert path.bid_age[k(10, 40) : k(10, 50) + 1].tolist() == [*range(3, 13), 0], "beyond what is fresh at once"
     assert len(set(made.path.last[k(10, 39) : k(10, 50)])) == 1, "and so does what it is on"
     for clock, bid, ask in ((k(11, 5), True, False), (k(11, 25), False, True), (k(11, 45), True, True)):
         assert (path.bid[clock] == BLANK, path.ask[clock] == BLANK) == (bid, ask)

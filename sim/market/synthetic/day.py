@@ -112,6 +112,8 @@ class SyntheticDay:
         if source.weather is not None:
             self._live = source.weather.live(source.session, self._live, self.minutes)
         self._age = np.zeros(self.minutes, np.int64) if self._live is None else np.arange(self.minutes) - self._live
+        if source.weather is not None:
+            self._age = source.weather.aged(source.session, self._age)
         self._age.flags.writeable = False
         self._keys: Keys | None = None
         self._path: UnderlyingPath | None = None
@@ -199,7 +201,7 @@ class SyntheticDay:
         board = contracts.board
         size = len(board.strike_e4)
         live = k if self._live is None else int(self._live[k])
-        age = np.full(size, k - live, np.int64)
+        age = np.full(size, self._age[k], np.int64)
         ts = self.open_ns + k * MINUTE_NS
         if live > sheet.last:
             blank = np.full(size, BLANK, np.int64)

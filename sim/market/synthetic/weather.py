@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from sim.calendar import Session
 from sim.market.reference import DailyOhlc
-from sim.market.synthetic.timeline import column_at
+from sim.market.synthetic.timeline import VIX_AFTER, column_at
 from sim.model.errors import ConfigError
-from sim.model.market import Floats, Ints
+from sim.model.market import Floats, Ints, Nature
+from sim.quotes import LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,9 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What happens to quotes from ``start`` until before ``end``. ``frozen``: nothing new comes, ages grow. ``blank``,
-    ``no_bid``, ``no_ask``: both sides or one are gone. ``wide``: widths times ``times``."""
+    """What happens to quotes from ``start`` until before ``end``. ``frozen``: nothing new comes and nobody trades, the
+    ages are those of quotes that are no market any more and grow. ``blank``, ``no_bid``, ``no_ask``: both sides or one
+    are gone. ``wide``: widths times ``times``."""
 
     kind: str
     start: time
@@ -100,7 +102,10 @@ class Weather:
         told = self.days.get(session.date)
         if told is None or not told.vix_at:
             return path
-        return pinned(path, {column_of(session, p.at): float(np.log(p.value)) for p in told.vix_at}, told.calm)
+        pins = {column_of(session, p.at): float(np.log(p.value)) for p in told.vix_at}
+        # What a day's bar says of the close stands, whatever was made of the hours before.
+        close = min(column_at(session, session.rth_close_ns) + VIX_AFTER, len(path) - 1)
+        return pinned(path, {close: float(path[close])} | pins if max(pins) < close else pins, told.calm)
 
     def bent_index(self, days: Sequence[Session], paths: Sequence[Floats]) -> list[Floats]:
         """ln index by column of every session, absolute; each goes on from where the one before was bent to."""
@@ -143,6 +148,14 @@ class Weather:
             out[first:last] = out[max(first - 1, 0)]
             live = np.asarray(out, np.int64)
         return live
+
+    def aged(self, session: Session, age: Ints) -> Ints:
+        """The ages of quotes by column (minutes): in a frozen minute beyond what any rule calls fresh."""
+        for trouble in self._of(session.date, "frozen"):
+            first, last = _columns(session, trouble)
+            age = np.array(age)
+            age[first:last] += LIMITS[Nature.DENSE].side
+        return age
 
     def sides(self, session: Session) -> tuple[tuple[int, int, bool, bool], ...]:
         """Columns [first, last) in which bids, asks, or both are gone."""

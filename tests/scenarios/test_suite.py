@@ -1,0 +1,211 @@
+"""The suite as a whole: all of it holds, a broken rule turns it red and is named, and anybody may write more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from conf.compose import home
+from conf.goldens import Golden
+from conf.main import main
+from conf.playing import play
+from conf.scenario import outcomes_of
+from scenarios.judge import Outcome, judge
+from scenarios.library import of_file, suite
+
+SEED: Final[Mapping[str, Mapping[str, str]]] = {
+    "0DTE_BEFORE_1030": {"expected": "BLOCKED", "reason": "Before 10:30 AM restriction"},
+    "0DTE_TRENDING_UP": {"expected": "CALL_SPREAD", "strikes": "ATM+30/ATM+60"},
+    "0DTE_FLAT": {"expected": "IRON_CONDOR"},
+    "VIX_LOW": {"expected": "REDUCED_SIZE", "bpLimit": "45%"},
+    "VIX_SPIKE": {"expected": "PUTS_ONLY", "bpLimit": "80%"},
+    "CORRELATION_BREACH": {"expected": "BLOCKED", "reason": "Group A1 at limit (2)"},
+    "AUGUST_5_RECREATION": {"expected": "CATASTROPHIC_LOSS", "lesson": "Never exceed 3 correlated positions"},
+}
+"""Rulebook 7.1, once more and not from the files that are tested."""
+
+TYPED: Final = """
+testScenarios:
+  0DTE_BEFORE_1030: {time: 09:30, expected: BLOCKED, reason: Before 10:30 AM restriction}
+  0DTE_TRENDING_UP: {time: 10:31, esMove: +0.8%, expected: CALL_SPREAD, strikes: ATM+30/ATM+60}
+  0DTE_FLAT:
+    time: 10:31
+    esMove: +0.2%
+    expected: IRON_CONDOR
+  VIX_LOW: {vix: 11, expected: REDUCED_SIZE, bpLimit: 45%}
+  VIX_SPIKE: {vix: 35, expected: PUTS_ONLY, bpLimit: 80%}
+  CORRELATION_BREACH: {positions: [ES, MES, SPY], expected: BLOCKED, reason: Group A1 at limit (2)}
+  AUGUST_5_RECREATION:
+    positions: 6 x LT112
+    vixSpike: 65
+    expected: CATASTROPHIC_LOSS
+    lesson: Never exceed 3 correlated positions
+"""
+"""As somebody types it who knows the seed and not YAML: nothing is quoted, and YAML reads 10:31 as 631."""
+
+
+def played(name: str, words: Sequence[str] = ()) -> Outcome:
+    scenario = suite()[name]
+    return judge(scenario, play(scenario, home(), words).facts)
+
+
+@pytest.fixture(scope="module")
+def outcomes(results: list[Golden]) -> dict[str, Outcome]:
+    """All of the suite, played once."""
+    return {g.name: judge(suite()[g.name], g.facts) for g in results if g.facts is not None}
+
+
+class TestWhole:
+    def test_all_of_it_holds(self, outcomes: Mapping[str, Outcome]) -> None:
+        assert {name: o.failures for name, o in outcomes.items() if not o.passed} == {}
+        assert list(outcomes) == list(suite())
+        assert len(outcomes) >= 25
+
+    def test_the_seven_of_the_seed_to_the_letter(self, outcomes: Mapping[str, Outcome]) -> None:
+        assert list(suite())[:7] == list(SEED)
+        came = {
+            name: {key: {"expected": outcomes[name].actual, **outcomes[name].came}[key] for key in wanted}
+            for name, wanted in SEED.items()
+        }
+        assert came == SEED
+
+    def test_each_says_what_is_real_in_it(self, outcomes: Mapping[str, Outcome]) -> None:
+        for name, outcome in outcomes.items():
+            source, kind = outcome.facts.source, outcome.scenario.kind
+            assert kind in ("real", "made", "seed")
+            assert ("real" in source) == (kind == "real" or name in ("AUGUST_5_RECREATION", *REAL_MARGIN)), name
+
+    def test_nothing_is_filled_while_quotes_stand_still(self, outcomes: Mapping[str, Outcome]) -> None:
+        frozen = {name: o.facts for name, o in outcomes.items() if o.facts.frozen}
+        assert len(frozen) >= 5
+        for name, facts in frozen.items():
+            fills = [t.ts for t in facts.told if t.kind == "fill"]
+            assert not [ts for ts in fills for first, last in facts.frozen if first <= ts < last], name
+
+
+REAL_MARGIN: Final = ("MARGIN_HIKE", "MARGIN_CALL")
+"""Made weather on days whose margin is CME's own."""
+
+
+def test_each_is_told_in_one_sentence_and_names_what_it_shows() -> None:
+    for name, scenario in suite().items():
+        assert scenario.says.endswith("."), name
+        assert 20 < len(scenario.says) < 220, name
+        named = {hold.rule for hold in scenario.holds} | {scenario.rule}
+        assert named != {""} or name in ("0DTE_TRENDING_UP", "0DTE_FLAT", "PIN_HELD"), name
+
+
+# --- a rule that is broken -------------------------------------------------------------------------------------------
+
+BROKEN: Final = (
+    ("CORRELATION_BREACH", "rule correlation", ["rules.correlation.limits.A1=9"]),
+    ("0DTE_BEFORE_1030", "rule entry_window", ["rules.entry_window.windows={zero_dte:['09:00','14:00']}"]),
+    ("VIX_AROUND_30", "rule vix_regime", ["regime=none"]),
+    ("TREND_DAY", "exit stop_loss", ["strategy.exits.stop=null"]),
+    ("QUIET_DAY", "exit profit_target", ["strategy.exits.profit=null"]),
+    ("PIN_CLOSED", "exit time", ["strategy.exits.at='15:20'"]),
+    ("EARLY_CLOSE", "rule market_open", ["rules.market_open.early_close=true"]),
+    ("HALT_AT_ENTRY", "rule freshness", ["rules.freshness.enabled=false"]),
+    ("WIDE_MARKET", "rule credit", ["rules.credit.enabled=false"]),
+    ("FLASH_CRASH", "exit stop_loss", ["marks.max_width=null"]),
+    ("VIX_JUMP", "rule vix_jump", ["rules.vix_jump.enabled=false"]),
+    ("VIX_ABOVE_40", "exit close_all_except_puts", ["rules.duties.close_all_except_puts.enabled=false"]),
+    ("BELOW_THE_MINIMUM", "rule phase", ["rules.phase.enabled=false"]),
+    ("SAME_EXPIRATION", "rule same_expiration", ["rules.same_expiration.enabled=false"]),
+    ("GROUP_OVER", "exit group_over", ["rules.duties.enabled=false"]),
+    ("THREE_LOSSES", "rule breakers", ["rules.breakers.losses=null"]),
+    ("DRAWDOWN", "rule drawdown", ["rules.drawdown.enabled=false"]),
+    ("MARGIN_HIKE", "margin", ["margin.products.ES.steps=''"]),
+    ("MARGIN_HIKE", "rule buying_power", ["rules.buying_power.enabled=false"]),
+    ("BLACK_SWAN", "rule black_swan", ["rules.black_swan.enabled=false"]),
+)  # fmt: skip
+"""Scenario, who must be named, and the configuration that breaks it."""
+
+
+@pytest.mark.parametrize(("name", "named", "words"), BROKEN, ids=[f"{named} {name}" for name, named, _ in BROKEN])
+def test_a_broken_rule_is_named(name: str, named: str, words: Sequence[str]) -> None:
+    found = played(name, words)
+    assert not found.passed
+    assert any(line.startswith(f"{named}:") for line in found.failures), found.failures
+
+
+# --- a scenario of one's own -----------------------------------------------------------------------------------------
+
+
+def test_the_seeds_list_typed_by_hand_gives_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(TYPED, encoding="utf-8")
+    typed = of_file(path)
+    assert list(typed) == list(SEED)
+    for name, outcome in zip(typed, outcomes_of(str(path), list(typed), ()), strict=True):
+        ours = suite()[name]
+        assert outcome.failures == (), name
+        assert {"expected": outcome.actual, **outcome.came}.items() >= SEED[name].items()
+        mine, theirs = (dict(each.market) for each in (typed[name], ours))
+        assert (mine, typed[name].words, typed[name].book) == (theirs, ours.words, ours.book)
+
+
+def test_one_that_fails_says_what_came_and_leaves_with_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.yaml").write_text("MINE: {time: 10:31, esMove: +0.8%, expected: PUT_SPREAD}\n", encoding="utf-8")
+    assert main(["scenario", "run", "./mine.yaml"]) == 1
+    out = capsys.readouterr().out
+    assert "FAIL  MINE  CALL_SPREAD, wanted PUT_SPREAD" in out
+    assert "+0.80 %" in out
+
+
+WRONG: Final = {
+    "an unknown word": ("M: {time: 10:31, esMov: +0.8%, expected: BLOCKED}", "did you mean 'esMove'"),
+    "an unknown check": ("M: {vix: 15, holds: [{refusd: {rule: phase}}]}", "did you mean 'refused'"),
+    "an unknown key of a check": (
+        "M: {vix: 15, holds: [{refused: {rule: phase, dai: 2024-07-26}}]}", "did you mean 'day'",
+    ),
+    "two checks in one": ("M: {vix: 15, holds: [{kept: {}, quiet: {}}]}", "has 2 words"),
+    "a day in a check": ("M: {vix: 15, holds: [{quiet: {day: Friday}}]}", "wanted a date like 2024-08-05"),
+    "positions": ("M: {positions: seven of them, expected: BLOCKED}", "wanted a list like [ES, MES], or 6 x LT112"),
+    "positions of 5 August": (
+        "M: {positions: 6 x ES, vixSpike: 65, expected: BLOCKED}", "5 August is told of LT112 alone",
+    ),
+    "a move": ("M: {time: 10:31, esMove: up a bit, expected: BLOCKED}", "wanted a move in per cent, like +0.8% or -4"),
+    "a time": ("M: {time: half past ten, expected: BLOCKED}", "M.time"),
+    "a VIX": ("M: {vix: 999, expected: BLOCKED}", "M.vix is 999"),
+    "no expectation": ("M: {vix: 11}", "needs 'expected'"),
+    "weather": ("M: {weather: {days: {2024-07-26: {gust: 3}}}, holds: [{kept: {}}]}", "gust"),
+    "trouble": (
+        "M: {weather: {days: {2024-07-26: {troubles: [{kind: fog, start: 10:31, end: 10:40}]}}}, holds: [{kept: {}}]}",
+        "fog",
+    ),
+    "real days": ("M: {weather: {real: [2023-01-03, 2023-01-04]}, holds: [{kept: {}}]}", "does not reach that far"),
+    "no scenario": ("[]", "has no scenario"),
+    "no YAML": ("M: {time: [", "is no YAML"),
+}  # fmt: skip
+
+
+class TestWrong:
+    def said(self, capsys: pytest.CaptureFixture[str], what: str) -> str:
+        """The one line on standard error of a run that must leave with 2."""
+        assert main(["scenario", "run", what]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("tomking: ")
+        assert err.endswith("\n")
+        assert err.count("\n") == 1, err
+        return err
+
+    @pytest.mark.parametrize("what", WRONG)
+    def test_a_file(self, what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        text, wanted = WRONG[what]
+        path = tmp_path / "mine.yaml"
+        path.write_text(text + "\n", encoding="utf-8")
+        assert wanted in self.said(capsys, str(path))
+
+    def test_a_name(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert "did you mean '0DTE_FLAT'" in self.said(capsys, "0DTE_FLATT")
+
+    def test_a_file_that_is_not_there(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert "No such file" in self.said(capsys, str(tmp_path / "none.yaml"))
