@@ -35,8 +35,8 @@ SCENARIOS: Final = _all("""
 7.2 #5 | five VIX levels, as resolved | `test_scenarios.py::TestTs17::test_5_regimes_as_resolved`
 7.2 #6 | ES, MES, SPY; ES, GC, CL | `test_scenarios.py::TestTs17::test_6_correlation` (the seed wins over the third allowed)
 7.2 #7 | 5 August: prevented, 3 allowed, above 300,000 pounds | `test_august.py::test_the_historic_book_lost_more_than_three_hundred_thousand`, `test_august.py::test_ts17_six_index_futures_are_the_same_lesson`
-7.2 #8 | 401, 429, 503, time-outs | none yet: wire
-7.2 #9 | next Friday, 45 and 90 days | `test_calendar.py::test_next_friday_is_today_until_four`, `test_synthetic_listing.py` (streamer symbols: wire)
+7.2 #8 | 401, 429, 503, time-outs | none yet: live (what each answer means on the wire: `test_errors.py`)
+7.2 #9 | next Friday, 45 and 90 days | `test_calendar.py::test_next_friday_is_today_until_four`, `test_synthetic_listing.py` (streamer symbols: `test_symbols.py`)
 7.2 #10 | box, butterfly, ladder, batman, broken wing | `test_plays.py::test_butterfly_stands_against_the_move`, `test_plays.py::test_leap_puts_rotate_their_deltas`, `test_custom.py::test_box_by_hand`
 7.2 #11 | search strings | none yet: live
 7.2 #12 | 21 DTE, half the credit, hold | `test_defence.py::TestDays`, `test_kernel.py::TestExits`, `test_plays.py::TestStrangle::test_none_is_held_below_21_days`
@@ -54,7 +54,7 @@ SCENARIOS: Final = _all("""
 7.3 Friday hours | preparation, open, close at 15:00 | `test_scenarios.py::TestTs17::test_2_friday_preparation`, `test_fridays_2024.py::test_no_entry_before_1030_and_none_left_after_1530`
 7.3 closed hours | no orders | `test_scenarios.py::TestCts::test_closed_hours`
 7.3 VIX "?", 999 | blocked | `test_scenarios.py::TestCts::test_a_vix_that_is_none_blocks`
-7.3 position of 999 DTE, BP "?%", API failure | data error, manual mode | none yet: wire and live
+7.3 position of 999 DTE, BP "?%", API failure | data error, manual mode | none yet: live (a symbol that nobody knows: `test_symbols.py`)
 7.3 six equity positions, -30 % | emergency: close all | `test_duties.py::TestDrawdown::test_orange_closes_losers_red_closes_all`
 7.3 25,000 and -5,000 pounds | phase 0, closing only | `test_scenarios.py::TestCts::test_below_the_minimum_only_closing`
 7.4 Friday 09:00, 10:31, Monday | blocked, allowed, not woken | `test_scenarios.py::TestTs17::test_4_friday_only_from_1030`, `test_zero_dte.py::test_it_sleeps_on_other_days_and_minutes`
@@ -62,7 +62,7 @@ SCENARIOS: Final = _all("""
 7.4 VIX 10 and 35 | sizes differ | `test_rules.py::TestRegime::test_size_factor_rounds_down_but_one_stays_one`
 7.4 killed network | manual mode | none yet: live
 7.4 profit, stop, 21 and 7 DTE | close | `test_kernel.py::TestExits`, `test_defence.py::TestDays`
-7.5 Aug 2024, COVID, Dec 2018, correlation dates | protections hold over a market | none here: the scenario suite; the halt above VIX 50 is `test_days_and_vix.py::TestOverlays::test_gates_by_strategy`
+7.5 Aug 2024, COVID, Dec 2018, correlation dates | protections hold over a market | `test_suite.py::TestWhole::test_all_of_it_holds` (AUGUST_2015, FEBRUARY_2018, MARCH_2020_MARGIN, MARCH_2020_HALTS, AUGUST_2024_STOPS; no bars of the index for Dec 2018); the halt above VIX 50 is `test_days_and_vix.py::TestOverlays::test_gates_by_strategy`
 7.5 0DTE trending, flat | stop, half the credit | `test_kernel.py::TestExits`
 7.5 0DTE gap | skip | not kept (overlay without a source)
 7.5 0DTE VIX below 22 | skip, overlay | `test_days_and_vix.py::TestOverlays::test_gates_by_strategy`
@@ -78,7 +78,7 @@ SCENARIOS: Final = _all("""
 7.6 fourteen entries | the eleventh is blocked | `test_phases.py::TestPositions::test_of_fourteen_entries_those_from_the_eleventh_on_are_blocked`
 7.6 VIX 15 to 65 | halt and reduce | `test_scenarios.py::TestTst::test_vix_from_15_to_65_halts_and_reduces`, `test_days_and_vix.py::TestVixJump`
 7.6 phases | 35,000/19/.59: 1; 40,000/20/.60: 2; -25 %: back to 1 | `test_phases.py::TestEarned`, `test_scenarios.py::TestTst::test_a_quarter_lost_goes_back_a_phase`
-7.6 flash crash, year 2023 | survive | none here: the scenario suite
+7.6 flash crash, year 2023 | survive | `test_suite.py::TestWhole::test_all_of_it_holds` (FLASH_CRASH, FLASH_CRASH_QUOTED); the year 2023 is not asserted
 7.7 +0.500, +0.501, -0.500 | flat, call, flat | `test_zero_dte.py::test_direction`, `test_scenarios.py::TestBoundaries::test_moves_around_half_a_per_cent`
 7.7 10:29:59 and 10:30:00 | blocked, allowed | `test_scenarios.py::TestBoundaries::test_1029_and_1030`
 7.7 12 March 2024 | 10:30 New York is 14:30 London | `test_calendar.py::test_london_sees_1030_an_hour_early_in_the_mismatch_weeks`
@@ -87,7 +87,7 @@ SCENARIOS: Final = _all("""
 7.7 Good Friday 2024 | closed | `test_fridays_2024.py::test_holidays_and_early_closes_say_so`
 7.7 1 January 2025 | no LT112 that month | `test_days_and_vix.py::TestEntryDays::test_a_holiday_first_wednesday_leaves_the_month_without`
 7.7 5452.5 | rounds up | `test_scenarios.py::TestBoundaries::test_rounding_of_5452_5`
-7.7 OCC fractional strike | 197.5 | none here: symbols are the wire's
+7.7 OCC fractional strike | 197.5 | `test_symbols.py`
 7.7 same expiration | blocked for LT112 | `test_days_and_vix.py::TestSameExpiration`
 7.7 PUTS_ONLY at VIX 35, +0.8 % | blocked | `test_scenarios.py::TestBoundaries::test_PUTS_ONLY_blocks_what_the_direction_says`
 """)  # noqa: E501
