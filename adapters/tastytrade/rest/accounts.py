@@ -221,6 +221,5 @@ def _given(*pairs: tuple[str, str]) -> list[tuple[str, str]]:
 def _unnested(item: Any) -> Any:
     """The list puts the account inside ``account`` and the authority beside it; the other route does neither."""
     if isinstance(item, dict) and isinstance(inner := item.get("account"), dict):
-        authority = item.get("authority-level")
-        return {**inner, **({"authority-level": authority} if authority else {})}
+        return {**{key: value for key, value in item.items() if key != "account"}, **inner}
     return item
