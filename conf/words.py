@@ -53,7 +53,7 @@ Each has a page of its own: `tomking backtest --help`, `tomking data record --he
 
 groups (choose with group=name, change with group.key=value)
   strategy  zero_dte, lt112, strangle, ipmcc, leap_puts, ratio, butterfly, diagonal, box, enhanced_strangle,
-            hedge_calls, batman, opportunity, framework, fixed_legs, bench_condor, custom, ./my.yaml
+            hedge_calls, batman, opportunity, framework, fixed_legs, bench_condor, nobody, custom, ./my.yaml
   market    es_2024, es_2020_2024, es_sample, or any imported market
   regime    vix, mrp, rr, core, gated, none
   rules     default, earned, none
