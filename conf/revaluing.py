@@ -65,8 +65,8 @@ def record(held: Held, found: Sequence[Revalued], table: Sequence[Sequence[float
     return {
         "when": held.when, "source": held.source, "nlv": round(held.nlv, 2), "lines": len(held.lines),
         "shocks": [
-            {"name": r.shock.name, "kind": r.shock.kind, "says": r.shock.says, "pnl": round(r.pnl, 2),
-             "share": share(r.pnl), "by_underlying": {u: round(x, 2) for u, x in r.by_underlying.items()},
+            {"name": r.shock.name, "kind": r.shock.kind, "says": r.shock.says, "shock": r.shock.describe(),
+             "pnl": round(r.pnl, 2), "share": share(r.pnl), "by_underlying": {u: round(x, 2) for u, x in r.by_underlying.items()},
              "unknown": list(r.unknown)}
             for r in found
         ],
@@ -81,11 +81,8 @@ def _print(held: Held, found: Sequence[Revalued], table: Sequence[Sequence[float
     wide = max(len(r.shock.name) for r in found)
     for r in found:
         part = f"{100 * r.pnl / held.nlv:+7.1f} %" if held.nlv > 0 else ""
-        es = r.shock.moves.get("ES", 0.0)
         left = f"  (not told: {', '.join(r.unknown)})" if r.unknown else ""
-        near, far = r.shock.factors[4], r.shock.factors[-1]
-        shock = f"ES {100 * es:+.1f} %, volatility x{near:.2f} at 30 days, x{far:.2f} at a year"
-        console.out(f"  {r.shock.name:<{wide}} {r.shock.kind:<5} {r.pnl:>+14,.0f}{part}  {shock}{left}")
+        console.out(f"  {r.shock.name:<{wide}} {r.shock.kind:<5} {r.pnl:>+14,.0f}{part}  {r.shock.describe()}{left}")
     console.out("\nevery price at once, and every volatility:")
     console.out("  " + " " * 8 + "".join(f"{100 * m:>+9.0f} %" for m in MOVES))
     for vol, row in zip(VOLS, table, strict=True):

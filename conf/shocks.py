@@ -36,7 +36,9 @@ def shocks() -> tuple[Shock, ...]:
     found = [
         Shock(r["name"], r["says"], r["kind"], r["moves"], tuple(map(float, DAYS)), tuple(r["factors"])) for r in rows
     ]
-    return tuple(sorted(found, key=lambda s: s.moves["ES"]))
+    # Several scenarios may have one weather: the first of them stands for it.
+    unique = {(tuple(sorted(s.moves.items())), s.factors): s for s in reversed(found)}
+    return tuple(sorted(unique.values(), key=lambda s: s.moves["ES"]))
 
 
 def written(rows: Sequence[dict[str, Any]]) -> str:

@@ -35,6 +35,12 @@ class Shock:
     days: tuple[float, ...]
     factors: tuple[float, ...]
 
+    def describe(self) -> str:
+        """``ES -8.5 %, volatility x3.4 at 30 days, x2.0 at a year``."""
+        name, move = next(iter(self.moves.items()))
+        near, far = self.factor(30 / 365), self.factor(1.0)
+        return f"{name} {100 * move:+.1f} %, volatility x{near:.2f} at 30 days, x{far:.2f} at a year"
+
     def factor(self, years: float) -> float:
         """The factor for an option that lives so long; beyond the ends that of the end."""
         return float(np.interp(365.0 * years, self.days, self.factors))

@@ -40,7 +40,7 @@ def _row(each: Mapping[str, Any]) -> list[Cell]:
     left = f"without {unknown}, of which it does not tell" if unknown else ""
     pnl = number(each.get("pnl"))
     return [
-        th(each.get("name", NA), " ".join(filter(None, (str(each.get("says") or ""), left)))),
+        th(each.get("name", NA), "; ".join(filter(None, (str(each.get("shock") or ""), left)))),
         num(NA if pnl is None else money(pnl)),
         num(NA if share is None else percent(100 * share, decimals=1), strong=True),
         f"<td>{esc(KINDS.get(str(each.get('kind')), NA))}</td>",
