@@ -66,8 +66,8 @@ def record(held: Held, found: Sequence[Revalued], table: Sequence[Sequence[float
         "when": held.when, "source": held.source, "nlv": round(held.nlv, 2), "lines": len(held.lines),
         "shocks": [
             {"name": r.shock.name, "kind": r.shock.kind, "says": r.shock.says, "shock": r.shock.describe(),
-             "pnl": round(r.pnl, 2), "share": share(r.pnl), "by_underlying": {u: round(x, 2) for u, x in r.by_underlying.items()},
-             "unknown": list(r.unknown)}
+             "pnl": round(r.pnl, 2), "share": share(r.pnl), "unknown": list(r.unknown),
+             "by_underlying": {u: round(x, 2) for u, x in r.by_underlying.items()}}
             for r in found
         ],
         "grid": {"moves": list(MOVES), "vols": list(VOLS), "pnl": [[round(x, 2) for x in row] for row in table]},
