@@ -113,4 +113,3 @@ def _prices(desk: Desk, left: Mapping[OptionContract, int], k: int) -> tuple[Dec
         mid -= quantity * middle * tick
     fx = desk.ledger.rate_of(day.session).fx
     return natural / fx, mid / fx
-

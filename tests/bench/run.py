@@ -3,7 +3,8 @@
     python tests/bench/run.py [--days 60] [--long 250] [--quick]
 
 Needs nothing from outside: the workload comes from our own generator (kept under ``.bench/``), the yardstick is our
-own SQL; after ``make clients`` the SDK of others has a row. Where TOMKING_BENCH names the folder of the neutral scripts, their workload and their ``limits.py`` stand in.
+own SQL; after ``make clients`` the SDK of others has a row. Where TOMKING_BENCH names the folder of the neutral
+scripts, their workload and their ``limits.py`` stand in.
 The two sides of a ratio run in turns, and medians are taken, because the speed of a machine moves; still, nothing else
 should run. Writes ``.bench/last.json``.
 """
