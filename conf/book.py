@@ -29,7 +29,7 @@ class Given:
 
     def __init__(self, inner: Strategy, day: date, at: time, count: int) -> None:
         self._inner, self._day, self._at, self._count = inner, day, at, count
-        self._made: list[OrderRequest] = []
+        self._made: list[OrderRequest | Pass] = []
 
     @property
     def name(self) -> str:
@@ -54,6 +54,8 @@ class Given:
             return ()
         wishes = self._inner.decide(view)
         if any(isinstance(wish, Pass) for wish in wishes):
+            # It cannot be there: no rule's doing, and whoever looks at what was given sees it.
+            self._made += wishes
             return wishes
         # A given position waits as long as it must: that it is there is where the scenario begins.
         made = [

@@ -171,6 +171,7 @@ usage: tomking scenario list | run NAME|all|./mine.yaml | august | book RUN [gro
 
   list             every scenario and what must hold in it
   run NAME|all     plays and judges one, or all; ./mine.yaml is one of your own
+  run all --book FILE  your own book held through all of them: [{play: lt112, count: 2}]
   run all --golden   against the results that are kept; --accept keeps those of now
   august           four books through 5 August 2024
   book RUN         the book of a run, valued again

@@ -21,7 +21,7 @@ from conf.gate import rules as build_gate
 from conf.run import Parts, assemble
 from conf.state import Label, State, Watcher
 from scenarios.facts import Closed, Facts, Moment, Night, Told, Wish
-from scenarios.scenario import Scenario
+from scenarios.scenario import NOBODY, Scenario
 from sim.market.synthetic.day import SyntheticDay
 from sim.model.book import Claim
 from sim.model.market import MINUTE_NS
@@ -33,6 +33,7 @@ from sim.session import Session
 from sim.strategies.pick import round_half_up
 from sim.view import View
 
+Book = Sequence[Mapping[str, Any]]
 NAN = float("nan")
 LOSS = ("account.nlv=530000", "rules.duties.enabled=false")
 """The account of 5 August 2024 (rulebook 6.3), which nobody looked after."""
@@ -51,13 +52,20 @@ class Played:
     parts: Parts
 
 
-def config_of(scenario: Scenario, words: Sequence[str] = ()) -> dict[str, Any]:
-    """The whole configuration of a scenario; ``words`` come last. ConfigError."""
+def config_of(scenario: Scenario, words: Sequence[str] = (), book: Book | None = None) -> dict[str, Any]:
+    """The whole configuration of a scenario; ``words`` come last. ``book`` is held in place of the scenario's own, from
+    its first session on, and nobody trades beside it unless ``words`` choose a strategy. ConfigError."""
     wealth = LOSS if scenario.asks == "loss" else ()
-    own = scenario.words if not any(w.startswith("strategy=") for w in words) else _without(scenario.words)
+    other = book is not None or any(w.startswith("strategy=") for w in words)
+    own = _without(scenario.words) if other else scenario.words
     config = composed([*own, *wealth, *words])
     config["market"] = dict(scenario.market)
-    if scenario.plays is not None and not any(w.startswith("strategy=") for w in words):
+    if book is not None:
+        if not any(w.startswith("strategy=") for w in words):
+            config["strategy"] = dict(NOBODY)
+        config["book"] = [{"day": scenario.market["start"], **each} for each in book]
+        return config
+    if scenario.plays is not None and not other:
         config["strategy"] = dict(scenario.plays)
     if scenario.book:
         config["book"] = [dict(each) for each in scenario.book]
@@ -69,9 +77,9 @@ def _without(words: Sequence[str]) -> list[str]:
     return [w for w in words if not w.startswith(("strategy=", "strategy."))]
 
 
-def play(scenario: Scenario, root: Path, words: Sequence[str] = ()) -> Played:
+def play(scenario: Scenario, root: Path, words: Sequence[str] = (), book: Book | None = None) -> Played:
     """Plays it. ConfigError and DataError as a backtest."""
-    config = config_of(scenario, words)
+    config = config_of(scenario, words, book)
     listener: list[_Listener] = []
 
     def listen(gate: Gate) -> Checks:

@@ -1,7 +1,7 @@
 """``tomking scenario``: the suite that a trader runs before trusting a change.
 
 tomking scenario list
-tomking scenario run NAME|all|./mine.yaml [group=choice] [group.key=value] [--json]
+tomking scenario run NAME|all|./mine.yaml [group=choice] [group.key=value] [--book FILE] [--json]
 tomking scenario run NAME|all --golden      against the results that are kept; --accept keeps those of now
 tomking scenario august                     four books through 5 August 2024
 """
@@ -46,7 +46,7 @@ def command(args: Sequence[str]) -> int:
         return revalue(rest)
     if word == "august":
         return _august(Options.of(rest, flags=("json",)))
-    return _run(Options.of(rest, flags=("json", "accept", "golden"), values=()))
+    return _run(Options.of(rest, flags=("json", "accept", "golden"), values=("book",)))
 
 
 def _list(options: Options) -> int:
@@ -74,11 +74,12 @@ def _run(options: Options) -> int:
     found = chosen(name)
     if options.flag("golden") or options.flag("accept"):
         return _goldens(name, list(found), words, accept=options.flag("accept"), as_json=options.flag("json"))
-    outcomes = list(outcomes_of(name, list(found), words))
+    held = options.value("book")
+    outcomes = list(outcomes_of(name, list(found), words, held))
     failed = [o for o in outcomes if not o.passed]
     from scenarios.page import render
 
-    page = _written("scenarios", {PAGE: render(outcomes, words, own=_own(words))})
+    page = _written("scenarios", {PAGE: render(outcomes, words, own=held is not None or _own(words))})
     if options.flag("json"):
         console.document({"scenarios": [o.record() for o in outcomes], "page": str(page)})
     else:
@@ -152,23 +153,24 @@ def _august(options: Options) -> int:
     return 0
 
 
-def outcomes_of(source: str, names: Sequence[str], words: Sequence[str]) -> Iterator[Outcome]:
+def outcomes_of(source: str, names: Sequence[str], words: Sequence[str], book: str | None = None) -> Iterator[Outcome]:
     """Plays and judges scenarios in their order, on as many processors as there are."""
     from scenarios.judge import judge
     from scenarios.library import chosen
 
-    own, scenarios = _own(words), chosen(source)
-    jobs = [(source, name, tuple(words), str(home())) for name in names]
+    own, scenarios = book is not None or _own(words), chosen(source)
+    jobs = [(source, name, tuple(words), str(home()), book) for name in names]
     for name, facts in zip(names, spread(_one, jobs), strict=True):
         yield judge(scenarios[name], facts, own=own)
 
 
-def _one(job: tuple[str, str, tuple[str, ...], str]) -> Facts:
-    source, name, words, root = job
+def _one(job: tuple[str, str, tuple[str, ...], str, str | None]) -> Facts:
+    source, name, words, root, book = job
     from conf.playing import play
-    from scenarios.library import chosen
+    from scenarios.library import book_of_file, chosen
 
-    return play(chosen(source)[name], Path(root), words).facts
+    held = None if book is None else book_of_file(Path(book).expanduser())
+    return play(chosen(source)[name], Path(root), words, held).facts
 
 
 def _print(outcomes: Sequence[Outcome]) -> None:

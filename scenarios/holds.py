@@ -315,7 +315,10 @@ CHECKS: Final[Mapping[str, Callable[[str, Mapping[str, Any]], Check]]] = {
 
 
 def always(facts: Facts) -> Iterator[str]:
-    """What holds in any weather: no entry beyond its cap, no fill on quotes that stood still."""
+    """What holds in any weather: the book is there, no entry beyond its cap, no fill on quotes that stood still."""
+    for wish in facts.wishes:
+        if wish.given and not wish.approved:
+            yield f"book: a position that is given could not be opened: {say(wish)}"
     for wish in facts.wanted:
         if wish.approved and wish.bp_after == wish.bp_after and wish.bp_after > wish.cap + 1e-9:
             yield f"rule buying_power: an entry to {wish.bp_after:.1%}, cap {wish.cap:.1%}: {say(wish)}"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from scenarios.scenario import Scenario, scenario_of
 from sim.model.errors import ConfigError, similar
-from sim.model.given import mapping
+from sim.model.given import items, mapping
 
 SUITE: Final = Path(__file__).parent / "suite"
 
@@ -40,16 +40,19 @@ def chosen(name: str) -> dict[str, Scenario]:
     return {found: known[found]}
 
 
+def book_of_file(path: Path) -> tuple[Mapping[str, Any], ...]:
+    """Positions to be held through the weather, as ``book`` of a scenario has them; also below ``book``."""
+    node = _read(path)
+    rows = node.get("book") if isinstance(node, Mapping) else node
+    found = items(str(path), rows, "a list of positions, like [{play: lt112, count: 2}]")
+    if not found:
+        raise ConfigError(f"{path} has no position: wanted a list like [{{play: lt112, count: 2}}]")
+    return tuple(mapping(f"{path}[{i}]", each) for i, each in enumerate(found))
+
+
 def of_file(path: Path) -> dict[str, Scenario]:
     """Scenarios by name, also below the seed's ``testScenarios``; or one, with its ``name``."""
-    import yaml
-
-    try:
-        node = yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; give the path of a YAML file, or a name") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
+    node = _read(path)
     if not isinstance(node, Mapping) or not node:
         raise ConfigError(f"{path} has no scenario: wanted names, each with what is given and what is expected")
     named = mapping(str(path), node)
@@ -59,3 +62,14 @@ def of_file(path: Path) -> dict[str, Scenario]:
         one = {key: value for key, value in named.items() if key != "name"}
         return {named["name"]: scenario_of(named["name"], one)}
     return {str(name): scenario_of(str(name), value) for name, value in named.items()}
+
+
+def _read(path: Path) -> Any:
+    import yaml
+
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; give the path of a YAML file, or a name") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}") from None

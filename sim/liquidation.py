@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from sim.desk import Desk
 from sim.ledger import OpenTrade
+from sim.model.errors import DataError
 from sim.model.instrument import OptionContract
 from sim.model.market import BLANK
 
@@ -31,13 +32,12 @@ class Bought:
 @dataclass(frozen=True, slots=True)
 class Liquidation:
     """Largest margin first until buying power is positive. ``nlv`` and ``bp_used`` after it, account currency;
-    ``enough`` False where everything was bought back and it still is not. ``unknown``: trades without a price."""
+    ``enough`` False where everything was bought back and it still is not."""
 
     bought: tuple[Bought, ...]
     nlv: Decimal
     bp_used: Decimal
     enough: bool
-    unknown: tuple[str, ...]
 
 
 def bought_back(desk: Desk, k: int, trades: Iterable[OpenTrade] | None = None) -> Decimal | None:
@@ -53,34 +53,30 @@ def bought_back(desk: Desk, k: int, trades: Iterable[OpenTrade] | None = None) -
 
 
 def liquidated(desk: Desk, k: int) -> Liquidation:
-    """What a broker would buy back in column ``k``. DataError where the margin of what is held cannot be worked out."""
+    """What a broker would buy back in column ``k``. DataError where something that is held has no price or margin."""
     left = dict(desk.ledger.open)
-    cash = desk.ledger.cash
-    done: list[Bought] = []
-    unknown: list[str] = []
-    values: dict[str, tuple[Decimal, Decimal]] = {}
-    for trade_id, book in left.items():
-        found = _prices(desk, book.left, k)
-        if found is not None:
-            values[trade_id] = found
-
-    def mids() -> Decimal:
-        return sum((values[t][1] for t in left if t in values), Decimal(0))
-
-    alone = {trade_id: desk.alone(book, k) or Decimal(0) for trade_id, book in left.items()}
+    prices = {trade_id: _priced(desk, book, k) for trade_id, book in left.items()}
+    alone = {trade_id: desk.margin_of(book.left, k) for trade_id, book in left.items()}
+    cash, done = desk.ledger.cash, list[Bought]()
     used = _used(desk, left, k)
-    while left and used > cash - mids():
+
+    def worth() -> Decimal:
+        return cash - sum((prices[trade_id][1] for trade_id in left), Decimal(0))
+
+    while left and used > worth():
         trade_id = max(left, key=lambda t: (alone[t], t))
-        book = left.pop(trade_id)
-        price = values.get(trade_id)
-        if price is None:
-            unknown.append(trade_id)
-        else:
-            cash -= price[0]
-            done.append(Bought(trade_id, book.trade.quantity, price[0], price[0] - price[1], alone[trade_id]))
+        book, (cost, mid) = left.pop(trade_id), prices[trade_id]
+        cash -= cost
+        done.append(Bought(trade_id, book.trade.quantity, cost, cost - mid, alone[trade_id]))
         used = _used(desk, left, k)
-    nlv = cash - mids()
-    return Liquidation(tuple(done), nlv, used, used <= nlv and not unknown, tuple(unknown))
+    return Liquidation(tuple(done), worth(), used, used <= worth())
+
+
+def _priced(desk: Desk, book: OpenTrade, k: int) -> tuple[Decimal, Decimal]:
+    found = _prices(desk, book.left, k)
+    if found is None:
+        raise DataError(f"{book.trade.id}: nobody offers what it is short of: it cannot be bought back")
+    return found
 
 
 def _used(desk: Desk, trades: Mapping[str, OpenTrade], k: int) -> Decimal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -209,3 +210,42 @@ class TestWrong:
 
     def test_a_file_that_is_not_there(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert "No such file" in self.said(capsys, str(tmp_path / "none.yaml"))
+
+
+class TestOnesOwnBook:
+    """`--book FILE`: what one holds, through weather in which somebody else was to trade."""
+
+    def test_it_is_held_from_the_first_session_on_and_nobody_trades(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        book = tmp_path / "book.yaml"
+        book.write_text("- {play: lt112, count: 2, exits: none}\n", encoding="utf-8")
+        assert main(["scenario", "run", "AUGUST_2024_STOPS", "--book", str(book), "--json"]) == 0
+        (told,) = json.loads(capsys.readouterr().out)["scenarios"]
+        assert told["details"]["decisions"] == [], "nothing but the book"
+        assert told["details"]["worst_loss_pct"] > 5
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("[]", "has no position"),
+            ("- {play: lt111}", "did you mean 'lt112'"),
+            ("- {plya: lt112}", "no 'plya'"),
+            ("- {play: lt112, units: none}", "whole number"),
+        ],
+    )
+    def test_what_does_not_fit_is_one_line(
+        self, text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        book = tmp_path / "book.yaml"
+        book.write_text(text, encoding="utf-8")
+        assert main(["scenario", "run", "GAP_OPEN", "--book", str(book)]) == 2
+        error = capsys.readouterr().err
+        assert said in error
+        assert error.count("\n") == 1
+
+    def test_one_that_cannot_be_there_fails(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        book = tmp_path / "book.yaml"
+        book.write_text("- {play: lt112, expiration: {dte: 900, within: 1}}\n", encoding="utf-8")
+        assert main(["scenario", "run", "GAP_OPEN", "--book", str(book)]) == 1
+        assert "book: a position that is given could not be opened" in capsys.readouterr().out

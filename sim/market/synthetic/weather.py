@@ -103,9 +103,11 @@ class Weather:
         if told is None or not told.vix_at:
             return path
         pins = {column_of(session, p.at): float(np.log(p.value)) for p in told.vix_at}
-        # What a day's bar says of the close stands, whatever was made of the hours before.
-        close = min(column_at(session, session.rth_close_ns) + VIX_AFTER, len(path) - 1)
-        return pinned(path, {close: float(path[close])} | pins if max(pins) < close else pins, told.calm)
+        # The night goes on from the one before, and what the day's bar says of the close stands.
+        ends = [0]
+        if max(pins) < (close := min(column_at(session, session.rth_close_ns) + VIX_AFTER, len(path) - 1)):
+            ends.append(close)
+        return pinned(path, {k: float(path[k]) for k in ends} | pins, told.calm)
 
     def bent_index(self, days: Sequence[Session], paths: Sequence[Floats]) -> list[Floats]:
         """ln index by column of every session, absolute; each goes on from where the one before was bent to."""
