@@ -141,12 +141,17 @@ def rows(found: Sequence[Book]) -> Iterator[dict[str, Any]]:
                 "pnl": round(state.nlv - book.start), "pct": round(100 * book.share(state), 1),
                 "pct_bought_back": round(100 * (state.natural / book.start - 1), 1),
                 "told_pct": told_of(book, state),
-                "bp_used": round(state.bp_used), "bp_used_pct_of_nlv": round(100 * state.bp_used / state.nlv),
-                "broker_buys": 0 if forced is None else len(forced.bought),
-                "broker_pays": 0 if forced is None else round(float(sum(b.cost for b in forced.bought))),
-                "broker_beyond_mid": 0 if forced is None else round(float(sum(b.beyond_mid for b in forced.bought))),
+                "bp_used": _whole(state.bp_used), "bp_used_pct_of_nlv": _whole(100 * state.bp_used / state.nlv),
+                "broker_buys": None if forced is None else len(forced.bought),
+                "broker_pays": None if forced is None else round(float(sum(b.cost for b in forced.bought))),
+                "broker_beyond_mid": None if forced is None else round(float(sum(b.beyond_mid for b in forced.bought))),
                 "run": book.run,
             }  # fmt: skip
+
+
+def _whole(value: float) -> int | None:
+    """Rounded; None where it is not known."""
+    return None if value != value else round(value)
 
 
 def day(found: Sequence[Book]) -> Day:

@@ -63,6 +63,8 @@ def compose(overrides: Sequence[str], config_dir: str | None = None) -> dict[str
 def composed(words: Sequence[str]) -> dict[str, Any]:
     """What ``compose`` gives, for who composes many configurations that differ in plain values alone: groups are
     composed once for each choice of them, and the values put in their places. Anything else goes the long way."""
+    if any("${" in w for w in words):
+        return compose(words)
     plain = [w for w in words if _sets(w)]
     found = deepcopy(_chosen(tuple(w for w in words if w not in plain)))
     from hydra.core.override_parser.overrides_parser import OverridesParser

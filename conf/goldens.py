@@ -40,7 +40,8 @@ def changed_shocks(found: Sequence[Golden]) -> list[str]:
     from conf.shocks import PATH
 
     kept = {row["name"]: row for row in json.loads(PATH.read_text(encoding="utf-8"))}
-    return [g.name for g in found if g.player == FRAMEWORK and g.shock != kept.get(g.name)]
+    moved = [g.name for g in found if g.player == FRAMEWORK and g.shock != kept.get(g.name)]
+    return [*moved, *(name for name in kept if name not in suite())]
 
 
 def accept(found: Sequence[Golden]) -> list[str]:
@@ -52,11 +53,11 @@ def accept(found: Sequence[Golden]) -> list[str]:
         path.unlink()
         changed.append(path.stem)
     moved = changed_shocks(found)
-    if moved:
-        kept = {row["name"]: row for row in json.loads(PATH.read_text(encoding="utf-8"))}
-        kept |= {g.name: g.shock for g in found if g.player == FRAMEWORK}
-        rows = [kept[name] for name in suite() if kept.get(name) is not None]
-        PATH.write_text(written(rows), encoding="utf-8")
+    kept = {row["name"]: row for row in json.loads(PATH.read_text(encoding="utf-8"))}
+    kept |= {g.name: g.shock for g in found if g.player == FRAMEWORK}
+    text = written([kept[name] for name in suite() if kept.get(name) is not None])
+    if text != PATH.read_text(encoding="utf-8"):
+        PATH.write_text(text, encoding="utf-8")
     return [*changed, *(f"{name}.shock" for name in moved)]
 
 

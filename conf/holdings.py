@@ -52,7 +52,8 @@ def of_run(folder: Path, day: date | None, at: time | None) -> Held:
     p = assemble(config, home())
     if not p.start <= day <= p.end:
         raise UsageError(f"--date {day} lies outside this run, which reaches from {p.start} to {p.end}")
-    clock = at or CLOSE
+    close = ny(load_calendar().session(Venue.US_EQUITY, day).close_ns).time() if _trades(day) else CLOSE
+    clock = at or min(CLOSE, close)
     engine = p.session.engine
     found: list[Held] = []
 
@@ -75,6 +76,10 @@ def of_run(folder: Path, day: date | None, at: time | None) -> Held:
     if not found:
         raise UsageError(f"no minute {clock:%H:%M} New York in the session of {day}")
     return found[-1]
+
+
+def _trades(day: date) -> bool:
+    return load_calendar().is_session(day)
 
 
 def of_result(config: Mapping[str, Any], result: RunResult, root: Path) -> Held | None:
@@ -104,8 +109,8 @@ def of_result(config: Mapping[str, Any], result: RunResult, root: Path) -> Held 
 
 
 def _fullest(result: RunResult, session: date) -> tuple[int, dict[OptionContract, int]]:
-    """The instant of a session after which most contracts are held, and which; an opening fill, or the last fill before
-    it where none is."""
+    """The instant of a session after which most contracts are held, and which: a fill, or the opening of the regular
+    session where most of them were there already."""
     held: dict[OptionContract, int] = {}
     flows = [(f.ts, f, None) for f in result.fills] + [(s.ts, None, s) for s in result.settlements]
     best: tuple[int, int, dict[OptionContract, int]] = (-1, 0, {})
@@ -114,7 +119,8 @@ def _fullest(result: RunResult, session: date) -> tuple[int, dict[OptionContract
         if day > session:
             break
         if best[0] < 0 and day == session:
-            best = (0, load_calendar().session(Venue.US_EQUITY, session).open_ns, dict(held))
+            carried = {c: n for c, n in held.items() if n}
+            best = (sum(map(abs, carried.values())), load_calendar().session(Venue.US_EQUITY, session).open_ns, carried)
         for leg in () if fill is None else fill.legs:
             held[leg.contract] = held.get(leg.contract, 0) + leg.quantity
         for end in () if settled is None else settled.legs:
@@ -183,6 +189,8 @@ def _instant(key: str, value: Any) -> int:
         told = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     except ValueError:
         raise ConfigError(f"{key} is {value!r}: wanted New York's time, like 2024-08-02 16:00") from None
+    if told.tzinfo is not None:
+        raise ConfigError(f"{key} is {value!r}: wanted New York's time without an offset, like 2024-08-02 16:00")
     return at_ny(told.date(), told.time())
 
 
@@ -219,11 +227,14 @@ async def of_account(words: Sequence[str]) -> Held:
     adapter, rest_words = adapter_of(words)
     async with reach(adapter, rest_words) as r:
         number_ = r.account or (await r.rest.accounts.list())[0].account_number
-        held = [p for p in await r.rest.accounts.positions(number_) if "Option" in str(p.instrument_type)]
+        everything = await r.rest.accounts.positions(number_)
+        held = [p for p in everything if "Option" in str(p.instrument_type)]
+        others = len(everything) - len(held)
+        source = f"the account at {adapter}" + (f", without {others} positions that are no options" if others else "")
         balance = await r.rest.accounts.balance(number_)
         when = f"at {ny(r.wall()):%Y-%m-%d %H:%M} New York"
         if not held:
-            return Held((), {}, 0.0, when, f"the account at {adapter}")
+            return Held((), {}, 0.0, when, source)
         symbols = [str(p.symbol) for p in held]
         contracts = {s: contract_named("position", s) for s in symbols}
         quotes = {str(q.symbol): q for q in await _quotes(r.rest, contracts)}
@@ -239,7 +250,7 @@ async def of_account(words: Sequence[str]) -> Held:
             pairs.append((contract, sign * int(p.quantity or 0), float(mark), float(forward)))
         now = r.wall()
         nlv = float(balance.net_liquidating_value or Decimal(0))
-        return Held(_lined(pairs, now), {}, nlv, when, f"the account at {adapter}")
+        return Held(_lined(pairs, now), {}, nlv, when, source)
 
 
 def _base(contract: OptionContract) -> str:

@@ -58,7 +58,7 @@ def config_of(scenario: Scenario, words: Sequence[str] = (), book: Book | None =
     wealth = LOSS if scenario.asks == "loss" else ()
     other = book is not None or any(w.startswith("strategy=") for w in words)
     own = _without(scenario.words) if other else scenario.words
-    config = composed([*own, *wealth, *words])
+    config = composed([*wealth, *own, *words])
     config["market"] = dict(scenario.market)
     if book is not None:
         if not any(w.startswith("strategy=") for w in words):

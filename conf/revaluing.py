@@ -77,7 +77,7 @@ def record(held: Held, found: Sequence[Revalued], table: Sequence[Sequence[float
 def _print(held: Held, found: Sequence[Revalued], table: Sequence[Sequence[float]]) -> None:
     from sim.revalue import MOVES, VOLS
 
-    console.out(f"{held.source}, {held.when}: {len(held.lines)} contracts")
+    console.out(f"{held.source}, {held.when}: {len(held.lines)} different contracts")
     wide = max(len(r.shock.name) for r in found)
     for r in found:
         part = f"{100 * r.pnl / held.nlv:+7.1f} %" if held.nlv > 0 else ""

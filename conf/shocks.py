@@ -16,8 +16,10 @@ from typing import Any, Final
 import numpy as np
 
 from scenarios.scenario import Scenario
+from sim.market.synthetic.assets import ASSETS, FACTORS, INDEX
 from sim.market.synthetic.day import DaySource, SyntheticDay
 from sim.market.synthetic.market import UNDERLYINGS, SyntheticMarket
+from sim.market.synthetic.timeline import column_at
 from sim.model.market import MINUTE_NS, Floats
 from sim.revalue import Shock
 
@@ -29,12 +31,19 @@ LEAST_VOL: Final = 1.2
 VARIANCE_DAY: Final = 252.0 / 365.0
 
 
+FOLLOWS: Final = {
+    symbol: 1.0 if asset.factor == INDEX else FACTORS[asset.factor].to_vix for symbol, asset in ASSETS.items()
+}
+"""How far each market's volatility follows that of the S&P in the model (docs/synthetic-market.md)."""
+
+
 @cache
 def shocks() -> tuple[Shock, ...]:
     """Those that are kept, the largest fall first."""
     rows = json.loads(PATH.read_text(encoding="utf-8"))
     found = [
-        Shock(r["name"], r["says"], r["kind"], r["moves"], tuple(map(float, DAYS)), tuple(r["factors"])) for r in rows
+        Shock(r["name"], r["says"], r["kind"], r["moves"], tuple(map(float, DAYS)), tuple(r["factors"]), FOLLOWS)
+        for r in rows
     ]
     # Several scenarios may have one weather: the first of them stands for it.
     unique = {(tuple(sorted(s.moves.items())), s.factors): s for s in reversed(found)}
@@ -58,7 +67,13 @@ def measure(scenario: Scenario, market: SyntheticMarket) -> dict[str, Any] | Non
         es = market.es_day(day)
         state = es.source
         vols = _factor(state, 30.0, base[30])
-        score = np.abs(np.log(state.spot / close)) + 0.1 * np.log(np.maximum(vols, 1.0))
+        # While all of them trade: a shock is one moment of every market.
+        hours = slice(
+            column_at(state.session, state.session.rth_open_ns), column_at(state.session, state.session.rth_close_ns)
+        )
+        score = np.zeros(len(vols))
+        moved = np.abs(np.log(state.spot / close))
+        score[hours] = (moved + 0.1 * np.log(np.maximum(vols, 1.0)))[hours]
         k = int(score.argmax())
         if score[k] > best:
             best, found = float(score[k]), (es, day, k)

@@ -174,7 +174,10 @@ def lines(state: State, currency: str) -> list[str]:
     if forced is not None and forced.bought:
         names = ", ".join(f"{b.trade_id} for {b.cost:,.0f} ({b.beyond_mid:,.0f} beyond mid)" for b in forced.bought)
         left = f"leaves {forced.nlv:,.0f} with {forced.bp_used:,.0f} used"
+        left += "" if forced.enough else ", and it is not enough"
         out.append(f"a broker would buy back, the largest margin first: {names}; {left}")
+    if forced is None:
+        out.append("what a broker would buy back is not known: something that is held has no price at this minute")
     return out
 
 

@@ -16,7 +16,7 @@ class Wish:
     """What a strategy wanted, with the market it saw. ``rule`` and ``reason`` are empty where it was approved.
 
     ``quantity`` contracts or units after sizing, ``wanted`` before. ``strikes`` reads ``ATM-60/ATM-30``: by strike,
-    from the money rounded to the strike grid. ``label`` and ``cap``: the VIX regime then, and the share of net
+    from the money rounded to five points. ``label`` and ``cap``: the VIX regime then, and the share of net
     liquidation that its cap and the other caps allowed; ``bp_after`` what the order would have brought it to (NaN where
     that was not asked). ``given``: it was part of the book that the scenario begins with.
     """
@@ -99,7 +99,7 @@ class Night:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """All of one play. ``path`` is (UTC ns, the underlying, VIX) every so often, for the picture; ``frozen`` and
-    ``gone`` the spans (UTC ns) in which nothing new was quoted, or a side was missing."""
+    ``gone`` the spans (UTC ns) in which nothing new was quoted, or a side was missing or quoted wide."""
 
     start_nlv: float
     currency: str

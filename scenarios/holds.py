@@ -14,7 +14,7 @@ from typing import Any, Final
 from scenarios.facts import Closed, Facts, Told, Wish, clock
 from sim.calendar import ny, parse_time
 from sim.model.errors import ConfigError
-from sim.model.given import COUNT, PART, mapping, number, optional, section, whole, word
+from sim.model.given import COUNT, PART, choice, mapping, number, optional, section, whole, word
 
 NAMED: Final[Mapping[str, str]] = {"regime": "vix_regime", "buying_power": "buying_power", "grew": "margin"}
 """Checks that are about one thing, which their lines name."""
@@ -77,6 +77,8 @@ class _Span:
             default if row.get(name) is None else parse_time(row[name], f"{key}.{name}")
             for name, default in (("from", time(0, 0)), ("to", time(23, 59)))
         )
+        if begin > end:
+            raise ConfigError(f"{key} goes from {begin:%H:%M} to {end:%H:%M}: wanted the earlier one first")
         return _Span(found, begin, end)
 
     def has(self, ts: int) -> bool:
@@ -96,6 +98,8 @@ class _Count:
     @staticmethod
     def of(key: str, row: Mapping[str, Any]) -> _Count:
         exact = optional(whole, f"{key}.count", row.get("count"), COUNT)
+        if exact is not None and not {"least", "most"}.isdisjoint(row):
+            raise ConfigError(f"{key} has count and a bound beside it: wanted one or the other")
         if exact is not None:
             return _Count(exact, exact)
         most = optional(whole, f"{key}.most", row.get("most"), COUNT)
@@ -109,6 +113,11 @@ class _Count:
         if self.most is None:
             return f"{self.least} or more"
         return f"{self.least}" if self.least == self.most else f"{self.least} to {self.most}"
+
+
+def _bounded(key: str, *bounds: float | None) -> None:
+    if all(bound is None for bound in bounds):
+        raise ConfigError(f"{key} has neither least nor most: it would hold whatever came")
 
 
 def _fits(row: Mapping[str, Any], given: Wish | Closed, *names: str) -> bool:
@@ -236,6 +245,7 @@ def _loss(key: str, row: Mapping[str, Any]) -> Check:
     """The largest share of the account that is lost at any minute."""
     section(key, row, (), ("rule", "least", "most"))
     least, most = (optional(number, f"{key}.{name}", row.get(name), PART) for name in ("least", "most"))
+    _bounded(key, least, most)
 
     def check(facts: Facts) -> Iterator[str]:
         if most is not None and facts.worst > most:
@@ -266,6 +276,7 @@ def _buying_power(key: str, row: Mapping[str, Any]) -> Check:
     section(key, row, (), ("least", "most", "day"))
     day = _Span.of(key, row).day
     low, high = (optional(number, f"{key}.{name}", row.get(name), COUNT) for name in ("least", "most"))
+    _bounded(key, low, high)
 
     def check(facts: Facts) -> Iterator[str]:
         nights = [n for n in facts.nights if day is None or n.session == day]
@@ -297,6 +308,7 @@ def _told(key: str, row: Mapping[str, Any]) -> Check:
     """So many fills, settlements or assignments, in words that hold these."""
     section(key, row, ("kind",), ("says", *_SPAN, *_COUNT))
     span, count = _Span.of(key, row), _Count.of(key, row)
+    choice(f"{key}.kind", row["kind"], ("fill", "settled", "alert", "refused"))
 
     def check(facts: Facts) -> Iterator[str]:
         about = [t for t in facts.told if t.kind == row["kind"] and span.has(t.ts)]
@@ -319,6 +331,12 @@ def always(facts: Facts) -> Iterator[str]:
     for wish in facts.wishes:
         if wish.given and not wish.approved:
             yield f"book: a position that is given could not be opened: {say(wish)}"
+    watched = facts.trades or facts.path  # a tape of the wire has neither: it tells of its acts alone
+    for name in sorted({wish.strategy for wish in facts.wishes if watched and wish.given and wish.approved}):
+        wanted = sum(wish.given and wish.approved and wish.strategy == name for wish in facts.wishes)
+        there = sum(trade.strategy == name for trade in facts.trades)
+        if there < wanted:
+            yield f"book: {wanted} positions of {name} are given, {there} found a market to be opened in"
     for wish in facts.wanted:
         if wish.approved and wish.bp_after == wish.bp_after and wish.bp_after > wish.cap + 1e-9:
             yield f"rule buying_power: an entry to {wish.bp_after:.1%}, cap {wish.cap:.1%}: {say(wish)}"

@@ -55,7 +55,7 @@ def judge(scenario: Scenario, facts: Facts, *, own: bool = False) -> Outcome:
     actual, came = _asked(scenario, facts)
     failures = list(always(facts))
     if own:
-        actual = HOLDS
+        actual = BROKEN if failures else HOLDS
     else:
         failures += _wrong(scenario, actual, came)
         for hold in scenario.holds:
@@ -90,7 +90,9 @@ def _asked(s: Scenario, facts: Facts) -> tuple[str, dict[str, str]]:
         case "regime":
             return _regime(facts)
         case "loss":
-            return facts.ladder or CALM, {"lesson": facts.lesson, "why": f"{facts.worst:.1%} lost at the worst minute"}
+            end = 1.0 - facts.nights[-1].nlv / facts.start_nlv
+            why = f"{end:.1%} lost in the end, {facts.worst:.1%} at the worst minute"
+            return facts.ladder or CALM, {"lesson": facts.lesson, "why": why}
         case _:
             return _decision(facts)
 

@@ -15,7 +15,7 @@ from datetime import date, time
 from typing import Any, Final
 
 from scenarios.holds import Hold, hold_of
-from sim.calendar import parse_time
+from sim.calendar import Venue, load_calendar, parse_time
 from sim.market.synthetic.weather_words import per_cent, weather_of
 from sim.model.errors import ConfigError
 from sim.model.given import POSITIVE, Range, choice, items, mapping, number, section, whole, word
@@ -33,6 +33,8 @@ MORE: Final = (
 ASKS: Final = ("decision", "regime", "positions", "loss", "holds")
 KINDS: Final = ("seed", "real", "made")
 VIX: Final = Range(above=0, most=150)
+SPIKE: Final = Range(least=38.57, most=150)
+"""The print of 5 August, no lower than that day's close."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +76,14 @@ def scenario_of(name: str, value: Any) -> Scenario:
     if "expected" not in comes:
         raise ConfigError(f"{name} needs 'expected': what must come, like BLOCKED or IRON_CONDOR")
     kind = choice(f"{name}.kind", row.get("kind", "seed" if set(row) & set(SEED_WORDS) else "made"), KINDS)
+    _complete(name, row, asks)
     day = _day(f"{name}.day", row.get("day", DAY))
     start, end = (_day(f"{name}.{key}", row.get(key, day)) for key in ("start", "end"))
-    if asks == "loss" and "start" not in row:
+    if asks == "loss" and "start" not in row and row.get("weather") is None:
         # The book of 5 August was opened on the first Wednesday of July.
         start, end = AUGUST_SPAN
+    if not load_calendar().sessions(Venue.US_EQUITY, start, end):
+        raise ConfigError(f"{name}: the exchange has no session from {start} to {end}; choose another day")
     market = _market(name, row, start, end, asks)
     return Scenario(
         name=name,
@@ -90,7 +95,7 @@ def scenario_of(name: str, value: Any) -> Scenario:
         rule=str(row.get("rule") or ""),
         market=market,
         words=_words(name, row, start, end),
-        book=_book(name, row, asks),
+        book=_book(name, row, asks, (start, end)),
         plays=_plays(name, row, asks),
         holds=holds,
         moments=_moments(name, row, asks, day),
@@ -132,6 +137,19 @@ def _asks(row: Mapping[str, Any]) -> str:
     return "decision"
 
 
+def _complete(name: str, row: Mapping[str, Any], asks: str) -> None:
+    """ConfigError where a question lacks what it is about."""
+    needs = {"positions": ("positions",), "loss": () if row.get("book") is not None else ("positions", "vixSpike")}
+    if row.get("weather") is not None:
+        needs["loss"] = () if row.get("book") is not None else ("positions",)
+    for key in needs.get(asks, ()):
+        if row.get(key) is None:
+            raise ConfigError(f"{name} asks for the {asks} and has no {key!r}: say it, like {LIKE[key]}")
+
+
+LIKE: Final = {"positions": "positions: 6 x LT112", "vixSpike": "vixSpike: 65"}
+
+
 def _market(name: str, row: Mapping[str, Any], start: date, end: date, asks: str) -> Mapping[str, Any]:
     node = {"kind": "synthetic", "name": name, "start": str(start), "end": str(end)}
     level = number(f"{name}.level", row.get("level", LEVEL), POSITIVE)
@@ -157,10 +175,10 @@ def _weather(name: str, row: Mapping[str, Any], day: date) -> dict[str, Any]:
 
 def _august(name: str, row: Mapping[str, Any]) -> dict[str, Any]:
     """5 August with its own print, or with another one in its place."""
-    spike = number(f"{name}.vixSpike", row["vixSpike"], VIX)
+    spike = number(f"{name}.vixSpike", row["vixSpike"], SPIKE)
     days: dict[str, Any] = {day: dict(told) for day, told in AUGUST["days"].items()}
     if round(spike) not in (65, 66):
-        days["2024-08-05"]["vix"] = [23.39, spike, min(23.39, spike), min(38.57, spike)]
+        days["2024-08-05"]["vix"] = [23.39, spike, 23.39, 38.57]
     return {**AUGUST, "name": name, "days": days}
 
 
@@ -170,7 +188,7 @@ def _words(name: str, row: Mapping[str, Any], start: date, end: date) -> tuple[s
         words.append(f"seed={whole(f'{name}.seed', row['seed'])}")
     strategy = str(row.get("strategy", "zero_dte"))
     words.insert(0, f"strategy={strategy}")
-    if strategy == "zero_dte" and row.get("strategy") is None and "day" not in row:
+    if strategy == "zero_dte" and (row.get("time") is not None or (row.get("strategy") is None and "day" not in row)):
         at = parse_time(row.get("time", "10:31"), f"{name}.time")
         words.append(f"strategy.entry.at={at:%H:%M}")
     words += [word(f"{name}.set", each) for each in _list(name, "set", row)]
@@ -183,7 +201,8 @@ def _plays(name: str, row: Mapping[str, Any], asks: str) -> Mapping[str, Any] | 
         return mapping(f"{name}.plays", row["plays"])
     if asks == "positions":
         symbols = positions_of(f"{name}.positions", row["positions"])
-        plays = {f"p{i}": _spread(symbol) for i, symbol in enumerate(symbols)}
+        at = parse_time(row.get("time", "10:31"), f"{name}.time")
+        plays = {f"p{i}": _spread(symbol, at) for i, symbol in enumerate(symbols)}
         return {"name": "positions", "run": list(plays), "plays": plays}
     return NOBODY if asks == "loss" or row.get("strategy") == "nobody" else None
 
@@ -194,10 +213,10 @@ NOBODY: Final[Mapping[str, Any]] = {
 WING: Final = {"ES": 50, "MES": 50, "NQ": 100, "MNQ": 100, "SPX": 50}
 
 
-def _spread(symbol: str) -> dict[str, Any]:
+def _spread(symbol: str, at: time) -> dict[str, Any]:
     return {
         "_target_": "sim.strategies.custom.Custom", "name": f"position in {symbol}", "structure": "PUT_SPREAD",
-        "underlying": symbol, "entry": {"at": "10:31", "weekday": "any", "week": None, "wait": 5},
+        "underlying": symbol, "entry": {"at": f"{at:%H:%M}", "weekday": "any", "week": None, "wait": 5},
         "expiration": {"dte": 45, "within": 20},
         "legs": [{"side": "sell", "right": "put", "delta": 16}, {"side": "buy", "right": "put", "from": 1,
                                                                  "points": -WING.get(symbol, 5)}],
@@ -205,9 +224,16 @@ def _spread(symbol: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _book(name: str, row: Mapping[str, Any], asks: str) -> tuple[Mapping[str, Any], ...]:
+def _book(name: str, row: Mapping[str, Any], asks: str, span: tuple[date, date]) -> tuple[Mapping[str, Any], ...]:
     if row.get("book") is not None:
-        return tuple(mapping(f"{name}.book[{i}]", each) for i, each in enumerate(_list(name, "book", row)))
+        found = tuple(mapping(f"{name}.book[{i}]", each) for i, each in enumerate(_list(name, "book", row)))
+        for i, each in enumerate(found):
+            day = _day(f"{name}.book[{i}].day", each.get("day"))
+            if not (span[0] <= day <= span[1] and load_calendar().is_session(day)):
+                raise ConfigError(
+                    f"{name}.book[{i}].day is {day}: wanted a session from {span[0]} to {span[1]}, where it plays"
+                )
+        return found
     if asks != "loss":
         return ()
     held = positions_of(f"{name}.positions", row["positions"])
@@ -231,7 +257,7 @@ def positions_of(key: str, value: Any) -> tuple[str, ...]:
 
 
 def _moments(name: str, row: Mapping[str, Any], asks: str, day: date) -> tuple[tuple[date, time, str], ...]:
-    if asks == "loss" and row.get("moments") is None:
+    if asks == "loss" and row.get("moments") is None and row.get("weather") is None:
         return AUGUST_MOMENTS
     out = []
     for i, each in enumerate(_list(name, "moments", row)):

@@ -8,7 +8,7 @@ lives: the near end of the term structure jumps, the far end follows. Contracts 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -26,7 +26,8 @@ NONE: Final[Mapping[Series, Smile]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Shock:
-    """``moves`` by underlying, shares. ``days`` to expiration, ascending, and the ``factors`` of volatility there."""
+    """``moves`` by underlying, shares. ``days`` to expiration, ascending, and the ``factors`` of the S&P's volatility
+    there; ``follows`` how far that of another underlying goes with it, as an exponent (1: all the way)."""
 
     name: str
     says: str
@@ -34,6 +35,7 @@ class Shock:
     moves: Mapping[str, float]
     days: tuple[float, ...]
     factors: tuple[float, ...]
+    follows: Mapping[str, float] = field(default_factory=dict)
 
     def describe(self) -> str:
         """``ES -8.5 %, volatility x3.4 at 30 days, x2.0 at a year``."""
@@ -41,9 +43,10 @@ class Shock:
         near, far = self.factor(30 / 365), self.factor(1.0)
         return f"{name} {100 * move:+.1f} %, volatility x{near:.2f} at 30 days, x{far:.2f} at a year"
 
-    def factor(self, years: float) -> float:
+    def factor(self, years: float, underlying: str = "") -> float:
         """The factor for an option that lives so long; beyond the ends that of the end."""
-        return float(np.interp(365.0 * years, self.days, self.factors))
+        factor = float(np.interp(365.0 * years, self.days, self.factors))
+        return float(factor ** self.follows.get(underlying, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ def under(shock: Shock, lines: Sequence[MarginLine], smiles: Mapping[Series, Smi
     known = [line for line in lines if line.contract.underlying in shock.moves]
     unknown = tuple(sorted({line.contract.underlying for line in lines} - set(shock.moves)))
     moves = np.array([shock.moves[line.contract.underlying] for line in known])
-    vols = np.array([shock.factor(line.dte_years) - 1.0 for line in known])
+    vols = np.array([shock.factor(line.dte_years, line.contract.underlying) - 1.0 for line in known])
     won = -shocked(known, moves, vols, smiles) if known else np.zeros(0)
     by: dict[str, float] = {}
     for line, amount in zip(known, won.tolist(), strict=True):

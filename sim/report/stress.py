@@ -24,9 +24,9 @@ def section_of(data: PageData) -> str:
         return ""
     rows = [_row(each) for each in told.get("shocks") or ()]
     intro = (
-        f"The run's fullest book, {told.get('when', NA)} ({told.get('lines', NA)} contracts), if the worst minute of "
-        "each scenario came at that moment: every market as far as it moved there, volatility as much higher by days "
-        "to expiration. Model values, no time passes, nobody acts."
+        f"The run's fullest book, {told.get('when', NA)} ({told.get('lines', NA)} different contracts), "
+        "if the worst minute of each scenario came at that moment: every market as far as it moved there, volatility "
+        "as much higher by days to expiration. Model values, no time passes, nobody acts."
     )
     return section(
         "stress", "Under weather", table("The book under each scenario", HEADS, rows, kind="weather", stack=True),
@@ -52,12 +52,14 @@ def _grid(told: Mapping[str, Any], nlv: float | None) -> str:
     moves, vols, pnl = told.get("moves") or (), told.get("vols") or (), told.get("pnl") or ()
     if not pnl:
         return ""
+    share = nlv if nlv is not None and nlv > 0 else None
+    unit = "dollars" if share is None else "% of the account"
     heads = [*words("Volatility"), *(Head(percent(100 * m, decimals=0)) for m in moves)]
 
     def cell(value: float) -> str:
-        return percent(100 * value / nlv, decimals=1) if nlv else money(value)
+        return money(value) if share is None else percent(100 * value / share, decimals=1)
 
     rows = [
         [th(percent(100 * v, decimals=0)), *(num(cell(x)) for x in line)] for v, line in zip(vols, pnl, strict=True)
     ]
-    return table("The book by price of every market and volatility, % of the account", heads, rows, kind="grid")
+    return table(f"The book by price of every market and volatility, {unit}", heads, rows, kind="grid")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+import yaml
 
 from conf.compose import home
 from conf.goldens import Golden
@@ -122,6 +123,12 @@ BROKEN: Final = (
     ("MARGIN_HIKE", "margin", ["margin.products.ES.steps=''"]),
     ("MARGIN_HIKE", "rule buying_power", ["rules.buying_power.enabled=false"]),
     ("BLACK_SWAN", "rule black_swan", ["rules.black_swan.enabled=false"]),
+    ("THIN_VOLUME", "rule volume", ["rules.volume.enabled=false"]),
+    ("NEVER_TRADED", "rule never_trade", ["rules.never_trade.enabled=false"]),
+    ("TOO_MANY_POSITIONS", "rule positions", ["rules.positions.enabled=false"]),
+    ("RISK_OF_A_TRADE", "rule risk_per_trade", ["rules.risk_per_trade.enabled=false"]),
+    ("STRESS_OF_A_GROUP", "rule group_stress", ["rules.group_stress.enabled=false"]),
+    ("SECOND_WEDNESDAY", "rule entry_days", ["rules.entry_days.enabled=false"]),
 )  # fmt: skip
 """Scenario, who must be named, and the configuration that breaks it."""
 
@@ -131,6 +138,14 @@ def test_a_broken_rule_is_named(name: str, named: str, words: Sequence[str]) -> 
     found = played(name, words)
     assert not found.passed
     assert any(line.startswith(f"{named}:") for line in found.failures), found.failures
+
+
+def test_every_rule_that_is_on_has_a_scenario_that_names_it() -> None:
+    """The rules as they ship; a new one wants a scenario that goes red without it."""
+    rows = yaml.safe_load((Path(__file__).parents[2] / "conf/rules/default.yaml").read_text(encoding="utf-8"))
+    on = {name for name, row in rows.items() if isinstance(row, dict) and row.get("enabled") is True}
+    named = {named.removeprefix("rule ") for _, named, _ in BROKEN if named.startswith("rule ")}
+    assert on - {"duties"} <= named, "duties are exits: close_all_except_puts, group_over"
 
 
 # --- a scenario of one's own -----------------------------------------------------------------------------------------

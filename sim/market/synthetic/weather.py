@@ -248,7 +248,10 @@ def _still(session: Session, path: Floats, told: DayWeather | None) -> Floats:
 
 def _columns(session: Session, trouble: Trouble) -> tuple[int, int]:
     """Columns [first, last) of a trouble, cut to the hours of whoever is looked at."""
-    first, last = (min(max(session.at(at), session.open_ns), session.close_ns) for at in (trouble.start, trouble.end))
+    begin, end = session.at(trouble.start), session.at(trouble.end)
+    if begin >= session.close_ns or end <= session.open_ns:
+        return 0, 0
+    first, last = (min(max(at, session.open_ns), session.close_ns) for at in (begin, end))
     return column_at(session, first), column_at(session, last) + (last == session.close_ns)
 
 

@@ -7,7 +7,7 @@ ConfigError of one line that names the key.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, time
 from typing import Any, Final
 
 from sim.calendar import parse_time
@@ -114,11 +114,18 @@ def _pins(key: str, value: Any, read: Callable[[str, Any], float]) -> tuple[Pin,
         Pin(parse_time(int(k) if str(k).isdigit() else k, f"{key}.{k}"), read(f"{key}.{k}", v))
         for k, v in mapping(key, value).items()
     ]
-    return tuple(sorted(pins, key=lambda p: (p.at.hour * 60 + p.at.minute + 6 * 60) % 1440))
+    return tuple(sorted(pins, key=lambda p: _night(p.at)))
+
+
+def _night(at: time) -> int:
+    """Minutes of a trade date, which begins at 18:00 the evening before."""
+    return (at.hour * 60 + at.minute + 6 * 60) % 1440
 
 
 def _trouble(key: str, value: Any) -> Trouble:
     row = section(key, value, ("kind", "start", "end"), ("times",))
     kind = choice(f"{key}.kind", row["kind"], TROUBLES)
     start, end = (parse_time(row[name], f"{key}.{name}") for name in ("start", "end"))
+    if _night(start) >= _night(end):
+        raise ConfigError(f"{key} goes from {start:%H:%M} to {end:%H:%M}: wanted the earlier one first")
     return Trouble(kind, start, end, number(f"{key}.times", row.get("times", 1.0), POSITIVE))
