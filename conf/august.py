@@ -120,14 +120,14 @@ def _run(name: str, root: Path, runs: Path) -> Path:
 
 
 def _saved(facts: Facts) -> Saved:
-    acted: dict[str, None] = {}
-    for trade in facts.trades:
-        if trade.closed_ns is not None:
-            acted.setdefault(f"{ny(trade.closed_ns):%d %b %H:%M} {trade.exit}")
-    for told in facts.told:
-        if told.kind == "alert" and ":" in told.text and not told.text.startswith("warning"):
-            acted.setdefault(f"{ny(told.ts):%d %b %H:%M} {told.text.split(':')[0]}")
-    return Saved(1.0 - facts.nights[-1].nlv / facts.start_nlv, tuple(acted))
+    acted = [(trade.closed_ns, str(trade.exit)) for trade in facts.trades if trade.closed_ns is not None]
+    acted += [
+        (told.ts, told.text.split(":")[0])
+        for told in facts.told
+        if told.kind == "alert" and ":" in told.text and not told.text.startswith("warning")
+    ]
+    texts = dict.fromkeys(f"{ny(ts):%d %b %H:%M} {what}" for ts, what in sorted(acted))
+    return Saved(1.0 - facts.nights[-1].nlv / facts.start_nlv, tuple(texts))
 
 
 def rows(found: Sequence[Book]) -> Iterator[dict[str, Any]]:
@@ -140,7 +140,7 @@ def rows(found: Sequence[Book]) -> Iterator[dict[str, Any]]:
                 "es": round(next(iter(state.spots.values())), 2), "vix": round(state.vix, 2),
                 "pnl": round(state.nlv - book.start), "pct": round(100 * book.share(state), 1),
                 "pct_bought_back": round(100 * (state.natural / book.start - 1), 1),
-                "told_pct": told_of(book, state),
+                "told_pct": _tenth(told_of(book, state)),
                 "bp_used": _whole(state.bp_used), "bp_used_pct_of_nlv": _whole(100 * state.bp_used / state.nlv),
                 "broker_buys": None if forced is None else len(forced.bought),
                 "broker_pays": None if forced is None else round(float(sum(b.cost for b in forced.bought))),
@@ -152,6 +152,10 @@ def rows(found: Sequence[Book]) -> Iterator[dict[str, Any]]:
 def _whole(value: float) -> int | None:
     """Rounded; None where it is not known."""
     return None if value != value else round(value)
+
+
+def _tenth(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
 
 
 def day(found: Sequence[Book]) -> Day:
@@ -208,6 +212,25 @@ def table(found: Sequence[Book]) -> list[str]:
     told = [f"{100 * TOLD[m]:+.0f} %" if m in TOLD else "" for m in moments]
     out.append("| *as it is told* | " + " | ".join(told) + " | | | |")
     return out
+
+
+def acted(found: Sequence[Book]) -> list[str]:
+    """Everything that acted where something could, in time order, a line a book and way."""
+    return [
+        f"{book.name:<9} {way:<10} {-100 * saved.lost:+.0f} %: {', '.join(saved.acted) or 'nothing acted'}"
+        for book in found
+        for way, saved in (("own exits", book.exits), ("duties", book.duties))
+    ]
+
+
+def saved(found: Sequence[Book]) -> Iterator[dict[str, Any]]:
+    """For JSON: what acted, one a book."""
+    for book in found:
+        ways = {
+            way: {"pct": round(-100 * each.lost, 1), "acted": list(each.acted)}
+            for way, each in (("exits", book.exits), ("duties", book.duties))
+        }
+        yield {"book": book.name, "in_the_end": book.label or None, **ways}
 
 
 def forced(found: Sequence[Book]) -> list[str]:

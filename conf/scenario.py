@@ -140,11 +140,15 @@ def _august(options: Options) -> int:
 
     path = _written("august", {AUGUST_PAGE: page(day), PICTURE: picture(day)})
     if options.flag("json"):
-        console.document({"books": list(august.rows(found)), "page": str(path)})
+        console.document({"books": list(august.rows(found)), "saved": list(august.saved(found)), "page": str(path)})
         return 0
     for line in [*august.table(found), "", "What a broker would have bought back, the largest margin first:"]:
         console.out(line)
     for line in august.forced(found):
+        console.out(f"  {line}")
+    console.out("")
+    console.out("What acts where something may, and what the account has lost in the end:")
+    for line in august.acted(found):
         console.out(f"  {line}")
     console.out("")
     for line in august.explained(found):

@@ -202,7 +202,7 @@ def _plays(name: str, row: Mapping[str, Any], asks: str) -> Mapping[str, Any] | 
     if asks == "positions":
         symbols = positions_of(f"{name}.positions", row["positions"])
         at = parse_time(row.get("time", "10:31"), f"{name}.time")
-        plays = {f"p{i}": _spread(symbol, at) for i, symbol in enumerate(symbols)}
+        plays = {f"p{i}": _spread(symbol, at, symbols[:i].count(symbol)) for i, symbol in enumerate(symbols)}
         return {"name": "positions", "run": list(plays), "plays": plays}
     return NOBODY if asks == "loss" or row.get("strategy") == "nobody" else None
 
@@ -213,9 +213,10 @@ NOBODY: Final[Mapping[str, Any]] = {
 WING: Final = {"ES": 50, "MES": 50, "NQ": 100, "MNQ": 100, "SPX": 50}
 
 
-def _spread(symbol: str, at: time) -> dict[str, Any]:
+def _spread(symbol: str, at: time, before: int) -> dict[str, Any]:
     return {
-        "_target_": "sim.strategies.custom.Custom", "name": f"position in {symbol}", "structure": "PUT_SPREAD",
+        "_target_": "sim.strategies.custom.Custom", "structure": "PUT_SPREAD",
+        "name": f"position in {symbol}" + (f" {before + 1}" if before else ""),
         "underlying": symbol, "entry": {"at": f"{at:%H:%M}", "weekday": "any", "week": None, "wait": 5},
         "expiration": {"dte": 45, "within": 20},
         "legs": [{"side": "sell", "right": "put", "delta": 16}, {"side": "buy", "right": "put", "from": 1,
