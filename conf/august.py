@@ -43,10 +43,11 @@ VARIANTS: Final = ("bare", "exits", "duties")
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """The same book with something that acts: what it had lost in the end (a share), and what acted when."""
+    """The same book with something that acts: what it had lost in the end (a share), what acted when, and its run."""
 
     lost: float
     acted: tuple[str, ...]
+    run: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +73,18 @@ class Book:
 
 
 def books(root: Path, runs: Path | None = None) -> list[Book]:
-    """The four books. ``runs``: a folder that gets a run of each, to be explained."""
+    """The four books. ``runs``: a folder that gets a run of each and of each way, to be explained."""
     jobs = [(name, str(root)) for name in BOOKS]
     found = dict(zip(BOOKS, spread(_played, jobs), strict=True))
     out = []
     for name, (_, _, says) in BOOKS.items():
         bare, states = found[name]["bare"]
-        folder = "" if runs is None else str(_run(name, root, runs))
+        folders = {way: "" if runs is None else str(_run(name, way, root, runs)) for way in VARIANTS}
         out.append(
             Book(
-                name, says, bare.start_nlv, states, bare.ladder, _saved(found[name]["exits"][0]),
-                _saved(found[name]["duties"][0]), bare.lesson, bare.violations,
-                bare.currency, bare.path, folder,
+                name, says, bare.start_nlv, states, bare.ladder,
+                _saved(found[name]["exits"][0], folders["exits"]), _saved(found[name]["duties"][0], folders["duties"]),
+                bare.lesson, bare.violations, bare.currency, bare.path, folders["bare"],
             )
         )  # fmt: skip
     return out
@@ -111,15 +112,15 @@ def _played(job: tuple[str, str]) -> dict[str, tuple[Facts, tuple[State, ...]]]:
     return out
 
 
-def _run(name: str, root: Path, runs: Path) -> Path:
-    scenario, words = of(name, "bare")
+def _run(name: str, way: str, root: Path, runs: Path) -> Path:
+    scenario, words = of(name, way)
     config = config_of(scenario, ["report=none", *words])
-    config["strategy"] = {**config["strategy"], "name": f"august-{name}"}
+    config["strategy"] = {**config["strategy"], "name": f"august-{name}" if way == "bare" else f"august-{name}-{way}"}
     folder, _, _ = backtest(config, root, runs, quiet=True)
     return folder
 
 
-def _saved(facts: Facts) -> Saved:
+def _saved(facts: Facts, run: str) -> Saved:
     acted = [(trade.closed_ns, str(trade.exit)) for trade in facts.trades if trade.closed_ns is not None]
     acted += [
         (told.ts, told.text.split(":")[0])
@@ -127,7 +128,7 @@ def _saved(facts: Facts) -> Saved:
         if told.kind == "alert" and ":" in told.text and not told.text.startswith("warning")
     ]
     texts = dict.fromkeys(f"{ny(ts):%d %b %H:%M} {what}" for ts, what in sorted(acted))
-    return Saved(1.0 - facts.nights[-1].nlv / facts.start_nlv, tuple(texts))
+    return Saved(1.0 - facts.nights[-1].nlv / facts.start_nlv, tuple(texts), run)
 
 
 def rows(found: Sequence[Book]) -> Iterator[dict[str, Any]]:
@@ -189,7 +190,12 @@ def _held(book: Book) -> Held:
 
 def explained(found: Sequence[Book]) -> list[str]:
     """The commands that show the states of each book."""
-    return [f"tomking explain {book.run} --date {DAY} --at 09:30" for book in found if book.run]
+    looks = [
+        (run, at)
+        for book in found
+        for run, at in ((book.run, "09:30"), (book.exits.run, "16:00"), (book.duties.run, "16:00"))
+    ]
+    return [f"tomking explain {run} --date {DAY} --at {at}" for run, at in looks if run]
 
 
 def told_of(book: Book, state: State) -> float | None:
@@ -227,7 +233,7 @@ def saved(found: Sequence[Book]) -> Iterator[dict[str, Any]]:
     """For JSON: what acted, one a book."""
     for book in found:
         ways = {
-            way: {"pct": round(-100 * each.lost, 1), "acted": list(each.acted)}
+            way: {"pct": round(-100 * each.lost, 1), "acted": list(each.acted), "run": each.run}
             for way, each in (("exits", book.exits), ("duties", book.duties))
         }
         yield {"book": book.name, "in_the_end": book.label or None, **ways}

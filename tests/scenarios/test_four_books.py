@@ -141,3 +141,14 @@ def test_a_minute_that_is_not_there(books: dict[str, august.Book], capsys: pytes
     ):
         assert main(["explain", run, *words]) == 2
         assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("way", ["exits", "duties"])
+@pytest.mark.parametrize("name", list(august.BOOKS))
+def test_what_acting_came_to_can_be_explained_as_well(
+    books: dict[str, august.Book], name: str, way: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = getattr(books[name], way)
+    assert main(["explain", saved.run, "--date", "2024-08-05", "--at", "16:00", "--json"]) == 0
+    nlv = json.loads(capsys.readouterr().out)["nlv"]
+    assert 1.0 - nlv / books[name].start == pytest.approx(saved.lost, abs=0.005)
