@@ -32,10 +32,11 @@ from tests.wire import web
 from tests.wire.emulated import ACCOUNT as REAL
 from tests.wire.link import SITE
 from tests.wire.taped import ACCOUNT, DXLINK, FOLDER, REST, account_walk, dxlink_walk, plain, recorder, rest_walk
+from tests.wire.tokens import web_token
 
 INVENTED = "5WT90001"
 NAMES = (REST, DXLINK, ACCOUNT)
-JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N"
+JWT = web_token()
 
 
 @pytest.fixture(scope="module")

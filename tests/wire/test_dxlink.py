@@ -22,6 +22,7 @@ from adapters.tastytrade.streams.dxlink_data import Fault
 from adapters.tastytrade.streams.dxlink_events import FIELDS, Rows
 from sim.model.errors import BrokerError
 from tests.stream_rig import TOKEN, Time
+from tests.wire.tokens import web_token
 
 MS = 1_767_625_200_000
 NS = MS * 1_000_000
@@ -377,7 +378,7 @@ def test_a_timeout_is_the_end() -> None:
 def test_what_the_server_says_is_one_line_without_secrets() -> None:
     client = Client(SPY)
     client.open()
-    jwt = "eyJhbGciOiJIUzI1NiJ9.abcdefghij"
+    jwt = web_token()
     said = f"line one\nline two {TOKEN} {jwt} \x1b[31m" + "x y " * 1_000
     for frame in ({"error": said, "message": said}, {"error": "UNKNOWN", "message": said}):
         (problem,) = client.told(type="ERROR", channel=0, **frame)

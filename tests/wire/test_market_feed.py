@@ -14,6 +14,7 @@ from adapters.tastytrade.streams.market_feed import QuoteToken
 from adapters.tastytrade.streams.supervise import Gap
 from tests.market_rig import MINUTES, SPY, Rig, data, play, quotes, row
 from tests.stream_rig import START_NS, TOKEN, settle
+from tests.wire.tokens import web_token
 
 
 def test_quotes_flow_and_are_in_the_book() -> None:
@@ -134,7 +135,7 @@ def test_gaps_that_nobody_reads_become_wider_and_none_is_forgotten(monkeypatch: 
 
 def test_the_reason_of_a_close_is_said_without_what_looks_like_a_token() -> None:
     async def script(rig: Rig) -> None:
-        (await rig.up()).end.close(1008, "bad eyJhbGciOi.J9 and a1B2c3D4e5F6g7H8i9J0 at connect-not-completed")
+        (await rig.up()).end.close(1008, f"bad {web_token()} and {'a1B2c3D4' * 3} at connect-not-completed")
         await settle()
 
     (line,) = play(script).said
