@@ -20,9 +20,8 @@ from sim.report.words import esc, plural
 OWN_STYLE: Final = Path(__file__).with_name("page.css")
 GROUPS: Final = (
     ("seed", "The seed's seven", "As the seed states them, to the letter."),
-    ("real", "Real days", "Open, high, low and close of VIX and the index are real and are met in regular hours (an "
-     "opening inside a halt to within a point); VIX before 09:30 and the minutes between are drawn and may leave the "
-     "bar, option quotes and their widths are synthetic."),
+    ("real", "Real days", "Open, high, low and close of VIX (from its first print, 03:15) and the index are real, to "
+     "the cent; the minutes inside them, the option quotes and their widths are synthetic."),
     ("made", "Made-up weather", "No day like this was: path, VIX and quotes are all synthetic."),
 )  # fmt: skip
 SYNTHETIC: Final = (

@@ -24,7 +24,7 @@ from sim.calendar import Session
 from sim.market.reference import DailyOhlc, vix_daily
 from sim.market.synthetic.bars import BARS, front_ns, make_bar
 from sim.market.synthetic.parameters import HISTORY_SESSIONS, MODEL_VERSION, Parameters
-from sim.market.synthetic.paths import DayInput, DayState, make_day
+from sim.market.synthetic.paths import DayInput, DayState, is_spike, make_day
 from sim.market.synthetic.surface import ETA_HIGH, ETA_LOW, swap_table, term_of_vix
 from sim.market.synthetic.timeline import (
     VIX_AFTER,
@@ -163,7 +163,9 @@ def _states(
             last=last,
             mean=float(mean[i]),
             anchor=float(anchor[i]),
-            bent=partial(weather.bent_vix, session) if bends and weather is not None else None,
+            bent=partial(weather.bent_vix, session, rows[i], is_spike(rows[i], p))
+            if bends and weather is not None
+            else None,
         )
         state = make_day(given, seed, p) if bends or weather is None else _made_before(given, seed, p)
         last = float(state.log_vix[-1])

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sim.calendar import Session
 from sim.market.reference import DailyOhlc
-from sim.market.synthetic.timeline import VIX_AFTER, column_at
+from sim.market.synthetic.timeline import VIX_AFTER, VIX_FIRST, column_at
 from sim.model.errors import ConfigError
 from sim.model.market import Floats, Ints, Nature
 from sim.quotes import LIMITS
@@ -97,11 +97,12 @@ class Weather:
             last = out[day].close if last is not None and day in out else last
         return out
 
-    def bent_vix(self, session: Session, path: Floats) -> Floats:
-        """ln VIX of a session as the weather has it."""
+    def bent_vix(self, session: Session, bar: DailyOhlc, early: bool, path: Floats) -> Floats:
+        """ln VIX of a session as the weather has it: within its ``bar`` from its first print on. ``early``: the bar's
+        open is that first print, at 03:15, and not that of the cash opening."""
         told = self.days.get(session.date)
         if told is None or not told.vix_at:
-            return path
+            return _shown(session, bar, early, path)
         pins = {column_of(session, p.at): float(np.log(p.value)) for p in told.vix_at}
         # The night goes on from the one before, and what the day's bar says of the close stands.
         ends = [0]
@@ -182,6 +183,18 @@ def pinned(path: Floats, pins: Mapping[int, float], calm: float = 1.0) -> Floats
     return np.asarray(out)
 
 
+def _shown(session: Session, bar: DailyOhlc, early: bool, path: Floats) -> Floats:
+    """What is shown before the cash opening stays within the day's bar; what the night does before is its own."""
+    dawn = column_at(session, session.at(time(VIX_FIRST // 60, VIX_FIRST % 60)))
+    opened = column_at(session, session.rth_open_ns)
+    if early:
+        top = dawn + int(path[dawn:opened].argmax())
+        path = pinned(path, {0: float(path[0]), dawn: float(np.log(bar.open)), top: float(path[top])})
+    out = np.array(path)
+    out[dawn:opened] = np.clip(path[dawn:opened], np.log(bar.low), np.log(bar.high))
+    return out
+
+
 def column_of(session: Session, at: time) -> int:
     """The column of a New York time of the trade date; of the evening before from 18:00 on. ConfigError outside it."""
     instant = session.at(at)
@@ -237,12 +250,13 @@ def _reach(off: Floats, line: Floats, most: float) -> float:
 
 
 def _still(session: Session, path: Floats, told: DayWeather | None) -> Floats:
-    """Nothing new comes of the index either while the market is frozen."""
+    """Nothing new comes of the index either while the market is frozen; frozen at the cash opening, it shows that."""
     for trouble in () if told is None else told.troubles:
         if trouble.kind == "frozen":
             first, last = _columns(session, trouble)
             path = np.array(path)
-            path[first:last] = path[max(first - 1, 0)]
+            opened = column_at(session, session.rth_open_ns)
+            path[first:last] = path[first if first == opened else max(first - 1, 0)]
     return path
 
 
