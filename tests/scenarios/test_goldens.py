@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,9 @@ def test_what_was_never_kept_is_said_and_what_is_gone_is_stale(tmp_path: Path) -
     assert "nothing is kept of it yet" in difference("A", OWN, KEPT, tmp_path)
     keep("GONE", OWN, KEPT, tmp_path)
     assert stale(["A"], tmp_path) == [path_of("GONE", OWN, tmp_path)]
+
+
+def test_every_scenario_has_an_accepted_speed() -> None:
+    """`make bench` compares with it; one without is told here, where everybody looks."""
+    kept = json.loads(Path(__file__).with_name("speed.json").read_text(encoding="utf-8"))
+    assert set(kept) == set(suite()), "TOMKING_ACCEPT=1 make bench"

@@ -55,7 +55,9 @@ def figures() -> Iterator[dict[str, float]]:
     found: dict[str, float] = {}
     yield found
     if os.environ.get("TOMKING_ACCEPT"):
-        KEPT.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else {}
+        rows = {name: each for name, each in (kept | found).items() if name in suite()}
+        KEPT.write_text(json.dumps(rows, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", suite())
