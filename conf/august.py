@@ -171,7 +171,7 @@ def day(found: Sequence[Book]) -> Day:
         start=historic.start, currency=historic.currency, books=tuple(_held(book) for book in found),
         path=tuple(point for point in historic.path if begin <= point[0] <= end),
         printed=(at_ny(DAY, PRINTED), vix.high), index=(index.open, index.low, index.close),
-        forced=tuple(forced(found)), explained=tuple(explained(found)),
+        forced=tuple(forced(found)), acted=tuple(acted(found)), explained=tuple(explained(found)),
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, time
 from pathlib import Path
 from typing import Any
@@ -105,27 +105,17 @@ def command(args: Sequence[str]) -> int:
 def _at(config: Mapping[str, Any], day: date | None, at: time, *, as_json: bool) -> int:
     """The market, every position and the account at one minute: what the numbers of a table were made of."""
     from conf.gate import rules
-    from conf.state import Watcher, lines, record
+    from conf.minute import at_minute
+    from conf.state import lines, look, record
 
     if day is None:
         raise UsageError("--at says the minute: say the day as well, with --date 2024-08-05")
-    p = assemble(config, home())
-    if not p.start <= day <= p.end:
-        raise UsageError(f"--date {day} lies outside this run, which reaches from {p.start} to {p.end}")
-    engine = p.session.engine
-    watcher = Watcher(
-        p.session, p.strategies[-1].underlyings[0], [(day, at, f"{at:%H:%M}")], rules(config).regime.label
-    )
-    engine.strategies = (*engine.strategies, watcher)
-    engine.settings = replace(engine.settings, every_minute=True)
-    run(p.session, p.broker, p.market, (*p.strategies, watcher), p.start, day, jump=False)
-    if not watcher.states:
-        raise UsageError(f"no minute {at:%H:%M} New York in the session of {day}")
-    state = watcher.states[-1]
+    label, currency = rules(config).regime.label, str(config["account"]["currency"]).upper()
+    state = at_minute(config, day, at, lambda parts, view: look(parts.session, view, f"{at:%H:%M}", label))
     if as_json:
         console.document(record(state))
     else:
-        for line in lines(state, p.session.engine.desk.ledger.currency):
+        for line in lines(state, currency):
             console.out(line)
     return 0
 

@@ -11,6 +11,7 @@ from typing import Any
 from conf.pool import spread
 from scenarios.facts import Facts
 from scenarios.golden import FRAMEWORK, PLAYERS, difference, keep, stale, text_of
+from scenarios.judge import judge
 from scenarios.library import suite
 
 
@@ -33,6 +34,11 @@ def goldens(names: Sequence[str], root: Path, players: Sequence[str] = PLAYERS) 
     for made in spread(_played, [(name, tuple(players), str(root)) for name in names]):
         for name, player, text, facts, shock in made:
             yield Golden(name, player, text, difference(name, player, text), facts, shock)
+
+
+def red(found: Sequence[Golden]) -> list[str]:
+    """Scenarios that did not pass, by what their own strategies came to: nobody keeps those."""
+    return [g.name for g in found if g.facts is not None and not judge(suite()[g.name], g.facts).passed]
 
 
 def changed_shocks(found: Sequence[Golden]) -> list[str]:

@@ -3,44 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from conf import build
-from conf.compose import home
 from sim.calendar import Venue, load_calendar, ny
 from sim.model.errors import ConfigError, UsageError
 from sim.model.given import POSITIVE, amount, items, mapping, number, section, whole, word
 
 if TYPE_CHECKING:
+    from adapters.tastytrade.rest.client import Rest
+    from adapters.tastytrade.rest.shapes_market import MarketData
+    from conf.run import Parts
     from sim.margin import MarginLine
     from sim.model.instrument import OptionContract, Series
     from sim.report.result import RunResult
     from sim.stress import Smile
+    from sim.view import View
 
 CLOSE: Final = time(16, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A book at a moment: its lines in product currency, the smiles of their chains, what the account is worth (product
-    currency), and where it comes from."""
+    """A book at a moment: its lines in product currency, the smiles of their chains, what the account is worth in its
+    own ``currency`` (0: not known), and where it comes from. ``fx``: product currency for one of the account's."""
 
     lines: tuple[MarginLine, ...]
     smiles: Mapping[Series, Smile]
     nlv: float
     when: str
     source: str
+    currency: str = "USD"
+    fx: float = 1.0
 
 
 def of_run(folder: Path, day: date | None, at: time | None) -> Held:
     """What a run held at a moment: as told, else at the cash close on which it used most buying power."""
-    from adapters.replay.drivers import run
-    from conf.run import assemble
-    from conf.state import Watcher
+    from conf.minute import at_minute
     from conf.verify import config_of
     from sim.stress import StressedBook
 
@@ -49,33 +52,19 @@ def of_run(folder: Path, day: date | None, at: time | None) -> Held:
     config = config_of(folder)
     if day is None:
         day = _most_exposed(folder)
-    p = assemble(config, home())
-    if not p.start <= day <= p.end:
-        raise UsageError(f"--date {day} lies outside this run, which reaches from {p.start} to {p.end}")
     close = ny(load_calendar().session(Venue.US_EQUITY, day).close_ns).time() if _trades(day) else CLOSE
     clock = at or min(CLOSE, close)
-    engine = p.session.engine
-    found: list[Held] = []
 
-    class Look(Watcher):
-        def decide(self, view: Any) -> Sequence[Any]:
-            if view.session == day and view.clock.replace(second=0, microsecond=0) == clock:
-                desk = engine.desk
-                k, fx = desk.day.column(view.ts), desk.ledger.rate_of(day).fx
-                book = StressedBook(desk.held(), desk.day, k, fx)
-                lines = book.lines()
-                when = f"on {day} at {clock:%H:%M} New York"
-                source = f"run {folder.name} ({p.market.source})"
-                found.append(Held(tuple(lines), book.smiles(lines), float(desk.nlv(k) * fx), when, source))
-            return ()
+    def look(parts: Parts, view: View) -> Held:
+        desk = parts.session.engine.desk
+        k, rate = desk.day.column(view.ts), desk.ledger.rate_of(day)
+        book = StressedBook(desk.held(), desk.day, k, rate.fx)
+        lines = book.lines()
+        when, source = f"on {day} at {clock:%H:%M} New York", f"run {folder.name} ({parts.market.source})"
+        money = desk.ledger.currency, float(rate.fx)
+        return Held(tuple(lines), book.smiles(lines), float(desk.nlv(k)), when, source, *money)
 
-    look = Look(p.session, p.strategies[-1].underlyings[0], (), lambda _: "")
-    engine.strategies = (*engine.strategies, look)
-    engine.settings = replace(engine.settings, every_minute=True)
-    run(p.session, p.broker, p.market, (*p.strategies, look), p.start, day, jump=False)
-    if not found:
-        raise UsageError(f"no minute {clock:%H:%M} New York in the session of {day}")
-    return found[-1]
+    return at_minute(config, day, clock, look)
 
 
 def _trades(day: date) -> bool:
@@ -105,7 +94,8 @@ def of_result(config: Mapping[str, Any], result: RunResult, root: Path) -> Held 
     except DataError:
         return None
     when = f"on {ny(ts):%Y-%m-%d at %H:%M} New York"
-    return Held(tuple(lines), stressed.smiles(lines), session.nlv * float(fx), when, market.source)
+    currency = str(config["account"]["currency"]).upper()
+    return Held(tuple(lines), stressed.smiles(lines), session.nlv, when, market.source, currency, float(fx))
 
 
 def _fullest(result: RunResult, session: date) -> tuple[int, dict[OptionContract, int]]:
@@ -153,14 +143,9 @@ def _most_exposed(folder: Path) -> date:
 def of_file(path: Path) -> Held:
     """``at``, ``nlv`` (product currency, null: unknown), ``forward`` by underlying, and ``positions``: ``symbol`` as
     the broker writes it, ``quantity`` signed, ``mark`` in points; ``forward`` where the future is another."""
-    import yaml
+    from scenarios.library import read_yaml
 
-    try:
-        node = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; give the path of a YAML file, or of a run") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
+    node = read_yaml(path)
     row = section(path.name, node, ("at", "forward", "positions"), ("nlv",))
     now = _instant(f"{path.name}.at", row["at"])
     told_of = mapping(f"{path.name}.forward", row["forward"])
@@ -226,18 +211,18 @@ async def of_account(words: Sequence[str]) -> Held:
 
     adapter, rest_words = adapter_of(words)
     async with reach(adapter, rest_words) as r:
-        number_ = r.account or (await r.rest.accounts.list())[0].account_number
+        number_, which = await account_of(r.rest, r.account)
         everything = await r.rest.accounts.positions(number_)
         held = [p for p in everything if "Option" in str(p.instrument_type)]
         others = len(everything) - len(held)
-        source = f"the account at {adapter}" + (f", without {others} positions that are no options" if others else "")
+        source = f"{which} at {adapter}" + (f", without {others} positions that are no options" if others else "")
         balance = await r.rest.accounts.balance(number_)
         when = f"at {ny(r.wall()):%Y-%m-%d %H:%M} New York"
         if not held:
             return Held((), {}, 0.0, when, source)
         symbols = [str(p.symbol) for p in held]
         contracts = {s: contract_named("position", s) for s in symbols}
-        quotes = {str(q.symbol): q for q in await _quotes(r.rest, contracts)}
+        quotes = {str(q.symbol): q for q in await quotes_of(r.rest, contracts)}
         pairs = []
         for p in held:
             contract = contracts[str(p.symbol)]
@@ -253,6 +238,17 @@ async def of_account(words: Sequence[str]) -> Held:
         return Held(_lined(pairs, now), {}, nlv, when, source)
 
 
+async def account_of(rest: Rest, asked: str) -> tuple[str, str]:
+    """The number of the account that is asked for, else of the first that is open; and what to call it."""
+    numbers = [each.account_number for each in await rest.accounts.list() if not each.is_closed]
+    if asked and asked not in numbers:
+        raise UsageError(f"adapter.account is not among the {len(numbers)} open accounts: correct the number")
+    if not numbers:
+        raise UsageError("these credentials reach no open account")
+    first = f"the first of {len(numbers)} accounts (adapter.account=NUMBER takes another)"
+    return asked or numbers[0], first if len(numbers) > 1 and not asked else "the account"
+
+
 def _base(contract: OptionContract) -> str:
     """The broker's symbol of what an option is on."""
     from adapters.tastytrade.symbols import wire_symbol
@@ -263,13 +259,21 @@ def _base(contract: OptionContract) -> str:
     return contract.underlying
 
 
-async def _quotes(rest: Any, contracts: Mapping[str, OptionContract]) -> list[Any]:
+async def quotes_of(rest: Rest, contracts: Mapping[str, OptionContract]) -> list[MarketData]:
+    """Of every contract and of what it is on; as many requests as that takes."""
+    from adapters.tastytrade.rest.market import MOST_SYMBOLS
     from sim.model.instrument import Kind
 
-    by: dict[str, set[str]] = {}
+    wanted: set[tuple[str, str]] = set()
     for symbol, contract in contracts.items():
-        future = contract.product.kind is Kind.FUTURE
-        by.setdefault("future-option" if future else "equity-option", set()).add(symbol)
-        index = contract.product.kind is Kind.INDEX
-        by.setdefault("future" if future else "index" if index else "equity", set()).add(_base(contract))
-    return list(await rest.market.by_type({kind: sorted(each) for kind, each in by.items()}))
+        future, index = contract.product.kind is Kind.FUTURE, contract.product.kind is Kind.INDEX
+        wanted.add(("future-option" if future else "equity-option", symbol))
+        wanted.add(("future" if future else "index" if index else "equity", _base(contract)))
+    ordered = sorted(wanted)
+    out: list[MarketData] = []
+    for first in range(0, len(ordered), MOST_SYMBOLS):
+        by: dict[str, list[str]] = {}
+        for kind, symbol in ordered[first : first + MOST_SYMBOLS]:
+            by.setdefault(kind, []).append(symbol)
+        out += await rest.market.by_type(by)
+    return out

@@ -15,17 +15,20 @@ from pathlib import Path
 from typing import Any
 
 from adapters.replay.drivers import run
-from conf.book import GivenFirst
+from conf.book import Given, GivenFirst
 from conf.compose import composed
 from conf.gate import rules as build_gate
+from conf.minute import Onlooker
 from conf.run import Parts, assemble
-from conf.state import Label, State, Watcher
+from conf.state import Label, State, look
 from scenarios.facts import Closed, Facts, Moment, Night, Told, Wish
 from scenarios.scenario import NOBODY, Scenario
+from sim.calendar import ny
 from sim.market.synthetic.day import SyntheticDay
 from sim.model.book import Claim
 from sim.model.market import MINUTE_NS
 from sim.model.order import Approved, Intent, OrderRequest, Pass, Refused
+from sim.ports import Market, Strategy
 from sim.rules.capital import BpCap
 from sim.rules.drawdown import DrawdownStop
 from sim.rules.gate import BpAfter, Checks, Gate
@@ -72,33 +75,71 @@ def config_of(scenario: Scenario, words: Sequence[str] = (), book: Book | None =
     return config
 
 
+def unfit(scenario: Scenario, words: Sequence[str]) -> tuple[str, ...]:
+    """Those of ``words`` that are about a strategy's own key and change nothing here: what plays has no such key."""
+    about = [w for w in words if w.startswith("strategy.")]
+    if not about:
+        return ()
+    other = any(w.startswith("strategy=") for w in words)
+    node = config_of(scenario, [w for w in words if w not in about])["strategy"]
+    return tuple(w for w in about if (scenario.plays is not None and not other) or not _has(node, w))
+
+
+def _has(node: Any, word: str) -> bool:
+    for part in word.partition("=")[0].split(".")[1:]:
+        if not isinstance(node, Mapping) or part not in node:
+            return False
+        node = node[part]
+    return True
+
+
 def _without(words: Sequence[str]) -> list[str]:
     """The words of a scenario without those of its own strategy."""
     return [w for w in words if not w.startswith(("strategy=", "strategy."))]
 
 
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A scenario that can begin: the parts of its run, who listens at the gate, who watches, and what is given."""
+
+    parts: Parts
+    listener: Listener
+    watcher: Watcher
+    strategies: tuple[Strategy, ...]
+    given: Sequence[Given]
+
+
+def staged(scenario: Scenario, config: Mapping[str, Any], root: Path, market: Market | None = None) -> Staged:
+    """Assembles it. ``market``: the scenario's own, where it was built already. ConfigError and DataError as a run."""
+    listeners: list[Listener] = []
+
+    def listen(gate: Gate) -> Checks:
+        listeners.append(Listener(gate, build_gate(config).regime.label))
+        return listeners[0]
+
+    parts = assemble(config, root, listen, market)
+    engine, listener = parts.session.engine, listeners[0]
+    watcher = Watcher(parts.session, parts.strategies[-1].underlyings[0], scenario.moments, listener.label)
+    given: Sequence[Given] = ()
+    if isinstance(engine.gate, GivenFirst):
+        given = engine.gate.held
+        engine.gate = GivenHeard(engine.gate, listener)
+    onlooker = Onlooker((watcher.underlying,), watcher.see)
+    engine.strategies = (*engine.strategies, onlooker)
+    return Staged(parts, listener, watcher, (*parts.strategies, onlooker), given)
+
+
 def play(scenario: Scenario, root: Path, words: Sequence[str] = (), book: Book | None = None) -> Played:
     """Plays it. ConfigError and DataError as a backtest."""
     config = config_of(scenario, words, book)
-    listener: list[_Listener] = []
-
-    def listen(gate: Gate) -> Checks:
-        listener.append(_Listener(gate, build_gate(config).regime.label))
-        return listener[0]
-
-    parts = assemble(config, root, listen)
-    engine = parts.session.engine
-    watcher = _Watcher(parts.session, parts.strategies[-1].underlyings[0], scenario.moments, listener[0].label)
-    if isinstance(engine.gate, GivenFirst):
-        engine.gate = _Wrapped(engine.gate, listener[0])
-    engine.strategies = (*engine.strategies, watcher)
-    strategies = (*parts.strategies, watcher)
-    run(parts.session, parts.broker, parts.market, strategies, parts.start, parts.end, jump=parts.jump)
-    return Played(scenario, config, _facts(config, parts, listener[0], watcher), tuple(watcher.states), parts)
+    stage = staged(scenario, config, root)
+    parts, watcher = stage.parts, stage.watcher
+    run(parts.session, parts.broker, parts.market, stage.strategies, parts.start, parts.end, jump=parts.jump)
+    return Played(scenario, config, _facts(config, parts, stage.listener, watcher), tuple(watcher.states), parts)
 
 
 @dataclass(slots=True)
-class _Listener:
+class Listener:
     """Keeps what the gate was asked and what it said."""
 
     gate: Gate
@@ -141,11 +182,11 @@ class _Listener:
 
 
 @dataclass(slots=True)
-class _Wrapped:
+class GivenHeard:
     """The gate of a run with a book: what is given is kept as well."""
 
     gate: GivenFirst
-    listener: _Listener
+    listener: Listener
 
     def check(self, request: OrderRequest | Pass, view: View, bp_after: BpAfter) -> Approved | Refused:
         given = any(each.made(request) for each in self.gate.held)
@@ -167,26 +208,32 @@ def _strike(leg: Any) -> int:
     return int(leg.contract.strike_e4)
 
 
-class _Watcher(Watcher):
-    """Also at the market every few minutes, for the picture, and at what is held at most."""
+@dataclass(slots=True)
+class Watcher:
+    """Looks at the account at the ``moments`` (date, New York time, name), at the market every few minutes, for the
+    picture, and at what is held at most."""
 
-    def __init__(
-        self, session: Session, underlying: str, moments: Sequence[tuple[date, time, str]], label: Label
-    ) -> None:
-        super().__init__(session, underlying, moments, label)
-        self.path: list[tuple[int, float, float]] = []
-        self.claims: list[Claim] = []
+    session: Session
+    underlying: str
+    moments: Sequence[tuple[date, time, str]]
+    label: Label
+    states: list[State] = field(default_factory=list)
+    path: list[tuple[int, float, float]] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
 
-    def decide(self, view: View) -> Sequence[OrderRequest | Pass]:
-        desk, underlying = self.session.engine.desk, self.underlyings[0]
-        if (view.ts // MINUTE_NS) % EVERY == 0 and desk.day.column(view.ts) >= desk.day.of(underlying).offset:
-            self.path.append((view.ts, view.of(underlying).spot, view.vix(underlying)))
+    def see(self, view: View) -> None:
+        desk = self.session.engine.desk
+        if (view.ts // MINUTE_NS) % EVERY == 0 and desk.day.column(view.ts) >= desk.day.of(self.underlying).offset:
+            self.path.append((view.ts, view.of(self.underlying).spot, view.vix(self.underlying)))
         if len(claims := desk.claims()) > len(self.claims):
             self.claims = claims
-        return super().decide(view)
+        now = ny(view.ts).date(), view.clock.replace(second=0, microsecond=0)
+        for day, at, name in self.moments:
+            if (day, at) == now:
+                self.states.append(look(self.session, view, name, self.label))
 
 
-def _label(session: Session, left: Decimal) -> str:
+def step_of(session: Session, left: Decimal) -> str:
     """The step of the drawdown ladder at which so much of the account is left."""
     gate = session.engine.gate
     while not isinstance(gate, Gate):
@@ -195,7 +242,7 @@ def _label(session: Session, left: Decimal) -> str:
     return "" if stop is None else stop.ladder.label(max(1 - left, Decimal(0)))
 
 
-def _facts(config: Mapping[str, Any], parts: Parts, heard: _Listener, watcher: _Watcher) -> Facts:
+def _facts(config: Mapping[str, Any], parts: Parts, heard: Listener, watcher: Watcher) -> Facts:
     session, ledger = parts.session, parts.session.engine.desk.ledger
     nights = tuple(Night(p.session, p.nlv, p.low, p.bp_used, p.vix) for p in session.equity)
     advice = build_gate(config).advice
@@ -207,12 +254,12 @@ def _facts(config: Mapping[str, Any], parts: Parts, heard: _Listener, watcher: _
         trades=tuple(_trades(session)), told=tuple(_told(session, heard.wishes)),
         moments=tuple(_moment(session, state) for state in watcher.states), nights=nights,
         lesson="" if lesson is None else lesson.text, violations=() if lesson is None else lesson.violations,
-        ladder=_label(session, left), path=tuple(watcher.path), frozen=frozen, gone=gone, source=parts.market.source,
+        ladder=step_of(session, left), path=tuple(watcher.path), frozen=frozen, gone=gone, source=parts.market.source,
     )  # fmt: skip
 
 
 def _moment(session: Session, state: State) -> Moment:
-    step = _label(session, Decimal(repr(state.nlv)) / session.engine.desk.ledger.start_cash)
+    step = step_of(session, Decimal(repr(state.nlv)) / session.engine.desk.ledger.start_cash)
     return Moment(state.ts, state.name, next(iter(state.spots.values())), state.vix, state.nlv, state.natural,
                   state.bp_used, len(state.trades), step)  # fmt: skip
 

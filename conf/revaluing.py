@@ -27,8 +27,10 @@ def command(args: Sequence[str]) -> int:
     options = Options.of(args, flags=("json",), values=("date", "at"))
     words = options.overrides
     if any(w.startswith("adapter=") for w in words):
+        _nothing_of(options, "--date and --at are about a run: an account is read as it is now")
         held = asyncio.run(of_account(words))
     elif len(words) == 1 and words[0].endswith((".yaml", ".yml")):
+        _nothing_of(options, f"--date and --at are about a run: {words[0]} has its own `at`")
         held = of_file(Path(words[0]).expanduser())
     elif len(words) == 1:
         day = None if (d := options.value("date")) is None else build.day("--date", d)
@@ -46,13 +48,18 @@ def command(args: Sequence[str]) -> int:
     return 0
 
 
+def _nothing_of(options: Options, why: str) -> None:
+    if options.value("date") is not None or options.value("at") is not None:
+        raise UsageError(why)
+
+
 def revalued(held: Held) -> tuple[list[Revalued], list[list[float]]]:
-    """Under each shock, the worst first; and the grid."""
+    """Under each shock, the worst first; and the grid. Both in the currency of the account."""
     from conf.shocks import shocks
     from sim.revalue import grid, under
 
-    found = sorted((under(shock, held.lines, held.smiles) for shock in shocks()), key=lambda r: r.pnl)
-    return found, grid(held.lines, smiles=held.smiles).tolist()
+    found = [under(shock, held.lines, held.smiles).over(held.fx) for shock in shocks()]
+    return sorted(found, key=lambda r: r.pnl), (grid(held.lines, smiles=held.smiles) / held.fx).tolist()
 
 
 def record(held: Held, found: Sequence[Revalued], table: Sequence[Sequence[float]]) -> dict[str, Any]:
@@ -63,7 +70,8 @@ def record(held: Held, found: Sequence[Revalued], table: Sequence[Sequence[float
         return round(pnl / held.nlv, 5) if held.nlv > 0 else None
 
     return {
-        "when": held.when, "source": held.source, "nlv": round(held.nlv, 2), "lines": len(held.lines),
+        "when": held.when, "source": held.source, "nlv": round(held.nlv, 2), "currency": held.currency,
+        "lines": len(held.lines),
         "shocks": [
             {"name": r.shock.name, "kind": r.shock.kind, "says": r.shock.says, "shock": r.shock.describe(),
              "pnl": round(r.pnl, 2), "share": share(r.pnl), "unknown": list(r.unknown),
@@ -77,13 +85,16 @@ def record(held: Held, found: Sequence[Revalued], table: Sequence[Sequence[float
 def _print(held: Held, found: Sequence[Revalued], table: Sequence[Sequence[float]]) -> None:
     from sim.revalue import MOVES, VOLS
 
-    console.out(f"{held.source}, {held.when}: {len(held.lines)} different contracts")
+    worth = f", account {held.nlv:,.0f} {held.currency}" if held.nlv > 0 else ""
+    console.out(f"{held.source}, {held.when}: {len(held.lines)} different contracts{worth}; P/L in {held.currency}")
+    console.out(f"worst minutes of the {len(found)} scenarios that move prices or volatility, on top of now:")
     wide = max(len(r.shock.name) for r in found)
     for r in found:
         part = f"{100 * r.pnl / held.nlv:+7.1f} %" if held.nlv > 0 else ""
         left = f"  (not told: {', '.join(r.unknown)})" if r.unknown else ""
         console.out(f"  {r.shock.name:<{wide}} {r.shock.kind:<5} {r.pnl:>+14,.0f}{part}  {r.shock.describe()}{left}")
-    console.out("\nevery price at once, and every volatility:")
+    unit = "% of the account" if held.nlv > 0 else held.currency
+    console.out(f"\nevery price at once, and every volatility, {unit}:")
     console.out("  " + " " * 8 + "".join(f"{100 * m:>+9.0f} %" for m in MOVES))
     for vol, row in zip(VOLS, table, strict=True):
         cells = "".join(f"{100 * x / held.nlv:>+9.1f} %" if held.nlv > 0 else f"{x:>+11,.0f}" for x in row)

@@ -76,8 +76,11 @@ class Parts:
 Tracing = Callable[[Gate], Checks]
 
 
-def assemble(config: Mapping[str, Any], root: Path, trace: Tracing | None = None) -> Parts:
-    """Builds every part of the configuration; ``trace`` may wrap the gate, for ``explain``."""
+def assemble(
+    config: Mapping[str, Any], root: Path, trace: Tracing | None = None, market: Market | None = None
+) -> Parts:
+    """Builds every part of the configuration; ``trace`` may wrap the gate, for ``explain``. ``market``: what the
+    configuration's market was built to already."""
     section("the configuration", config, TOP, ("experiment", "book"))
     choice("adapter.name", mapping("adapter", config["adapter"]).get("name"), ("replay",))
     for group, keys in GROUPS.items():
@@ -96,7 +99,7 @@ def assemble(config: Mapping[str, Any], root: Path, trace: Tracing | None = None
     fees = build.target(config["fees"], where="fees")
     model = build.target(config["fill"], where="fill")
     bp = build.bp(config)
-    data = build.market(config, root)
+    data = market or build.market(config, root)
     start, end = span(config, data, strategies[-1].underlyings[0])
     config_hash = digest({k: v for k, v in config.items() if k != "report"})
     run_id = digest({"config": config_hash, "data": data.fingerprint, "seed": config["seed"]})

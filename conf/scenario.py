@@ -19,13 +19,17 @@ from conf.options import Options
 from conf.pool import spread
 from conf.words import similar
 from sim.clock import WallClock
-from sim.model.errors import UsageError
+from sim.model.errors import CheckFailed, UsageError
 
 if TYPE_CHECKING:
     from scenarios.facts import Facts
     from scenarios.judge import Outcome
+    from scenarios.scenario import Scenario
 
+NOTHING: Final[Mapping[str, Sequence[str]]] = {}
 WORDS: Final = ("list", "run", "august", "book")
+BROUGHT: Final = ("market", "book")
+"""What a scenario has of its own, so that a word about it would be lost."""
 PAGE: Final = "scenarios.html"
 AUGUST_PAGE: Final = "august.html"
 PICTURE: Final = "august-5.svg"
@@ -39,14 +43,21 @@ def command(args: Sequence[str]) -> int:
         raise UsageError(f"tomking scenario: {wrong}write list, run NAME|all, august, or book RUN behind it")
     word, rest = args[0], args[1:]
     if word == "list":
-        return _list(Options.of(rest, flags=("json",)))
+        return _list(_alone(word, Options.of(rest, flags=("json",))))
     if word == "book":
         from conf.revaluing import command as revalue
 
         return revalue(rest)
     if word == "august":
-        return _august(Options.of(rest, flags=("json",)))
+        return _august(_alone(word, Options.of(rest, flags=("json",))))
     return _run(Options.of(rest, flags=("json", "accept", "golden"), values=("book",)))
+
+
+def _alone(word: str, options: Options) -> Options:
+    """UsageError for words behind one that takes none: they would change nothing."""
+    if options.overrides:
+        raise UsageError(f"tomking scenario {word} takes no {options.overrides[0]!r}: leave it out")
+    return options
 
 
 def _list(options: Options) -> int:
@@ -72,10 +83,15 @@ def _run(options: Options) -> int:
 
     name, words = options.overrides[0], options.overrides[1:]
     found = chosen(name)
+    if own := next((w for w in words if w.split("=")[0].split(".")[0] in BROUGHT), None):
+        raise UsageError(f"{own}: a scenario brings its own market and book; write another, or use --book")
+    if options.value("book") is not None and (options.flag("golden") or options.flag("accept")):
+        raise UsageError("--golden and --accept are about the suite as it is: leave --book out")
     if options.flag("golden") or options.flag("accept"):
         return _goldens(name, list(found), words, accept=options.flag("accept"), as_json=options.flag("json"))
     held = options.value("book")
-    outcomes = list(outcomes_of(name, list(found), words, held))
+    unfit = _unfit(found, words)
+    outcomes = list(outcomes_of(name, list(found), words, held, unfit))
     failed = [o for o in outcomes if not o.passed]
     from scenarios.page import render
 
@@ -83,9 +99,25 @@ def _run(options: Options) -> int:
     if options.flag("json"):
         console.document({"scenarios": [o.record() for o in outcomes], "page": str(page)})
     else:
-        _print(outcomes)
+        _print(outcomes, own=held is not None or _own(words))
+        for word in words:
+            if without := sum(word in each for each in unfit.values()):
+                has = "has" if without == 1 else "have"
+                console.out(f"{without} of them {has} no {word.partition('=')[0]} and went without it")
         console.out(str(page))
     return 1 if failed else 0
+
+
+def _unfit(scenarios: Mapping[str, Scenario], words: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """By scenario the words about a strategy's key that nothing of it has; UsageError for one that fits nowhere."""
+    from conf.playing import unfit
+
+    found = {name: unfit(scenario, words) for name, scenario in scenarios.items()}
+    for word in words:
+        if all(word in each for each in found.values()):
+            what = "no scenario" if len(found) > 1 else next(iter(found))
+            raise UsageError(f"{word}: {what} plays nothing that has this key")
+    return found
 
 
 def _written(name: str, files: Mapping[str, str]) -> Path:
@@ -111,6 +143,8 @@ def _goldens(source: str, names: Sequence[str], words: Sequence[str], *, accept:
     if words or source.endswith((".yaml", ".yml")):
         raise UsageError("--golden and --accept are about the suite as it is: leave the other words out")
     found = list(goldens.goldens(names, home()))
+    if accept and (red := goldens.red(found)):
+        raise CheckFailed(f"nothing was kept: {', '.join(red)} failed; `tomking scenario run NAME` says why")
     if accept:
         changed = goldens.accept(found)
     else:
@@ -157,13 +191,22 @@ def _august(options: Options) -> int:
     return 0
 
 
-def outcomes_of(source: str, names: Sequence[str], words: Sequence[str], book: str | None = None) -> Iterator[Outcome]:
-    """Plays and judges scenarios in their order, on as many processors as there are."""
+def outcomes_of(
+    source: str,
+    names: Sequence[str],
+    words: Sequence[str],
+    book: str | None = None,
+    without: Mapping[str, Sequence[str]] = NOTHING,
+) -> Iterator[Outcome]:
+    """Plays and judges scenarios in their order, on as many processors as there are. ``without``: words that a scenario
+    is played without, by its name."""
     from scenarios.judge import judge
     from scenarios.library import chosen
 
     own, scenarios = book is not None or _own(words), chosen(source)
-    jobs = [(source, name, tuple(words), str(home()), book) for name in names]
+    jobs = [
+        (source, name, tuple(w for w in words if w not in without.get(name, ())), str(home()), book) for name in names
+    ]
     for name, facts in zip(names, spread(_one, jobs), strict=True):
         yield judge(scenarios[name], facts, own=own)
 
@@ -177,7 +220,7 @@ def _one(job: tuple[str, str, tuple[str, ...], str, str | None]) -> Facts:
     return play(chosen(source)[name], Path(root), words, held).facts
 
 
-def _print(outcomes: Sequence[Outcome]) -> None:
+def _print(outcomes: Sequence[Outcome], *, own: bool) -> None:
     wide = max(len(o.scenario.name) for o in outcomes)
     for o in outcomes:
         s = o.scenario
@@ -188,4 +231,7 @@ def _print(outcomes: Sequence[Outcome]) -> None:
         for line in o.failures:
             console.out(f"      {line}")
     failed = sum(not o.passed for o in outcomes)
-    console.out(f"\n{len(outcomes)} scenarios, {f'{failed} failed' if failed else 'all passed'}")
+    many = "1 scenario" if len(outcomes) == 1 else f"{len(outcomes)} scenarios"
+    idle = sum(not o.facts.wanted for o in outcomes) if own else 0
+    left = f"; in {idle} of them nothing was wanted, so they say little" if idle else ""
+    console.out(f"\n{many}, {f'{failed} failed' if failed else 'all passed'}{left}")

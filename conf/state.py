@@ -6,9 +6,8 @@ up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, time
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +18,6 @@ from sim.liquidation import Liquidation, bought_back, liquidated
 from sim.model.errors import DataError
 from sim.model.instrument import OptionContract
 from sim.model.market import BLANK
-from sim.model.order import OrderRequest, Pass
 from sim.pricing.implied import implied_vol
 from sim.session import Session
 from sim.view import YEAR_NS, View
@@ -80,9 +78,13 @@ def look(session: Session, view: View, name: str, label: Callable[[float], str])
     spots = {u: view.of(u).spot for u in desk.day.days}
     cost = bought_back(desk, k)
     try:
-        used, forced = float(desk.bp_used(k)), liquidated(desk, k)
+        used = float(desk.bp_used(k))
     except DataError:
-        used, forced = NAN, None
+        used = NAN
+    try:
+        forced = liquidated(desk, k)
+    except DataError:
+        forced = None
     vix = view.vix(next(iter(desk.day.days)))
     return State(
         ts=view.ts, name=name, spots=spots, vix=vix, label=label(vix),
@@ -126,32 +128,6 @@ def _iv(desk: Desk, contract: OptionContract, mid: float, forward: float, k: int
 
 Label = Callable[[float], str]
 """The regime of a VIX."""
-
-
-class Watcher:
-    """A strategy that wants nothing: at its moments (date, New York time, name) it looks."""
-
-    name = "watcher"
-
-    def __init__(
-        self, session: Session, underlying: str, moments: Sequence[tuple[date, time, str]], label: Label
-    ) -> None:
-        self.underlyings: tuple[str, ...] = (underlying,)
-        self.session = session
-        self._wanted, self._label = {(day, at): name for day, at, name in moments}, label
-        self.states: list[State] = []
-
-    def wakes(self, day: date) -> tuple[time, ...]:
-        return ()
-
-    def describe(self) -> str:
-        return "watches"
-
-    def decide(self, view: View) -> Sequence[OrderRequest | Pass]:
-        at = view.clock.replace(second=0, microsecond=0)
-        if (name := self._wanted.get((ny(view.ts).date(), at))) is not None:
-            self.states.append(look(self.session, view, name, self._label))
-        return ()
 
 
 def lines(state: State, currency: str) -> list[str]:

@@ -70,8 +70,8 @@ class Held:
 @dataclass(frozen=True, slots=True)
 class Day:
     """All of it. ``path`` is (UTC ns, ES, VIX), ``printed`` the highest VIX as published with its instant, ``index``
-    the S&P 500's open, low and close as published; ``forced`` what a broker would have bought back, ``explained`` the
-    commands that show each state, in lines."""
+    the S&P 500's open, low and close as published; ``forced`` what a broker would have bought back, ``acted`` all that
+    acted where something could, ``explained`` the commands that show each state, in lines."""
 
     start: float
     currency: str
@@ -80,6 +80,7 @@ class Day:
     printed: tuple[int, float]
     index: tuple[float, float, float]
     forced: tuple[str, ...]
+    acted: tuple[str, ...]
     explained: tuple[str, ...]
 
     @property
@@ -286,12 +287,14 @@ def page(day: Day) -> str:
         f"{section('books', 'The books at four moments', _table(day), intro=_intro())}"
         f"{section('tale', 'Where model and tale cannot both be true', *(f'<p>{esc(p)}</p>' for p in tale(day)))}"
         f"{section('broker', 'What a broker would have bought back', _list(day.forced), intro=FORCED)}"
+        f"{section('acted', 'Which rules and exits acted, and when', _list(day.acted), intro=ACTED)}"
         f"{section('look', 'Look each number up', f'<pre>{esc(chr(10).join(day.explained))}</pre>')}"
         "<footer>SYNTHETIC market, not real quotes. A simulation, not advice.</footer></main>"
     )
     return document(title, body, stacked_style({"books": _heads(day)}))
 
 
+ACTED: Final = "Each book again with its play's own exits, and with the account's duties; New York, in time order."
 FORCED: Final = (
     "The position with the largest margin first, until buying power is positive, at natural prices with the widths of "
     "that minute."

@@ -42,7 +42,7 @@ def chosen(name: str) -> dict[str, Scenario]:
 
 def book_of_file(path: Path) -> tuple[Mapping[str, Any], ...]:
     """Positions to be held through the weather, as ``book`` of a scenario has them; also below ``book``."""
-    node = _read(path)
+    node = read_yaml(path)
     rows = node.get("book") if isinstance(node, Mapping) else node
     found = items(str(path), rows, "a list of positions, like [{play: lt112, count: 2}]")
     if not found:
@@ -52,7 +52,7 @@ def book_of_file(path: Path) -> tuple[Mapping[str, Any], ...]:
 
 def of_file(path: Path) -> dict[str, Scenario]:
     """Scenarios by name, also below the seed's ``testScenarios``; or one, with its ``name``."""
-    node = _read(path)
+    node = read_yaml(path)
     if not isinstance(node, Mapping) or not node:
         raise ConfigError(f"{path} has no scenario: wanted names, each with what is given and what is expected")
     named = mapping(str(path), node)
@@ -64,12 +64,37 @@ def of_file(path: Path) -> dict[str, Scenario]:
     return {str(name): scenario_of(str(name), value) for name, value in named.items()}
 
 
-def _read(path: Path) -> Any:
+def read_yaml(path: Path) -> Any:
+    """What a file holds. ConfigError where it cannot be read, is no YAML, or gives a key twice."""
     import yaml
 
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        text = path.read_text(encoding="utf-8")
+        if (twice := _twice(yaml.compose(text, loader))) is not None:
+            raise ConfigError(f"{path} line {twice.start_mark.line + 1}: {twice.value!r} is given twice: keep one")
+        return yaml.load(text, loader)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; give the path of a YAML file, or a name") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
+
+
+def _twice(root: Any) -> Any:
+    """A key below ``root`` that its mapping gives a second time; None where there is none."""
+    waiting, met = [root], set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or id(node) in met or isinstance(node.value, str):
+            continue
+        met.add(id(node))
+        seen: set[str] = set()
+        for each in node.value:
+            key, value = each if isinstance(each, tuple) else (None, each)
+            waiting.append(value)
+            if key is None or not isinstance(key.value, str):
+                continue
+            if key.value in seen:
+                return key
+            seen.add(key.value)
+    return None

@@ -32,6 +32,8 @@ MORE: Final = (
 )  # fmt: skip
 ASKS: Final = ("decision", "regime", "positions", "loss", "holds")
 KINDS: Final = ("seed", "real", "made")
+REVIEW: Final = time(14, 30)
+"""The first of the exits by the clock of the 0DTE play."""
 VIX: Final = Range(above=0, most=150)
 SPIKE: Final = Range(least=38.57, most=150)
 """The print of 5 August, no lower than that day's close."""
@@ -90,7 +92,7 @@ def scenario_of(name: str, value: Any) -> Scenario:
         says=str(row.get("says") or ""),
         kind=kind,
         given=plain({key: f"{parse_time(v):%H:%M}" if key == "time" else v for key, v in given.items()}),
-        comes={key: str(value) for key, value in comes.items()},
+        comes={key: _come(key, value) for key, value in comes.items()},
         asks=asks,
         rule=str(row.get("rule") or ""),
         market=market,
@@ -168,6 +170,10 @@ def _weather(name: str, row: Mapping[str, Any], day: date) -> dict[str, Any]:
     vix = number(f"{name}.vix", row.get("vix", CALM), VIX)
     at = parse_time(row.get("time", "10:31"), f"{name}.time")
     move = per_cent(f"{name}.esMove", row.get("esMove", 0.2))
+    if at < time(9, 30) and row.get("esMove") is not None:
+        raise ConfigError(
+            f"{name}.esMove counts from the opening at 09:30, and {name}.time is {at:%H:%M}: leave one out"
+        )
     moves = {f"{at:%H:%M}": 100 * move} if at > time(9, 30) else {}
     told = {"vix": vix, "gap": 0.0, "moves": moves, "calm": 0.5}
     return {"name": name, "said": "made up", "vix_before": vix, "days": {str(day): told}}
@@ -191,6 +197,9 @@ def _words(name: str, row: Mapping[str, Any], start: date, end: date) -> tuple[s
     if strategy == "zero_dte" and (row.get("time") is not None or (row.get("strategy") is None and "day" not in row)):
         at = parse_time(row.get("time", "10:31"), f"{name}.time")
         words.append(f"strategy.entry.at={at:%H:%M}")
+        if at >= REVIEW:
+            # It asks what the rules say of such an entry; no exit of its own may come before it.
+            words += [f"strategy.exits.{key}=null" for key in ("review", "at", "final")]
     words += [word(f"{name}.set", each) for each in _list(name, "set", row)]
     return tuple(words)
 
@@ -267,6 +276,19 @@ def _moments(name: str, row: Mapping[str, Any], asks: str, day: date) -> tuple[t
         at = parse_time(told["at"], f"{key}.at")
         out.append((_day(f"{key}.day", told.get("day", day)), at, str(told.get("name") or f"{at:%H:%M}")))
     return tuple(out)
+
+
+def _come(key: str, value: Any) -> str:
+    """As results are written: labels in capitals, a limit in per cent (0.80 and ``80 %`` are 80%)."""
+    text = str(value).strip()
+    if key == "expected":
+        return text.upper()
+    if key == "bpLimit":
+        number_ = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(%?)", text)
+        if number_ is not None:
+            share = float(number_[1])
+            return f"{share if number_[2] or share > 1 else 100 * share:.3g}%"
+    return text
 
 
 def _list(name: str, key: str, row: Mapping[str, Any]) -> Sequence[Any]:

@@ -58,6 +58,11 @@ class Revalued:
     by_underlying: Mapping[str, float]
     unknown: tuple[str, ...]
 
+    def over(self, fx: float) -> Revalued:
+        """In a currency of which one costs ``fx`` of this."""
+        by = {underlying: pnl / fx for underlying, pnl in self.by_underlying.items()}
+        return Revalued(self.shock, self.pnl / fx, by, self.unknown)
+
 
 def under(shock: Shock, lines: Sequence[MarginLine], smiles: Mapping[Series, Smile] = NONE) -> Revalued:
     """The book of ``lines`` under one shock."""

@@ -13,7 +13,7 @@ from sim.report.pagedata import PageData
 from sim.report.words import NA, esc, money, number, percent
 
 KINDS: Final = {"seed": "as told", "real": "real daily bars", "made": "made up"}
-HEADS: Final = [*words("Scenario"), Head("P/L", "$"), Head("Of the account"), *words("Days are")]
+HEADS: Final = [*words("Scenario"), Head("P/L", "account currency"), Head("Of the account"), *words("Days are")]
 STACKED: Final[Mapping[str, Sequence[Head]]] = {"weather": HEADS}
 
 
@@ -25,8 +25,9 @@ def section_of(data: PageData) -> str:
     rows = [_row(each) for each in told.get("shocks") or ()]
     intro = (
         f"The run's fullest book, {told.get('when', NA)} ({told.get('lines', NA)} different contracts), "
-        "if the worst minute of each scenario came at that moment: every market as far as it moved there, volatility "
-        "as much higher by days to expiration. Model values, no time passes, nobody acts."
+        f"if the worst minute of each of the {len(rows)} scenarios that move prices or volatility came on top of that "
+        "moment: every market as far as it moved there, volatility as much higher by days to expiration. Money in "
+        f"{told.get('currency', NA)}. Model values, no time passes, nobody acts."
     )
     return section(
         "stress", "Under weather", table("The book under each scenario", HEADS, rows, kind="weather", stack=True),
@@ -48,12 +49,12 @@ def _row(each: Mapping[str, Any]) -> list[Cell]:
 
 
 def _grid(told: Mapping[str, Any], nlv: float | None) -> str:
-    """Per cent of the account where its worth is known, else dollars."""
+    """Per cent of the account where its worth is known, else its currency."""
     moves, vols, pnl = told.get("moves") or (), told.get("vols") or (), told.get("pnl") or ()
     if not pnl:
         return ""
     share = nlv if nlv is not None and nlv > 0 else None
-    unit = "dollars" if share is None else "% of the account"
+    unit = "account currency" if share is None else "% of the account"
     heads = [*words("Volatility"), *(Head(percent(100 * m, decimals=0)) for m in moves)]
 
     def cell(value: float) -> str:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 
-from conf.holdings import of_file
+from adapters.tastytrade.rest.client import Rest
+from conf.holdings import account_of, contract_named, of_file, quotes_of
 from conf.main import main
 from conf.revaluing import record, revalued
 from conf.shocks import PATH, shocks, written
 from scenarios.library import suite
-from sim.model.errors import ConfigError
+from sim.model.errors import ConfigError, UsageError
 from sim.pricing import black76
 from sim.revalue import MOVES, VOLS, Shock, grid, under
 
@@ -110,6 +115,57 @@ def test_the_command_on_a_run_and_its_report(tmp_path: Path, monkeypatch: pytest
 def test_the_command_on_an_account(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["scenario", "book", "adapter=emulator"]) == 2
     assert "holds no option" in capsys.readouterr().err
+
+
+class Asked:
+    """A broker's REST of which only snapshots and accounts are asked."""
+
+    def __init__(self, numbers: Sequence[str] = ()) -> None:
+        self.market = self.accounts = self
+        self.sizes: list[int] = []
+        self.kinds: set[str] = set()
+        self.numbers = numbers
+
+    async def by_type(self, symbols: Mapping[str, Sequence[str]]) -> list[SimpleNamespace]:
+        self.sizes.append(sum(map(len, symbols.values())))
+        self.kinds |= set(symbols)
+        return [SimpleNamespace(symbol=each) for these in symbols.values() for each in these]
+
+    async def list(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(account_number=n, is_closed=n.endswith("C")) for n in self.numbers]
+
+
+def test_a_large_account_is_asked_for_in_as_many_requests_as_it_takes() -> None:
+    symbols = [f"SPY   240816P{strike:05d}000" for strike in range(400, 640)] + ["./ESU4 E3AQ4 240816P5400"]
+    contracts = {symbol: contract_named("position", symbol) for symbol in symbols}
+    rest = Asked()
+    found = asyncio.run(quotes_of(cast(Rest, rest), contracts))
+    assert sorted(str(q.symbol) for q in found) == sorted([*symbols, "SPY", "/ESU4"])
+    assert max(rest.sizes) <= 100
+    assert len(rest.sizes) == 3
+    assert rest.kinds == {"equity-option", "equity", "future-option", "future"}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "asked", "wanted"),
+    [
+        (["A1"], "", ("A1", "the account")),
+        (["A1C", "A2"], "", ("A2", "the account")),
+        (["A1", "A2"], "", ("A1", "the first of 2 accounts")),
+        (["A1", "A2"], "A2", ("A2", "the account")),
+        (["A1", "A2C"], "A2C", None),
+        ([], "", None),
+    ],
+)
+def test_which_account_it_is(numbers: Sequence[str], asked: str, wanted: tuple[str, str] | None) -> None:
+    rest = cast(Rest, Asked(numbers))
+    if wanted is None:
+        with pytest.raises(UsageError):
+            asyncio.run(account_of(rest, asked))
+        return
+    number, name = asyncio.run(account_of(rest, asked))
+    assert number == wanted[0]
+    assert name.startswith(wanted[1])
 
 
 @pytest.mark.parametrize(

@@ -277,7 +277,8 @@ def fifth() -> august.Day:
         )
         books.append(august.Held(says, stands, "RED", "-24 %: stop", "-29 %: duty"))
     return august.Day(530_000.0, "GBP", tuple(books), path(date(2024, 8, 2), MONDAY), (ns(8, 33, MONDAY), 65.73),
-                      (5151.14, 5119.26, 5186.33), ("historic 09:30 6 of 6",), ("tomking explain X",))  # fmt: skip
+                      (5151.14, 5119.26, 5186.33), ("historic 09:30 6 of 6",), ("single duties nothing",),
+                      ("tomking explain X",))  # fmt: skip
 
 
 @pytest.mark.parametrize("width", [august.WIDE, august.NARROW])

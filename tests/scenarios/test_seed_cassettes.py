@@ -20,7 +20,7 @@ import pytest
 from adapters.tastytrade.scrub import suspicious
 from adapters.tastytrade.symbols import wire_symbol
 from conf.compose import home
-from conf.playing import Played, _label, play
+from conf.playing import Played, play, step_of
 from scenarios.judge import judge
 from sim.daybook import DayBook
 from sim.model.event import Submit
@@ -217,7 +217,7 @@ def test_another_vix_on_the_wire_is_another_decision(tmp_path: Path) -> None:
     players = cast(name)
     with pytest.raises(AssertionError, match="a request of the cassette was not sent"):
         asyncio.run(taped(players, tmp_path))
-    (wish,) = players.listener.wishes
+    (wish,) = players.staged.listener.wishes
     assert (wish.rule, wish.label, wish.vix) == ("vix_regime", "PUTS_ONLY", 35.1)
 
 
@@ -238,7 +238,7 @@ def test_the_book_of_5_august_is_read_from_the_account() -> None:
     assert by_symbol(desk.held()) == held
     # The account shows three lines; that they are six positions its filled orders tell, by the names we gave them.
     assert [(book.trade.strategy, book.trade.quantity) for book in desk.ledger.open.values()] == 6 * [("lt112", 4)]
-    assert shown.cast.watcher.claims == desk.claims()
+    assert shown.cast.staged.watcher.claims == desk.claims()
     assert shown.facts.violations == history(AUGUST).facts.violations
 
 
@@ -262,7 +262,7 @@ def test_the_loss_of_5_august_is_what_balances_positions_and_quotes_say() -> Non
         assert look.state.nlv + better == pytest.approx(then.nlv, abs=0.01)
         lost = (cash_of(shown.cast) - account.nlv) / last
         assert float(lost) == pytest.approx(float(start) - look.state.nlv, rel=0.02)
-        assert _label(session, 1 - lost / start) == "CATASTROPHIC_LOSS"
+        assert step_of(session, 1 - lost / start) == "CATASTROPHIC_LOSS"
     assert shown.facts.ladder == "CATASTROPHIC_LOSS"
     assert shown.facts.lesson == "Never exceed 3 correlated positions"
 

@@ -148,6 +148,32 @@ def test_every_rule_that_is_on_has_a_scenario_that_names_it() -> None:
     assert on - {"duties"} <= named, "duties are exits: close_all_except_puts, group_over"
 
 
+def test_a_word_goes_to_the_scenarios_that_have_its_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(
+        "FLAT: {time: 10:31, esMove: +0.2%, expected: IRON_CONDOR}\n"
+        "THREE: {positions: [ES, ES, ES], expected: BLOCKED, rule: correlation}\n"
+        "LATE: {time: 15:45, esMove: +0.2%, expected: blocked, reason: After 2:00 PM restriction}\n"
+        "LIMIT: {vix: 35, expected: puts_only, bpLimit: 0.80}\n",
+        encoding="utf-8",
+    )
+    assert main(["scenario", "run", str(mine)]) == 0
+    assert "4 scenarios, all passed" in capsys.readouterr().out
+    assert main(["scenario", "run", str(mine), "strategy.offset=40"]) == 0
+    assert "1 of them has no strategy.offset" in capsys.readouterr().out
+
+
+def test_another_strategy_is_asked_for_nothing_but_to_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scenario", "run", "VIX_SPIKE", "strategy=lt112", "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)["scenarios"]
+    assert (told["expected"], told["actual"]) == ("HOLDS", "HOLDS")
+    assert main(["scenario", "run", "VIX_SPIKE", "strategy=lt112"]) == 0
+    assert "in 1 of them nothing was wanted" in capsys.readouterr().out
+
+
 # --- a scenario of one's own -----------------------------------------------------------------------------------------
 
 
@@ -197,6 +223,17 @@ WRONG: Final = {
         "fog",
     ),
     "real days": ("M: {weather: {real: [2023-01-03, 2023-01-04]}, holds: [{kept: {}}]}", "does not reach that far"),
+    "a key twice": ("M: {vix: 11, expected: BLOCKED, vix: 35}", "'vix' is given twice"),
+    "a scenario twice": ("M: {vix: 11, expected: A}\nM: {vix: 12, expected: B}", "line 2: 'M' is given twice"),
+    "a move before the opening": (
+        "M: {time: 9:20, esMove: +0.8%, expected: BLOCKED}", "counts from the opening at 09:30, and M.time is 09:20",
+    ),
+    "a spike below the close": (
+        "M: {positions: 6 x LT112, vixSpike: 20, expected: RED}", "M.vixSpike is 20",
+    ),
+    "a spike of nobody": ("M: {vixSpike: 65, expected: RED}", "has no 'positions'"),
+    "positions of nobody": ("M: {asks: positions, vix: 15, expected: BLOCKED}", "has no 'positions'"),
+    "a day without a session": ("M: {day: 2024-07-27, vix: 15, expected: BLOCKED}", "no session from 2024-07-27"),
     "no scenario": ("[]", "has no scenario"),
     "no YAML": ("M: {time: [", "is no YAML"),
 }  # fmt: skip
@@ -219,6 +256,25 @@ class TestWrong:
         path = tmp_path / "mine.yaml"
         path.write_text(text + "\n", encoding="utf-8")
         assert wanted in self.said(capsys, str(path))
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (["list", "foo"], "takes no 'foo'"),
+            (["august", "strategy=lt112"], "takes no 'strategy=lt112'"),
+            (["run", "QUIET_DAY", "market=es_sample"], "brings its own market"),
+            (["run", "QUIET_DAY", "--golden", "--book", "x.yaml"], "leave --book out"),
+            (["run", "QUIET_DAY", "strategy.exits.stopp=1"], "QUIET_DAY plays nothing that has this key"),
+            (["run", "CORRELATION_BREACH", "strategy.exits.stop=1"], "plays nothing that has this key"),
+            (["book", "x.yaml", "--at", "10:30"], "has its own `at`"),
+            (["book", "adapter=emulator", "--date", "2024-07-19"], "an account is read as it is now"),
+        ],
+    )
+    def test_a_word_that_would_change_nothing_is_refused(
+        self, words: Sequence[str], said: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["scenario", *words]) == 2
+        assert said in capsys.readouterr().err
 
     def test_a_name(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert "did you mean '0DTE_FLAT'" in self.said(capsys, "0DTE_FLATT")

@@ -14,17 +14,16 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
-from unittest.mock import patch
 
 from adapters.tastytrade.account_book import Book
 from adapters.tastytrade.quotes import TokenDesk
 from adapters.tastytrade.streams.market_feed import MarketFeed
 from adapters.tastytrade.wiring import Connected
-from conf import build, playing
-from conf.book import Given, GivenFirst
+from conf import build
 from conf.compose import home
 from conf.gate import rules as build_gate
-from conf.run import Parts, assemble
+from conf.playing import Staged, staged, step_of
+from conf.run import Parts
 from conf.state import State
 from scenarios.facts import Facts, Night, Told
 from scenarios.scenario import Scenario
@@ -35,7 +34,6 @@ from sim.model.event import Submit
 from sim.model.instrument import OptionContract
 from sim.model.order import Order
 from sim.ports import Market
-from sim.rules.gate import Checks, Gate
 from tests.scenarios.cassettes.driver import Driver
 from tests.scenarios.cassettes.heard import VIX, Ears, HeardMarket, near
 from tests.scenarios.cassettes.stage import Stage, delays
@@ -56,9 +54,11 @@ class Cast:
 
     scenario: Scenario
     config: Mapping[str, Any]
-    parts: Parts
-    listener: playing._Listener
-    watcher: playing._Watcher
+    staged: Staged
+
+    @property
+    def parts(self) -> Parts:
+        return self.staged.parts
 
     @property
     def market(self) -> Market:
@@ -86,21 +86,10 @@ class Cast:
 
 def cast_of(scenario: Scenario, config: Mapping[str, Any], market: Market) -> Cast:
     """The parts of ``conf.playing.play`` on a market that was built already."""
-    listeners: list[playing._Listener] = []
-
-    def listen(gate: Gate) -> Checks:
-        listeners.append(playing._Listener(gate, build_gate(config).regime.label))
-        return listeners[0]
-
-    with patch.object(build, "market", lambda *_: market):
-        parts = assemble(config, home(), listen)
-    engine, listener = parts.session.engine, listeners[0]
-    watcher = playing._Watcher(parts.session, parts.strategies[-1].underlyings[0], scenario.moments, listener.label)
-    if isinstance(engine.gate, GivenFirst):
-        engine.gate = playing._Wrapped(engine.gate, listener)
-    engine.strategies = (*engine.strategies, watcher)
+    made = staged(scenario, config, home(), market)
+    engine = made.parts.session.engine
     engine.settings = replace(engine.settings, run_key=RUN_KEY)
-    return Cast(scenario, config, parts, listener, watcher)
+    return Cast(scenario, config, made)
 
 
 @dataclass(slots=True)
@@ -134,15 +123,10 @@ def opened_before(cast: Cast, driver: Driver) -> list[Order]:
     """The orders by which the scenario's book was opened: decided again on the day it was, and sent by nobody."""
     if not cast.scenario.book:
         return []
-    (when,) = {(given.day, at) for given in given_of(cast) for at in given.wakes(given.day)}
+    (when,) = {(given.day, at) for given in cast.staged.given for at in given.wakes(given.day)}
     driver.begin(DayBook(cast.market, when[0], cast.underlyings))
     driver.moment(at_ny(*when))
     return [d.order for d in driver.decisions if isinstance(d, Submit)]
-
-
-def given_of(cast: Cast) -> Sequence[Given]:
-    gate = cast.parts.session.engine.gate
-    return gate.gate.held if isinstance(gate, playing._Wrapped) else ()
 
 
 # --- the play --------------------------------------------------------------------------------------------------------
@@ -205,7 +189,7 @@ async def look(cast: Cast, stage: Stage, live: Connected, driver: Driver, ears: 
     ticks = {contract: ears.ticks(contract) for contract in ears.contracts}
     await stage.pass_time(1.0)
     account = await stage.through(live.truth())
-    states = cast.watcher.states
+    states = cast.staged.watcher.states
     return Look(ts, prices, ticks, account, states[-1] if states and states[-1].ts == ts else None)
 
 
@@ -240,14 +224,15 @@ def facts_of(cast: Cast, driver: Driver, looks: Sequence[Look]) -> Facts:
     session, desk = driver.session, driver.session.engine.desk
     last = driver.column(looks[-1].ts)
     advice = build_gate(cast.config).advice
-    lesson = None if advice is None else advice.lesson(cast.watcher.claims, cast.parts.nlv)
+    lesson = None if advice is None else advice.lesson(cast.staged.watcher.claims, cast.parts.nlv)
     nlv = float(desk.nlv(last))
     low = min([nlv, *(each.state.nlv for each in looks if each.state is not None)])
     return Facts(
-        start_nlv=float(cast.parts.nlv), currency=desk.ledger.currency, wishes=tuple(cast.listener.wishes), trades=(),
+        start_nlv=float(cast.parts.nlv), currency=desk.ledger.currency,
+        wishes=tuple(cast.staged.listener.wishes), trades=(),
         told=tuple(Told(e.ts, e.kind, e.text) for e in session.journal.entries if e.kind in ("alert", "filled")),
         moments=(), nights=(Night(cast.day, nlv, low, float(desk.bp_used(last)), desk.vix(last)),),
         lesson="" if lesson is None else lesson.text, violations=() if lesson is None else lesson.violations,
-        ladder=playing._label(session, Decimal(repr(nlv)) / cast.parts.nlv), path=(), frozen=(), gone=(),
+        ladder=step_of(session, Decimal(repr(nlv)) / cast.parts.nlv), path=(), frozen=(), gone=(),
         source=f"{cast.market.source}, over the wire",
     )  # fmt: skip
