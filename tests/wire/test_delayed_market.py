@@ -3,56 +3,24 @@
 from __future__ import annotations
 
 import json
-from datetime import date
-from datetime import time as clock
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from adapters.tastytrade.recorder import Minute, Spoken, Taken
-from adapters.tastytrade.recording import Feed, Names, Shelf
+from adapters.tastytrade.recording import Feed
 from adapters.tastytrade.sandbox import DELAYED as OF_THE_BROKER
-from adapters.tastytrade.symbols import contract_of
-from adapters.tastytrade.window import Watched
 from conf.main import main
-from sim.calendar import at_ny
 from sim.market.manifest import DELAYED, MANIFEST, read_manifest
 from sim.market.store import StoreMarket
-from sim.model.market import MINUTE_NS
+from tests.wire.shelved import backtest, beside, record
 
-OPEN = at_ny(date(2024, 7, 19), clock(10))
-PUT = ".SPY240726P545"
-NAMES = Names({"SPY": ("SPY", "SPY")}, {PUT: Watched(PUT, contract_of("SPY   240726P00545000"), "SPY")})
 LATE, LIVE = Feed(delayed=True), Feed()
-
-
-def record(root: Path, name: str, feed: Feed, minutes: range = range(40)) -> None:
-    """Some minutes of one put and of its underlying."""
-    ends = [OPEN + k * MINUTE_NS for k in minutes]
-    quotes = [Spoken(PUT, at, at, at, Decimal("1.00"), Decimal("1.02"), 1, 1) for at in ends]
-    price = Decimal(550)
-    bars = [Minute("SPY", at - MINUTE_NS, price, price, price, price, Decimal(100)) for at in ends]
-    assert Shelf(root, name, feed).save(Taken(quotes, bars, (), 0), NAMES) is not None
 
 
 @pytest.fixture
 def place(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home with two markets of the same quotes, and a folder to run in."""
-    for name, feed in (("late", LATE), ("live", LIVE)):
-        record(home, name, feed)
-    folder = home.parent / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
-
-
-def backtest(market: str, capsys: pytest.CaptureFixture[str], *more: str) -> str:
-    words = ["strategy=fixed_legs", "strategy.underlying=SPY", "strategy.entry.at=10:31", "market.vix=none"]
-    legs = "strategy.legs=[{side: sell, right: put, strike: 545, dte: 7}]"
-    capsys.readouterr()
-    assert main(["backtest", f"market={market}", *words, legs, "regime=none", *more]) == 0
-    return capsys.readouterr().out
+    """A home with a late and a live market of the same quotes, and a folder to run in."""
+    return beside(home, monkeypatch, {"late": LATE, "live": LIVE})
 
 
 def test_every_page_and_report_on_it_says_so(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

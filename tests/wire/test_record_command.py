@@ -22,7 +22,7 @@ from sim.model.errors import UsageError
 from sim.model.market import MINUTE_NS
 from tests.stream_rig import Time
 from tests.wire.link import linked, made
-from tests.wire.test_delayed_market import NAMES, OPEN, PUT, record
+from tests.wire.shelved import NAMES, OPEN, PUT, record
 
 EMULATOR = ["adapter=emulator", "--for", "1m"]
 

@@ -16,7 +16,7 @@ from conf.reach import Emulated, reach
 from sim.market.manifest import DELAYED, MANIFEST, read_manifest
 from sim.market.store import StoreMarket
 from tests.wire.emulated import emulator, served
-from tests.wire.test_delayed_market import backtest, record
+from tests.wire.shelved import backtest, beside, record
 
 MODEL, REAL = Feed(emulated="es_sample", synthetic=True), Feed(emulated="imported")
 
@@ -24,12 +24,7 @@ MODEL, REAL = Feed(emulated="es_sample", synthetic=True), Feed(emulated="importe
 @pytest.fixture
 def place(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home with two markets of the same quotes, and a folder to run in."""
-    for name, feed in (("model", MODEL), ("real", REAL)):
-        record(home, name, feed)
-    folder = home.parent / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
+    return beside(home, monkeypatch, {"model": MODEL, "real": REAL})
 
 
 def test_every_page_and_list_says_so(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
