@@ -74,20 +74,8 @@ class Book:
 
 def books(root: Path, runs: Path | None = None) -> list[Book]:
     """The four books. ``runs``: a folder that gets a run of each and of each way, to be explained."""
-    jobs = [(name, str(root)) for name in BOOKS]
-    found = dict(zip(BOOKS, spread(_played, jobs), strict=True))
-    out = []
-    for name, (_, _, says) in BOOKS.items():
-        bare, states = found[name]["bare"]
-        folders = {way: "" if runs is None else str(_run(name, way, root, runs)) for way in VARIANTS}
-        out.append(
-            Book(
-                name, says, bare.start_nlv, states, bare.ladder,
-                _saved(found[name]["exits"][0], folders["exits"]), _saved(found[name]["duties"][0], folders["duties"]),
-                bare.lesson, bare.violations, bare.currency, bare.path, folders["bare"],
-            )
-        )  # fmt: skip
-    return out
+    jobs = [(name, str(root), None if runs is None else str(runs)) for name in BOOKS]
+    return list(spread(_book, jobs))
 
 
 def of(name: str, variant: str) -> tuple[Scenario, tuple[str, ...]]:
@@ -101,15 +89,22 @@ def of(name: str, variant: str) -> tuple[Scenario, tuple[str, ...]]:
     return replace(scenario, book=(held,)), words
 
 
-def _played(job: tuple[str, str]) -> dict[str, tuple[Facts, tuple[State, ...]]]:
+def _book(job: tuple[str, str, str | None]) -> Book:
     """One book in every variant, on one market."""
-    name, root = job
-    out = {}
+    name, root, runs = job
+    played: dict[str, Played] = {}
+    folders = dict.fromkeys(VARIANTS, "")
     for variant in VARIANTS:
         scenario, words = of(name, variant)
-        played: Played = play(scenario, Path(root), words)
-        out[variant] = played.facts, played.states
-    return out
+        played[variant] = play(scenario, Path(root), words)
+        if runs is not None:
+            folders[variant] = str(_run(name, variant, Path(root), Path(runs)))
+    bare = played["bare"].facts
+    return Book(
+        name, BOOKS[name][2], bare.start_nlv, played["bare"].states, bare.ladder,
+        _saved(played["exits"].facts, folders["exits"]), _saved(played["duties"].facts, folders["duties"]),
+        bare.lesson, bare.violations, bare.currency, bare.path, folders["bare"],
+    )  # fmt: skip
 
 
 def _run(name: str, way: str, root: Path, runs: Path) -> Path:
