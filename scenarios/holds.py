@@ -248,10 +248,10 @@ def _loss(key: str, row: Mapping[str, Any]) -> Check:
     _bounded(key, least, most)
 
     def check(facts: Facts) -> Iterator[str]:
-        if most is not None and facts.worst > most:
+        if most is not None and not facts.worst <= most:
             rule = f"rule {row['rule']}: " if row.get("rule") else ""
             yield f"{rule}wanted at most {most:.1%} of the account lost at any minute, got {facts.worst:.1%}"
-        if least is not None and facts.worst < least:
+        if least is not None and not facts.worst >= least:
             yield f"wanted at least {least:.1%} of the account lost at some minute, got {facts.worst:.1%}"
 
     return check
