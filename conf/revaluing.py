@@ -87,7 +87,11 @@ def _print(held: Held, found: Sequence[Revalued], table: Sequence[Sequence[float
 
     worth = f", account {held.nlv:,.0f} {held.currency}" if held.nlv > 0 else ""
     console.out(f"{held.source}, {held.when}: {len(held.lines)} different contracts{worth}; P/L in {held.currency}")
-    console.out(f"worst minutes of the {len(found)} scenarios that move prices or volatility, on top of now:")
+    if not held.smiles:
+        console.out(
+            "its chains' smiles are not known: far puts are told worse than they would be, by about half in a crash"
+        )
+    console.out(f"worst minutes of the {len(found)} scenarios that move prices or volatility, from now on:")
     wide = max(len(r.shock.name) for r in found)
     for r in found:
         part = f"{100 * r.pnl / held.nlv:+7.1f} %" if held.nlv > 0 else ""

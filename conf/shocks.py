@@ -32,9 +32,9 @@ VARIANCE_DAY: Final = 252.0 / 365.0
 
 
 FOLLOWS: Final = {
-    symbol: 1.0 if asset.factor == INDEX else FACTORS[asset.factor].to_vix for symbol, asset in ASSETS.items()
-}
-"""How far each market's volatility follows that of the S&P in the model (docs/synthetic-market.md)."""
+    symbol: FACTORS[asset.factor].to_vix for symbol, asset in ASSETS.items() if asset.factor != INDEX
+}  # fmt: skip
+"""How far the volatility of other markets follows that of the S&P in the model (docs/synthetic-market.md)."""
 
 
 @cache
@@ -42,7 +42,16 @@ def shocks() -> tuple[Shock, ...]:
     """Those that are kept, the largest fall first."""
     rows = json.loads(PATH.read_text(encoding="utf-8"))
     found = [
-        Shock(r["name"], r["says"], r["kind"], r["moves"], tuple(map(float, DAYS)), tuple(r["factors"]), FOLLOWS)
+        Shock(
+            r["name"],
+            r["says"],
+            r["kind"],
+            r["moves"],
+            tuple(map(float, DAYS)),
+            tuple(r["factors"]),
+            FOLLOWS,
+            tuple(r["levels"]),
+        )
         for r in rows
     ]
     # Several scenarios may have one weather: the first of them stands for it.
@@ -80,6 +89,7 @@ def measure(scenario: Scenario, market: SyntheticMarket) -> dict[str, Any] | Non
     if found is None:
         return None
     es, day, k = found
+    levels = [round(float(_volatility(es.source, d)[k]), 4) for d in DAYS]
     factors = [round(float(_factor(es.source, d, base[d])[k]), 3) for d in DAYS]
     moves: dict[str, float] = {}
     for underlying in UNDERLYINGS:
@@ -91,17 +101,27 @@ def measure(scenario: Scenario, market: SyntheticMarket) -> dict[str, Any] | Non
         moves[underlying] = round(float(its.path.last[own]) / before - 1.0, 4)
     if abs(moves["ES"]) < LEAST_MOVE and max(factors) < LEAST_VOL:
         return None
-    return {"name": scenario.name, "says": scenario.says, "kind": scenario.kind, "moves": moves, "factors": factors}
+    return {"name": scenario.name, "says": scenario.says, "kind": scenario.kind, "moves": moves, "factors": factors,
+            "levels": levels}  # fmt: skip
 
 
 def _theta_before(market: SyntheticMarket, first: date) -> dict[float, float]:
     """At-the-money variance by days to expiration at the cash close before: that of the first day's first minute, which
     begins where the session before ended."""
     state = market.es_day(first).source
-    return {d: float(state.term.theta(np.full(len(state.spot), d * VARIANCE_DAY), state.parameters)[0]) for d in DAYS}
+    return {d: float(_theta(state, d)[0]) for d in DAYS}
+
+
+def _theta(state: DaySource, days: float) -> Floats:
+    """At-the-money variance to an expiration in so many days, by column."""
+    return np.asarray(state.term.theta(np.full(len(state.spot), days * VARIANCE_DAY), state.parameters))
+
+
+def _volatility(state: DaySource, days: float) -> Floats:
+    """At-the-money volatility a year, by column."""
+    return np.asarray(np.sqrt(_theta(state, days) / (days / 365.0)))
 
 
 def _factor(state: DaySource, days: float, before: float) -> Floats:
     """Volatility by column over that before."""
-    theta = state.term.theta(np.full(len(state.spot), days * VARIANCE_DAY), state.parameters)
-    return np.asarray(np.sqrt(theta / before))
+    return np.asarray(np.sqrt(_theta(state, days) / before))

@@ -1,8 +1,10 @@
 """A book under named shocks, and over a grid of price and volatility: what it would win or lose if that came now.
 
-A shock moves each underlying by a share and multiplies volatility by a factor that depends on how long an option still
-lives: the near end of the term structure jumps, the far end follows. Contracts are valued by Black-76 before and after
-(``sim.stress``); time does not pass. An underlying that a shock does not tell of is not guessed: its lines are unknown.
+A shock moves each underlying by a share and raises volatility by how long an option still lives: the near end of the
+term structure jumps, the far end follows. Where a chain shows its smile, volatility at the money rises to where it then
+stood, and not at all where it stands higher already; else it is multiplied. Contracts are valued by Black-76 before and
+after (``sim.stress``); time does not pass. An underlying that a shock does not tell of is not guessed: its lines are
+unknown.
 """
 
 from __future__ import annotations
@@ -26,8 +28,9 @@ NONE: Final[Mapping[Series, Smile]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Shock:
-    """``moves`` by underlying, shares. ``days`` to expiration, ascending, and the ``factors`` of the S&P's volatility
-    there; ``follows`` how far that of another underlying goes with it, as an exponent (1: all the way)."""
+    """``moves`` by underlying, shares. ``days`` to expiration, ascending, with the ``factors`` of the S&P's volatility
+    there and the ``levels`` at the money that it came to (annual, fractions; empty: not known). ``follows``: how far
+    the volatility of another underlying goes with it, as an exponent (1: all the way); what is not in it is the S&P."""
 
     name: str
     says: str
@@ -36,6 +39,7 @@ class Shock:
     days: tuple[float, ...]
     factors: tuple[float, ...]
     follows: Mapping[str, float] = field(default_factory=dict)
+    levels: tuple[float, ...] = ()
 
     def describe(self) -> str:
         """``ES -8.5 %, volatility x3.4 at 30 days, x2.0 at a year``."""
@@ -43,8 +47,11 @@ class Shock:
         near, far = self.factor(30 / 365), self.factor(1.0)
         return f"{name} {100 * move:+.1f} %, volatility x{near:.2f} at 30 days, x{far:.2f} at a year"
 
-    def factor(self, years: float, underlying: str = "") -> float:
-        """The factor for an option that lives so long; beyond the ends that of the end."""
+    def factor(self, years: float, underlying: str = "", now: float | None = None) -> float:
+        """The factor for an option that lives so long; beyond the ends that of the end. ``now``: volatility at the
+        money of its chain (None: not known)."""
+        if now is not None and self.levels and underlying not in self.follows:
+            return max(1.0, float(np.interp(365.0 * years, self.days, self.levels)) / now)
         factor = float(np.interp(365.0 * years, self.days, self.factors))
         return float(factor ** self.follows.get(underlying, 1.0))
 
@@ -69,7 +76,9 @@ def under(shock: Shock, lines: Sequence[MarginLine], smiles: Mapping[Series, Smi
     known = [line for line in lines if line.contract.underlying in shock.moves]
     unknown = tuple(sorted({line.contract.underlying for line in lines} - set(shock.moves)))
     moves = np.array([shock.moves[line.contract.underlying] for line in known])
-    vols = np.array([shock.factor(line.dte_years, line.contract.underlying) - 1.0 for line in known])
+    at_money = [None if (s := smiles.get(line.contract.series)) is None else s.at(0.0) for line in known]
+    factors = [shock.factor(x.dte_years, x.contract.underlying, m) for x, m in zip(known, at_money, strict=True)]
+    vols = np.array(factors) - 1.0
     won = -shocked(known, moves, vols, smiles) if known else np.zeros(0)
     by: dict[str, float] = {}
     for line, amount in zip(known, won.tolist(), strict=True):

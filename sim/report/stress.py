@@ -25,9 +25,9 @@ def section_of(data: PageData) -> str:
     rows = [_row(each) for each in told.get("shocks") or ()]
     intro = (
         f"The run's fullest book, {told.get('when', NA)} ({told.get('lines', NA)} different contracts), "
-        f"if the worst minute of each of the {len(rows)} scenarios that move prices or volatility came on top of that "
-        "moment: every market as far as it moved there, volatility as much higher by days to expiration. Money in "
-        f"{told.get('currency', NA)}. Model values, no time passes, nobody acts."
+        f"if the worst minute of each of the {len(rows)} scenarios that move prices or volatility came at that moment: "
+        "every market as far as it moved there, the S&P's volatility to where it stood, that of others as much higher. "
+        f"Money in {told.get('currency', NA)}. Model values, no time passes, nobody acts."
     )
     return section(
         "stress", "Under weather", table("The book under each scenario", HEADS, rows, kind="weather", stack=True),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -21,6 +22,7 @@ from scenarios.library import suite
 from sim.model.errors import ConfigError, UsageError
 from sim.pricing import black76
 from sim.revalue import MOVES, VOLS, Shock, grid, under
+from sim.stress import Smile
 
 BOOK = """
 at: 2024-08-02 16:00
@@ -82,6 +84,28 @@ def test_the_shocks_are_those_of_the_suite() -> None:
     august = next(s for s in found if s.name == "AUGUST_5_RECREATION")
     assert august.moves["ES"] < -0.07, "of the regular hours: a shock is one moment of every market"
     assert august.factors[0] > august.factors[-1] > 1.5, "the near end jumps, the far end follows"
+
+
+def test_volatility_rises_to_a_level_and_stays_where_it_is_higher_already() -> None:
+    shock = next(s for s in shocks() if s.name == "AUGUST_5_RECREATION")
+    month, then = 30 / 365, shock.levels[shock.days.index(30)]
+    before = then / shock.factor(month)
+    assert shock.factor(month, "ES", before) == pytest.approx(shock.factor(month)), "at its own beginning it is its own"
+    assert shock.factor(month, "SPX", then / 2) == pytest.approx(2.0)
+    assert shock.factor(month, "ES", then) == shock.factor(month, "ES", 1.5 * then) == 1.0, "it counts once"
+    assert 1.0 < shock.factor(month, "GC", then) < shock.factor(month), "other markets follow by the model's exponent"
+
+
+def test_a_book_whose_chain_shows_its_smile_is_raised_to_the_level(book: Path) -> None:
+    held = of_file(book)
+    series = held.lines[0].contract.series
+    shock = Shock("x", "", "made", {"ES": 0.0, "SPY": 0.0}, (1.0, 365.0), (3.0, 3.0), {}, (0.2, 0.2))
+    flat = {line.contract.series: Smile(np.array([-1.0, 1.0]), np.array([0.2, 0.2])) for line in held.lines}
+    assert under(shock, held.lines, flat).pnl == pytest.approx(0.0, abs=1e-6)
+    assert under(shock, held.lines).pnl < -1_000
+    half = {series: Smile(np.array([-1.0, 1.0]), np.array([0.1, 0.1]))}
+    doubled = replace(shock, factors=(2.0, 2.0), levels=())
+    assert under(shock, held.lines[:2], half).pnl == pytest.approx(under(doubled, held.lines[:2]).pnl)
 
 
 def test_the_command_on_a_file(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
