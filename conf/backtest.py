@@ -87,14 +87,14 @@ def manifest(config: Mapping[str, Any], finished: Finished, began: int) -> dict[
         "synthetic": finished.result.facts["synthetic"] == "yes",
         "source": finished.result.facts["source"],
         "notice": finished.result.facts["notice"],
-        "git_commit": _commit(),
+        "git_commit": commit(),
         "versions": {name: version(name) for name in names},
         "started_at": datetime.fromtimestamp(began / 1e9, UTC).isoformat(),
         "finished_at": datetime.fromtimestamp(WallClock().now() / 1e9, UTC).isoformat(),
     }
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
     """The commit that is checked out where this code lies, read from git's own files; None outside a checkout."""
     git = Path(__file__).resolve().parent.parent / ".git"
     try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import date
 from typing import Any
 
@@ -40,6 +40,20 @@ def ask(question: str) -> bool:
         raise
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def live_view() -> Iterator[Callable[[Any], None]]:
+    """A screen that is drawn again and again; what is given to the function stands on it."""
+    from rich.console import Console
+    from rich.live import Live
+
+    with Live(console=Console(stderr=True), screen=True, auto_refresh=False) as shown:
+
+        def update(what: Any) -> None:
+            shown.update(what, refresh=True)
+
+        yield update
 
 
 def interactive() -> bool:

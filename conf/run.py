@@ -14,6 +14,7 @@ from typing import Any, Final
 from adapters.replay.broker import ReplayBroker
 from adapters.replay.drivers import Progress, run
 from conf import build
+from conf.gate import Rules
 from conf.gate import rules as build_gate
 from sim.clock import SimulatedClock, stopwatch
 from sim.desk import Desk, Marking
@@ -98,23 +99,21 @@ def assemble(
     rules = build_gate(config)
     fees = build.target(config["fees"], where="fees")
     model = build.target(config["fill"], where="fill")
-    bp = build.bp(config)
     data = market or build.market(config, root)
     start, end = span(config, data, strategies[-1].underlyings[0])
     config_hash = digest({k: v for k, v in config.items() if k != "report"})
     run_id = digest({"config": config_hash, "data": data.fingerprint, "seed": config["seed"]})
-    nlv = amount("account.nlv", config["account"]["nlv"], Range(above=0, most=1e12))
+    nlv = account_nlv(config)
     ledger = Ledger(str(config["account"]["currency"]).upper(), nlv, build.rates(config))
-    width = optional(number, "marks.max_width", config["marks"]["max_width"], POSITIVE)
-    vix_source = build.vix_source(config)
-    marking = Marking(width, driver == "every_minute", rules.regime.label)
     gate: Checks = rules.gate if trace is None else trace(rules.gate)
     if held:
         from conf.book import GivenFirst
 
         gate = GivenFirst(gate, given)
-    settings = Settings(run_id[:8], driver == "every_minute", vix_source)
-    engine = Engine(strategies, gate, Desk(ledger, bp, marking), settings, rules.duties, rules.advice)
+    vix_source = build.vix_source(config)
+    minutely = driver == "every_minute"
+    settings = Settings(run_id[:8], minutely, vix_source)
+    engine = engine_of(config, strategies, gate, rules, ledger, settings)
     session = Session(engine, Journal(), SimulatedClock())
     early = optional(amount, "adapter.early_assignment", config["adapter"]["early_assignment"], COUNT)
     settler = Settler(fees, early)
@@ -137,7 +136,7 @@ def assemble(
         "vix": build.VIX[vix_source],
         "bp_cap": str(config["rules"]["buying_power"]["hard_cap"]),
         "bands": json.dumps([[b.low, None if isinf(b.high) else b.high, b.label, b.cap] for b in rules.regime.bands]),
-        "groups": json.dumps(_groups(config["rules"]["correlation"])),
+        "groups": json.dumps(groups_of(config["rules"]["correlation"])),
         "alike": str(config["rules"]["correlation"]["measured"]["alike"]),
         "equivalents": json.dumps(list(config["rules"]["correlation"].get("equivalents") or [])),
         "phases": json.dumps(list(config["rules"]["phase"].get("bounds") or [])),
@@ -147,7 +146,27 @@ def assemble(
     return Parts(session, broker, data, strategies, start, end, driver == "jump", facts, nlv, run_id, config_hash)
 
 
-def _groups(correlation: Mapping[str, Any]) -> dict[str, list[Any]]:
+def account_nlv(config: Mapping[str, Any]) -> Decimal:
+    """What the account begins with, in its currency."""
+    return amount("account.nlv", config["account"]["nlv"], Range(above=0, most=1e12))
+
+
+def engine_of(
+    config: Mapping[str, Any],
+    strategies: Sequence[Strategy],
+    gate: Checks,
+    rules: Rules,
+    ledger: Ledger,
+    settings: Settings,
+) -> Engine:
+    """The engine of a run, on history or live."""
+    width = optional(number, "marks.max_width", config["marks"]["max_width"], POSITIVE)
+    marking = Marking(width, settings.every_minute, rules.regime.label)
+    desk = Desk(ledger, build.bp(config), marking)
+    return Engine(strategies, gate, desk, settings, rules.duties, rules.advice)
+
+
+def groups_of(correlation: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Correlation groups with their limit and members, for the report."""
     limits = correlation.get("limits") or {}
     return {g: [limits.get(g), *members] for g, members in (correlation.get("groups") or {}).items()}

@@ -17,12 +17,12 @@ WORDS: Final = {
     "doctor": "doctor",
     "emulator": "emulator",
     "scenario": "scenario",
+    "paper": "paper",
 }
 """Command to the module in conf/ that carries it out."""
 
 LATER: Final = {
     "sweep": "it arrives with the sweeps; run `tomking backtest` once a variant until then",
-    "paper": "it arrives with paper trading",
     "live": "it arrives with live trading, behind two separate keys",
     "account": "it arrives with live trading",
 }

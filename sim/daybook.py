@@ -52,6 +52,12 @@ class DayBook:
         self._live: dict[OptionContract, LiveQuotes | None] = {}
         self._stacks: dict[tuple[OptionContract, ...], LiveQuotes] = {}
 
+    def forget(self) -> None:
+        """The market has said more: quotes that were read so far are read anew."""
+        self._paths.clear()
+        self._live.clear()
+        self._stacks.clear()
+
     def ts(self, k: int) -> int:
         return self.open_ns + k * MINUTE_NS
 

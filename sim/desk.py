@@ -83,6 +83,13 @@ class Desk:
         for trade_id in self.ledger.open:
             self._watch(trade_id, 0)
 
+    def refresh(self) -> None:
+        """The market has said more: every watch, and what was worked out of the book, is made anew."""
+        self.day.forget()
+        for trade_id, watch in self.watches.items():
+            self._watch(trade_id, watch.since)
+        self._changed()
+
     def close_day(self) -> None:
         """Marks what stays open to the last minute."""
         for trade_id, watch in self.watches.items():

@@ -18,6 +18,7 @@ from sim.model.event import (
     Command,
     Decision,
     Event,
+    Guarded,
     Moment,
     OrderAccepted,
     OrderCancelled,
@@ -29,12 +30,13 @@ from sim.model.event import (
     SessionClosed,
     SessionOpened,
     Settled,
+    Standing,
     Submit,
     Word,
 )
 from sim.model.exits import Condition, Side, patience_of
 from sim.model.order import Action as A
-from sim.model.order import Approved, Intent, Leg, Order, OrderRequest, Refused, Status, TimeInForce
+from sim.model.order import Approved, Intent, Leg, Order, OrderRequest, Pass, Refused, Status, TimeInForce
 from sim.ports import Strategy
 from sim.rules.advice import Advice
 from sim.rules.duties import Duties, Held
@@ -43,6 +45,13 @@ from sim.view import View
 
 CLOSED_MARKET: Final = "market_open"
 NO_DUTIES: Final = Duties((), ())
+ORDER: Final = tuple(Standing)
+CLOSING_ONLY: Final = frozenset({Standing.EXIT_ONLY, Standing.MANUAL})
+
+
+def rank(standing: Standing) -> int:
+    """How little a session may do that stands so."""
+    return ORDER.index(standing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +74,15 @@ class Engine:
         "_counter",
         "_entries",
         "_stamp",
-        "_stopped",
         "_warned",
         "advice",
         "desk",
         "duties",
         "gate",
         "settings",
+        "standing",
         "strategies",
+        "why",
     )
 
     def __init__(
@@ -93,7 +103,9 @@ class Engine:
         self._entries: dict[str, int] = {}
         self._counter = 0
         self._stamp = ""
-        self._stopped = False
+        self.standing = Standing.RUNNING
+        """What this session may do at present."""
+        self.why = ""
         self._warned: tuple[str, ...] = ()
 
     def step(self, event: Event) -> list[Decision]:
@@ -126,7 +138,20 @@ class Engine:
                 return self._warn(event.ts)
             case Command(_, word):
                 return self._command(event.ts, word)
+            case Guarded(ts, standing, why):
+                return self._guarded(ts, standing, why)
         return []
+
+    def _guarded(self, ts: int, standing: Standing, why: str) -> list[Decision]:
+        """Another standing: said, and where only closing is left every working opening is taken back."""
+        before, self.standing, self.why = self.standing, standing, why
+        out: list[Decision] = []
+        if before is not standing:
+            out.append(Alert(ts, f"{before.value} -> {standing.value}: {why}"))
+        if standing in CLOSING_ONLY:
+            openings = [o for o in self.desk.orders.values() if o.request.intent is Intent.OPEN]
+            out += [Cancel(o.id, f"{standing.value}: {why}") for o in openings]
+        return out
 
     def _warn(self, ts: int) -> list[Decision]:
         """What is held over the night and worth a warning, said when it begins and not again while it lasts."""
@@ -152,6 +177,8 @@ class Engine:
         return best
 
     def _moment(self, now: Moment) -> list[Decision]:
+        if self.standing is Standing.HALTED:
+            return []
         decisions: list[Decision] = self._impatient(now) if self.desk.deadlines else []
         replaced = {d.order.request.trade_id for d in decisions if isinstance(d, Submit)}
         for trade_id, watch in self.desk.watched():
@@ -170,9 +197,10 @@ class Engine:
 
     def _view(self, now: Moment) -> View:
         book = self.desk.day
+        # The minute by its name: a live session looks a moment after its beginning.
         return View(
-            now.ts, book.session, lambda u: book.view(u, now.k), lambda: self.desk.account(now.k), self.desk.trades,
-            self.settings.vix_source, self._entries,
+            book.ts(now.k), book.session, lambda u: book.view(u, now.k), lambda: self.desk.account(now.k),
+            self.desk.trades, self.settings.vix_source, self._entries,
         )  # fmt: skip
 
     def _do_duties(self, view: View, now: Moment) -> list[Decision]:
@@ -202,29 +230,50 @@ class Engine:
         decisions: list[Decision] = []
         for strategy in self.strategies:
             for wish in strategy.decide(view):
+                if self.standing is not Standing.RUNNING and (no := self._stops(wish)) is not None:
+                    decisions.append(Refuse(now.ts, no))
+                    continue
                 verdict = self.gate.check(wish, view, lambda r: self.desk.bp_after(now.k, r))
                 if isinstance(verdict, Refused):
                     decisions.append(Refuse(now.ts, verdict))
-                elif self._stopped and verdict.request.intent is Intent.OPEN:
-                    no = Refused(
-                        strategy.name, "entries_stopped", "Entries are stopped", "", verdict.request.describe()
-                    )
-                    decisions.append(Refuse(now.ts, no))
                 else:
                     decisions.append(self._submit(verdict, now.ts))
         return decisions
+
+    def _stops(self, wish: OrderRequest | Pass) -> Refused | None:
+        """The first question of all (rulebook 5.7): nothing is opened but by a session that runs."""
+        if isinstance(wish, OrderRequest) and wish.intent is not Intent.OPEN:
+            return None
+        wanted = wish.structure if isinstance(wish, Pass) else wish.describe()
+        detail = f"{self.standing.value}: {self.why}" if self.why else self.standing.value
+        return Refused(wish.strategy, "entries_stopped", "Entries are stopped", detail, wanted)
 
     def _submit(self, approved: Approved, ts: int) -> Submit:
         self._counter += 1
         request = approved.request
         order_id = f"{self.settings.run_key}-{request.strategy}-{self._stamp}-{self._counter:05d}"
         order = Order.of(approved, order_id, ts)
+        self._place(order, ts)
+        return Submit(order, approved)
+
+    def _place(self, order: Order, ts: int) -> None:
         self.desk.place(order)
+        request = order.request
         if request.patience is not None:
-            self.desk.deadlines[order_id] = self.desk.day.column(ts) + request.patience
+            self.desk.deadlines[order.id] = self.desk.day.column(ts) + request.patience
         if request.intent is Intent.OPEN:
             self._entries[request.strategy] = self._entries.get(request.strategy, 0) + 1
-        return Submit(order, approved)
+
+    def restore(self, decision: Decision, ts: int) -> None:
+        """A decision of an earlier life of this session: what it changed here is changed again, and nothing asked."""
+        match decision:
+            case Submit(order):
+                self._counter += 1
+                self._place(order, ts)
+            case Cancel(order_id):
+                self.desk.deadlines.pop(order_id, None)
+            case _:
+                pass
 
     def _impatient(self, now: Moment) -> list[Decision]:
         """Orders that have waited long enough: an opening is cancelled and said so, a closing crosses the spread."""
@@ -269,18 +318,16 @@ class Engine:
     def _command(self, ts: int, word: Word) -> list[Decision]:
         match word:
             case Word.STOP_ENTRIES:
-                self._stopped = True
+                return self._guarded(ts, max(self.standing, Standing.ENTRIES_STOPPED, key=rank), "stopped by a person")
             case Word.RESUME:
-                self._stopped = False
+                return self._guarded(ts, Standing.RUNNING, "resumed by a person")
             case Word.CANCEL_ALL:
                 return [Cancel(order_id, "cancel all") for order_id in self.desk.orders]
             case Word.FLATTEN:
-                k = self.desk.day.column(ts)
-                now = Moment(ts, k)
+                now = Moment(ts, self.desk.day.column(ts))
                 whole = Condition("flatten", Side.CLOCK, 0, cross=True)
                 orders = list(self.desk.orders.values())
                 out: list[Decision] = [Cancel(o.id, "flatten") for o in orders if o.request.intent is Intent.OPEN]
                 for trade_id in self.desk.ledger.open:
                     out += self._close(trade_id, self.desk.closing_order(trade_id), whole, now, emergency=True)
                 return out
-        return []

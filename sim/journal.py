@@ -14,6 +14,7 @@ from sim.model.event import (
     Command,
     Decision,
     Event,
+    Guarded,
     Moment,
     OrderAccepted,
     OrderCancelled,
@@ -97,6 +98,8 @@ def _of_event(event: Event) -> tuple[str, str, str]:
             return "settled", f"{root} {day}", f"at {settlement.price}{' early' if settlement.early else ''}"
         case Command():
             return "command", event.word.value, ""
+        case Guarded():
+            return "guarded", event.standing.value, event.why
         case Moment():
             return "moment", "", ""
 

@@ -6,6 +6,7 @@ decided. The caller carries the decisions out. At the close it draws the day's e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -113,9 +114,16 @@ class Session:
 
     def handle(self, event: Event) -> list[Decision]:
         """One event in, decisions out, both kept."""
+        return self._handle(event, None)
+
+    def restore(self, event: Event, decisions: Sequence[Decision]) -> None:
+        """The same event in an earlier life of this session, which decided so then. Nothing is decided anew."""
+        self._handle(event, decisions)
+
+    def _handle(self, event: Event, given: Sequence[Decision] | None) -> list[Decision]:
         self.seq += 1
         self.clock.advance(event.ts)
-        decisions = self.engine.step(event)
+        decisions = self.engine.step(event) if given is None else self._again(event, given)
         if not isinstance(event, Moment):
             self.journal.event(self.seq, event)
             match event:
@@ -143,6 +151,13 @@ class Session:
         for decision in decisions:
             self._keep(event.ts, decision)
         return decisions
+
+    def _again(self, event: Event, given: Sequence[Decision]) -> list[Decision]:
+        if not isinstance(event, Moment):
+            self.engine.step(event)
+        for decision in given:
+            self.engine.restore(decision, event.ts)
+        return list(given)
 
     def _keep(self, ts: int, decision: Decision) -> None:
         self.journal.decision(self.seq, ts, decision)
@@ -174,25 +189,18 @@ class Session:
 
     def _draw(self, event: SessionClosed) -> None:
         desk = self.engine.desk
-        book = desk.book
-        assert book is not None, "a session was open"
-        last = book.minutes - 1
+        last = desk.day.minutes - 1
         if desk.ledger.open:
             self._bp(last)
-        low, high = desk.marks.extremes()
-        nlv = float(desk.nlv(last))
         desk.ledger.check()
-        self.equity.append(
-            EquityPoint(
-                event.ts,
-                event.session,
-                nlv,
-                min(low, nlv),
-                max(high, nlv),
-                float(desk.ledger.cash),
-                self._bp_high,
-                len(desk.ledger.open),
-                desk.last_vix(),
-                desk.profits(last),
-            )
-        )
+        self.equity.append(self.point(event.ts, last))
+
+    def point(self, ts: int, k: int) -> EquityPoint:
+        """The present trade date as it stands in column ``k``, as if it ended there."""
+        desk = self.engine.desk
+        low, high = desk.marks.extremes()
+        nlv = float(desk.nlv(k))
+        return EquityPoint(
+            ts, desk.day.session, nlv, min(low, nlv), max(high, nlv), float(desk.ledger.cash), self._bp_high,
+            len(desk.ledger.open), desk.last_vix(), desk.profits(k),
+        )  # fmt: skip

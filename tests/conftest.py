@@ -1,5 +1,5 @@
-"""What every test shares: a home of its own, what lies beside the suite (real quotes, clients of others), one seed, and
-two profiles of hypothesis.
+"""What every test shares: a home of its own, what lies beside the suite (real quotes, clients of others, a browser),
+one seed, and two profiles of hypothesis.
 
 ``make test`` is the same on every machine: hypothesis draws the same examples each time. ``make soak`` draws new ones.
 """
@@ -32,7 +32,7 @@ settings.register_profile(
 settings.load_profile("suite")
 
 
-BESIDE: Final = ("LEAN", "CLIENTS")
+BESIDE: Final = ("LEAN", "CLIENTS", "CHROMIUM")
 """What a machine may lack. A test that wants it is skipped then, but fails where TOMKING_<name>_REQUIRED=1."""
 
 
@@ -96,6 +96,17 @@ def node_client() -> tuple[Path, Path]:
     if node is None:
         _missing("CLIENTS", "there is no program `node` any more; install Node 20 or later to test with the npm client")
     return Path(node), folder
+
+
+@pytest.fixture(scope="session")
+def chromium_program() -> Path:
+    """The browser ``chromium``, which the tests of the page drive."""
+    found = shutil.which("chromium")
+    if found is None:
+        _missing(
+            "CHROMIUM", "there is no program `chromium` on PATH; install it to test the page as a browser shows it"
+        )
+    return Path(found)
 
 
 @pytest.fixture(scope="session")

@@ -60,7 +60,7 @@ class Connections:
         return Noted
 
 
-class _Quiet(uvicorn.Server):
+class Quiet(uvicorn.Server):
     """The server without signal handlers of its own: who runs it decides what a signal means."""
 
     @contextmanager
@@ -124,7 +124,7 @@ class Server:
                 ws_ping_interval=None, ws_per_message_deflate=False, ws_max_size=32 << 20, server_header=False,
                 date_header=False,
             )  # fmt: skip
-            self._server = server = _Quiet(config)
+            self._server = server = Quiet(config)
             serving = asyncio.create_task(server.serve(sockets=[listening]))
             beating = asyncio.create_task(self._beat())
             beating.add_done_callback(self._stopped)

@@ -15,7 +15,7 @@ or leave a task behind.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from types import TracebackType
 
@@ -87,9 +87,10 @@ class TastyTradeBroker:
         self._chains = Chains(known.fail)
         self._listener = Listener(
             known, self._book, self._chains, auth, dial, wall=wall, watch=watch, sleep=sleep, delays=delays or waits,
-            reads=conduct.reads, audit=conduct.audit, step=conduct.step,
+            reads=conduct.reads, audit=conduct.audit, step=conduct.step, beat=conduct.beat,
         )  # fmt: skip
-        self._adopted: set[str] = set()
+        self._adopted: dict[str, Order] = {}
+        self._replaced: dict[str, str] = {}
         self._closed = False
 
     # --- LiveBroker -------------------------------------------------------------------------------------------------
@@ -102,6 +103,7 @@ class TastyTradeBroker:
         try:
             self._known.account = await self._find_account()
             await self._listener.start(self._conduct.patience)
+            self._look_for()
         except BaseException:
             await self.aclose()
             raise
@@ -118,7 +120,7 @@ class TastyTradeBroker:
         self._closed = True
         await self._chains.stop()
         for order in self._known.tracker.snapshot():
-            if order.status is Status.NEW and order.id not in self._sender.sent | self._adopted:
+            if order.status is Status.NEW and order.id not in self._sender.sent | self._adopted.keys():
                 self._sender.refuse(order.id, ENDED)
         await self._listener.stop()
         self._known.fail(BrokerError("this broker was closed: nothing more happens here"))
@@ -161,11 +163,24 @@ class TastyTradeBroker:
 
     # --- what else an owner may want --------------------------------------------------------------------------------
 
-    def adopt(self, orders: Iterable[Order]) -> None:
-        """Orders of an earlier session of ours, before ``start``: what became of them is told from then on."""
+    def adopt(
+        self,
+        orders: Iterable[Order],
+        *,
+        filled: Mapping[str, int] | None = None,
+        replaced: Mapping[str, str] | None = None,
+    ) -> None:
+        """Orders of an earlier program of ours, before ``start``: what became of them is told from then on.
+
+        ``filled``: units by id whose fills are booked already, and are not told again. ``replaced``: which of them was
+        sent in the place of which other, old to new. One that the broker does not show is in doubt, and looked for.
+        """
         for order in orders:
-            self._known.tracker.register(order)
-            self._adopted.add(order.id)
+            self._known.tracker.register(order, (filled or {}).get(order.id, 0))
+            self._adopted[order.id] = order
+        self._replaced = dict(replaced or {})
+        for old, new in self._replaced.items():
+            self._known.tracker.replaces(old, new)
 
     @property
     def account(self) -> str:
@@ -186,6 +201,11 @@ class TastyTradeBroker:
     def busy(self) -> bool:
         """Whether anything is under way for an order."""
         return self._chains.under_way
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether events wait to be read."""
+        return bool(self._known.waiting)
 
     @property
     def stale(self) -> bool:
@@ -209,6 +229,14 @@ class TastyTradeBroker:
         if self._closed:
             self._sender.refuse(order.id, ENDED)
         return not self._closed
+
+    def _look_for(self) -> None:
+        """Orders of an earlier program that the broker has not shown: they may never have been sent, or be on their
+        way."""
+        tracker, second = self._known.tracker, set(self._replaced.values())
+        for order in self._adopted.values():
+            if not tracker.broker_ids(order.id) and not tracker.status(order.id).done:
+                self._chains.add(self._sender.find(order, replacement=order.id in second), order.id)
 
     def _found(self, order_id: str) -> None:
         """An order that had been taken for lost works after all: nobody counts on it any more, so it is cancelled."""

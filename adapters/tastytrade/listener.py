@@ -35,7 +35,7 @@ class Grant(Protocol):
 
 class Listener:
     """``reads``: seconds before each reading of an order whose fills are missing; ``audit``: seconds between readings
-    of all orders; ``step``: before the one that follows an unreadable message."""
+    of all orders; ``step``: before the one that follows an unreadable message; ``beat``: as the feed's step."""
 
     def __init__(
         self,
@@ -52,7 +52,9 @@ class Listener:
         reads: tuple[float, ...],
         audit: float,
         step: float,
+        beat: float,
     ) -> None:
+        self._beat = beat
         self._known, self._book, self._chains, self._auth, self._dial = known, book, chains, auth, dial
         self._wall, self._watch, self._sleep, self._delays = wall, watch, sleep, delays
         self._reads, self._audit_s, self._step = reads, audit, step
@@ -72,7 +74,7 @@ class Listener:
         feed = AccountFeed(
             [known.account], self._fresh, known.rest.site.account_streamer, self._dial, self._snapshot,
             delays=self._delays, refused=lambda: self._auth.invalidate(self._token), now=self._watch, wall=self._wall,
-            sleep=self._sleep, say=known.say, lasting=(CredentialError,),
+            sleep=self._sleep, say=known.say, lasting=(CredentialError,), step=self._beat,
         )  # fmt: skip
         self._feed = await feed.__aenter__()
         first = asyncio.ensure_future(self._first(feed))

@@ -20,7 +20,7 @@ from adapters.tastytrade.symbols import streamer_symbol
 from sim.calendar import Venue, load_calendar
 from sim.model.instrument import OptionContract
 from sim.model.market import BLANK, MINUTE_NS
-from sim.model.order import Leg
+from sim.model.order import Action, Leg
 from sim.ports import Market, MarketDay
 
 DELAY_S: Final = 900.0
@@ -67,7 +67,10 @@ class Quotes(Protocol):
 
 def natural(quotes: Quotes, legs: Sequence[Leg], oldest: float = OLDEST_S) -> Decimal | None:
     """The net price at which one unit of the legs would trade now: sold at the bid, bought at the ask; points, credit
-    positive. None where a side is missing, too old, or no market."""
+    positive. None where a side is missing, too old, or no market.
+
+    In a spread that closes a long wing that nobody bids for goes for nothing, as in the simulated venue.
+    """
     quotes.watch([leg.contract for leg in legs])
     net = Decimal(0)
     for leg in legs:
@@ -76,6 +79,8 @@ def natural(quotes: Quotes, legs: Sequence[Leg], oldest: float = OLDEST_S) -> De
             return None
         crossed = seen.bid is not None and seen.ask is not None and seen.bid >= seen.ask
         side = seen.bid if leg.action.sign < 0 else seen.ask
+        if side is None and leg.action is Action.SELL_TO_CLOSE and len(legs) > 1 and seen.ask is not None:
+            side = Decimal(0)
         if side is None or side < 0 or crossed:
             return None
         net -= leg.signed * side
@@ -118,8 +123,8 @@ class StreamQuotes:
         wall: Callable[[], int],
         closes: Sequence[Callable[[], Awaitable[None]]] = (),
     ) -> None:
-        self.source = source
-        self._feed, self._tokens, self._wall, self._closes = feed, tokens, wall, tuple(closes)
+        self.source, self.feed = source, feed
+        self._tokens, self._wall, self._closes = tokens, wall, tuple(closes)
         self._wanted: set[OptionContract] = set()
         self._started = False
 
@@ -129,14 +134,14 @@ class StreamQuotes:
 
     async def start(self) -> None:
         await self._tokens.begin()
-        await self._feed.__aenter__()
+        await self.feed.__aenter__()
         self._started = True
 
     async def aclose(self) -> None:
         if self._started:
             self._started = False
             # Quietly: what it died of is no reason not to leave.
-            await self._feed.__aexit__(BaseException, None, None)
+            await self.feed.__aexit__(BaseException, None, None)
         for close in self._closes:
             await close()
 
@@ -144,16 +149,16 @@ class StreamQuotes:
         fresh = [contract for contract in contracts if contract not in self._wanted]
         self._wanted.update(fresh)
         if fresh:
-            self._feed.subscribe([Subscription("Quote", streamer_symbol(contract)) for contract in fresh])
+            self.feed.subscribe([Subscription("Quote", streamer_symbol(contract)) for contract in fresh])
 
     def quote(self, contract: OptionContract) -> Seen | None:
-        top = self._feed.book.quote(streamer_symbol(contract))
+        top = self.feed.book.quote(streamer_symbol(contract))
         if top is None or top.stale:
             return None
         now, told = self._wall(), max(top.bid_time, top.ask_time)
         # Where the feed does not say when, it was when it was heard.
         changed = (now - (told or top.heard)) / 1e9 - (self.delay if told else 0.0)
-        return Seen(top.bid, top.ask, max((now - self._feed.heard) / 1e9, 0.0), max(changed, 0.0))
+        return Seen(top.bid, top.ask, max((now - self.feed.heard) / 1e9, 0.0), max(changed, 0.0))
 
 
 class MarketQuotes:

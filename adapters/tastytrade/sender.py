@@ -18,9 +18,10 @@ from adapters.tastytrade.account_book import AccountBook
 from adapters.tastytrade.dealings import Dealings
 from adapters.tastytrade.errors import InDoubt, NotFound, Unprocessable
 from adapters.tastytrade.indoubt import READS, Resolver, Sent
-from adapters.tastytrade.orders.bodies import Body, order_body, replace_body
+from adapters.tastytrade.orders.bodies import Body, net_price, order_body, price_fields, replace_body
 from adapters.tastytrade.orders.dry_run import Policy, judge, read_dry_run
 from adapters.tastytrade.rest.shapes_order import PlacedOrder
+from adapters.tastytrade.streams.supervise import STEP_S
 from adapters.tastytrade.symbols import wire_symbol
 from adapters.tastytrade.terms import Prices, terms
 from sim.clock import stopwatch
@@ -29,6 +30,7 @@ from sim.model.event import OrderInDoubt
 from sim.model.order import Intent, Order, Status
 
 ON_ITS_WAY: Final = "this program ended while it was on its way"
+SENT_BEFORE: Final = "an earlier program ended while it was on its way"
 LONGEST_S: Final = 30.0
 
 
@@ -39,7 +41,9 @@ class Conduct:
     ``dry_run``: the broker is asked first, and ``warnings`` says which of its warnings refuse. ``cushion``: ticks that
     a marketable limit gives away beyond the natural price. Seconds: ``reads`` before each reading of the orders while
     one is in doubt; ``busy`` to wait until an order can be replaced or a position that is to be closed is shown, with a
-    reading each ``step``; ``audit`` between readings of all orders while one works; ``patience`` for the start.
+    reading each ``step``; ``audit`` between readings of all orders while one works; ``patience`` for the start;
+    ``beat`` between two looks at what time alone brings to the account's stream. ``blind``: an opening order may go out
+    at its own limit where there are no quotes (``terms``).
     """
 
     dry_run: bool = True
@@ -50,6 +54,8 @@ class Conduct:
     step: float = 1.0
     audit: float = 60.0
     patience: float = 30.0
+    blind: bool = False
+    beat: float = STEP_S
 
 
 Timed = Callable[[str, float], None]
@@ -107,6 +113,11 @@ class Sender:
 
         await self._send(Sent(order, body, self._known.now()), began, place)
 
+    async def find(self, order: Order, *, replacement: bool = False) -> None:
+        """Looks for an order that an earlier program may have sent; told to be lost where it does not turn up."""
+        price = {} if order.request.limit is None else price_fields(net_price(order.request, order.request.limit))
+        await self._resolver.resolve(Sent(order, price, order.created_ns, replacement), SENT_BEFORE)
+
     async def replace(self, old: str, order: Order, began: float) -> None:
         """One order in the place of another, which keeps its legs."""
         known, rest = self._known, self._known.rest
@@ -157,13 +168,13 @@ class Sender:
             self.refuse(order.id, no)
             return None
         try:
-            agreed = terms(order, self._prices, self._conduct.cushion)
+            agreed = terms(order, self._prices, self._conduct.cushion, blind=self._conduct.blind)
             if agreed.reason:
                 self.refuse(order.id, agreed.reason)
                 return None
             if replacement:
                 return replace_body(order, limit=agreed.limit)
-            body = order_body(order, limit=agreed.limit, market=agreed.market)
+            body = order_body(order, limit=agreed.limit)
         except TomkingError as error:
             self.refuse(order.id, str(error))
             return None

@@ -1,8 +1,10 @@
-"""On what terms an order goes out: its own limit, or a marketable one made of the quotes of the moment.
+"""On what terms an order goes out: a marketable limit made of the quotes of the moment, and never worse than its own.
 
-An order without a limit takes what the market gives. On the wire that is a limit at the natural price (sold at the bid,
-bought at the ask) with a cushion of a few ticks for the market to move while it travels; without quotes a single leg
-that closes goes at market, and nothing else goes at all.
+An order takes what the market gives, down to its limit where it has one. On the wire that is a limit at the natural
+price (sold at the bid, bought at the ask) with a cushion of a few ticks for the market to move while it travels. A
+limit of its own is the worst that is acceptable: 0.60 for a spread that is bid at 2.40 is not sent as 0.60, because
+somebody might take it. Where the market is worse than the limit, the order rests at it. Without quotes nothing is sent
+at a guessed price: what opens is refused, a close goes out at its own limit, and one without any is refused.
 """
 
 from __future__ import annotations
@@ -22,21 +24,20 @@ class Terms:
     """``limit``: net ticks of one unit, credit positive. ``reason`` says why the order cannot go out; else empty."""
 
     limit: int | None = None
-    market: bool = False
     reason: str = ""
 
 
-def terms(order: Order, prices: Prices | None, cushion: int) -> Terms:
-    """The terms of an order. ``cushion``: ticks given away beyond the natural price."""
+def terms(order: Order, prices: Prices | None, cushion: int, *, blind: bool = False) -> Terms:
+    """The terms of an order. ``cushion``: ticks given away beyond the natural price. ``blind``: without quotes an order
+    goes out at its own limit, whatever it does."""
     request = order.request
-    if request.limit is not None:
-        return Terms(request.limit)
     natural = None if prices is None else prices(request.legs)
     if natural is not None:
-        return Terms(_marketable(request.legs, natural, cushion))
-    if len(request.legs) == 1 and request.intent is Intent.CLOSE:
-        return Terms(market=True)
-    return Terms(reason=f"no quotes of {request.describe()} to make a marketable limit of; give it a limit")
+        marketable = _marketable(request.legs, natural, cushion)
+        return Terms(marketable if request.limit is None else max(request.limit, marketable))
+    if request.limit is not None and (blind or request.intent is Intent.CLOSE):
+        return Terms(request.limit)
+    return Terms(reason=f"no quotes of {request.describe()} to make a marketable limit of: nothing is guessed")
 
 
 def _marketable(legs: Sequence[Leg], natural: Decimal, cushion: int) -> int:

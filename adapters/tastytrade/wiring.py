@@ -27,6 +27,7 @@ from adapters.tastytrade.rest.client import Rest
 from adapters.tastytrade.sender import Conduct, Timed, untimed
 from adapters.tastytrade.sites import Environment, Site
 from adapters.tastytrade.streams.market_feed import MarketFeed
+from adapters.tastytrade.streams.supervise import STEP_S
 from adapters.tastytrade.streams.supervise import wall as wall_clock
 from adapters.tastytrade.transport import Dial
 from adapters.tastytrade.transport import dial as dial_out
@@ -47,7 +48,8 @@ def minute_column(_: int) -> int:
 class Wiring:
     """What the world is made of. ``transport`` makes the way of HTTP, None for the usual one; ``market`` is the store's
     for ``quotes=market``. ``wall``: UTC ns; ``watch``: seconds, only ever forward. ``delays``: waits between
-    connections; ``backoff``: those between tries of a call."""
+    connections; ``backoff``: those between tries of a call. Seconds: ``period`` in which the streamer gathers what has
+    changed, ``step`` between two looks of the market's stream at what time alone brings."""
 
     fees: FeeSchedule
     column: Column = minute_column
@@ -62,6 +64,8 @@ class Wiring:
     backoff: Callable[[], Backoff] = Backoff
     timed: Timed = untimed
     say: Callable[[str], None] = field(default=nothing)
+    period: float = 0.1
+    step: float = STEP_S
 
     def sign_in(self, site: Site) -> tuple[Auth, Rest]:
         """Tokens and REST of a site; nothing is sent yet. CredentialError where there are no credentials."""
@@ -93,7 +97,7 @@ class Wiring:
         tokens = TokenDesk(rest)
         feed = MarketFeed(
             tokens.token, self.dial, delays=self.delays, now=self.watch, wall=self.wall, sleep=self.sleep, say=self.say,
-            lasting=(CredentialError,),
+            lasting=(CredentialError,), period=self.period, step=self.step,
         )  # fmt: skip
         return StreamQuotes(source, feed, tokens, self.wall, closes)
 

@@ -106,6 +106,30 @@ class Command:
     word: Word
 
 
+class Standing(Enum):
+    """What a running session may do. In their order: each may less than the one before."""
+
+    RUNNING = "RUNNING"
+    """Everything."""
+    ENTRIES_STOPPED = "ENTRIES_STOPPED"
+    """Nothing new is opened; what works works on."""
+    EXIT_ONLY = "EXIT_ONLY"
+    """Only closing: working entries are cancelled as well."""
+    MANUAL = "MANUAL"
+    """Nothing is sent: what would be is said to a person, who places it elsewhere. Closing only."""
+    HALTED = "HALTED"
+    """Nothing is decided and nothing sent but what a person commands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """The guard of a live session has changed its mind, and why."""
+
+    ts: int
+    standing: Standing
+    why: str
+
+
 Event = (
     SessionOpened
     | Moment
@@ -118,6 +142,7 @@ Event = (
     | OrderExpired
     | Settled
     | Command
+    | Guarded
 )
 
 

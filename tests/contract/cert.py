@@ -153,7 +153,7 @@ class Cert:
         self.name, self.place, self.network = name, place, Sent()
         wiring = Wiring(fees(), credentials=place.credentials, transport=lambda: Counted(self.network), wall=place.wall)
         sandbox = Sandbox(account=place.account, accept_delayed=True, **place.at, **options)
-        self.live = sandbox.connect(wiring, replace(sandbox.conduct, busy=place.busy))
+        self.live = sandbox.connect(wiring, replace(sandbox.conduct, busy=place.busy, blind=True))
         self.broker = self.live
         self.events: list[Event] = []
         self._stem = f"tomking{WallClock().now():x}-"

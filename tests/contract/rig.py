@@ -47,9 +47,9 @@ from sim.ports import Broker
 from sim.venue.matching import Matcher
 from sim.venue.settlement import Settler
 from tests.contract.market import COLUMN, DAY, HAND, TEN, Ground, market
-from tests.contract.virtual import Time, idle
 from tests.margins import load as margin_model
 from tests.rig import NATURAL
+from tests.virtual import Time, idle
 from tests.wire.exchange_rig import fees
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ PRODUCTION_HOST = urlsplit(PRODUCTION.rest).hostname
 ACCOUNT = "5WT00001"
 ORDERS = f"/accounts/{ACCOUNT}/orders"
 KEYS = Armed("written beforehand", "given now")
-QUICK = Conduct(reads=(0.5, 1.0, 2.0, 4.0), busy=5.0, step=0.5, audit=20.0, patience=30.0)
+QUICK = Conduct(reads=(0.5, 1.0, 2.0, 4.0), busy=5.0, step=0.5, audit=20.0, patience=30.0, blind=True)
 
 
 CERT, REHEARSED = "cert", "cert on loopback"

@@ -19,7 +19,7 @@ from sim.model.errors import BrokerError, DataError
 from sim.model.instrument import OptionContract
 from tests.contract.market import P95, P100, order, sell
 from tests.contract.rig import ACCOUNT, ORDERS, Late, Wire, fault, fills, ids, played, reason, scripted, told
-from tests.contract.virtual import idle
+from tests.virtual import idle
 
 BOTH = pytest.mark.parametrize("name", ["sandbox", "production"])
 

@@ -263,14 +263,20 @@ def test_without_a_limit_it_goes_at_the_natural_price_and_a_cushion(name: str) -
 
 
 @BOTH
-def test_a_single_leg_closes_at_market_where_there_are_no_quotes(name: str) -> None:
+def test_a_close_without_a_limit_is_not_sent_at_a_guessed_price_where_there_are_no_quotes(name: str) -> None:
     async def scenario(h: Wire) -> None:
         h.broker.submit(order("a"))
         await h.wait(0.5)
-        h.broker.submit(order("b", buy_back(P100), limit=None, trade="a"))
+        h.broker.submit(order("b", buy_back(P95), limit=None, trade="a"))
         await h.wait(0.5)
-        assert told(h, "b") == "accepted filled"
-        assert h.exchange.list("5WT00001").items[0]["order-type"] == "Market"
+        assert told(h, "b") == "rejected"
+        assert "nothing is guessed" in reason(h.events, "b")
+        assert h.network.count("POST", ORDERS) == 1
+        # Once its quotes are heard a close goes out at a marketable limit, never at market.
+        h.broker.submit(order("c", buy_back(P100), limit=None, trade="a"))
+        await h.wait(0.5)
+        assert told(h, "c") == "accepted filled"
+        assert h.exchange.list("5WT00001").items[0]["order-type"] == "Limit"
         assert h.positions() == {}
 
     played(name, scenario)

@@ -25,8 +25,8 @@ from sim.model.market import MINUTE_NS
 from sim.model.order import Status
 from tests.contract.market import P95, P100, TEN, buy, order, sell
 from tests.contract.rig import ACCOUNT, ORDERS, QUICK, Wire, emulator, fault, played, reason, told
-from tests.contract.virtual import Time, idle
 from tests.hand import contract
+from tests.virtual import Time, idle
 
 BOTH = pytest.mark.parametrize("name", ["sandbox", "production"])
 

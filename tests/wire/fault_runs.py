@@ -38,7 +38,7 @@ from sim.model.instrument import OptionContract
 from sim.model.order import Action, Intent, Leg, Order
 from tests.contract.market import DAY, P90, P95, P100, buy, order, sell
 from tests.contract.rig import ACCOUNT, ORDERS, QUICK, Late, Wire, emulator
-from tests.contract.virtual import Time
+from tests.virtual import Time
 
 STARTS: Final = 1_000.0
 SHAPES: Final = ((sell(P100),), (sell(P100), buy(P95)), (sell(P100), buy(P95, 2), sell(P90)))

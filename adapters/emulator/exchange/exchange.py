@@ -54,6 +54,7 @@ from adapters.emulator.refusal import Refusal
 from sim.calendar import date_ny
 from sim.fees import FeeSchedule
 from sim.margin import MarginModel
+from sim.model.instrument import OptionContract
 
 FIRST_ORDER: Final = 900_000
 FIRST_COMPLEX: Final = 50_000
@@ -154,6 +155,15 @@ class Exchange:
         """CheckFailed where the books of an account do not balance to the last digit."""
         for account in self._accounts.values():
             account.check()
+
+    def records(self, account: str) -> list[Record]:
+        """Every order of an account as it stands, the oldest first; not to be changed."""
+        return [order for order in self._desk.orders.values() if order.account == account]
+
+    def options(self, account: str) -> dict[OptionContract, int]:
+        """Signed contracts that an account holds."""
+        held = self._accounts[account].positions.values()
+        return {p.instrument.contract: int(p.quantity) for p in held if p.instrument.contract is not None and p.lots}
 
     def reset(self) -> None:
         """Cert's reset: trades, transactions and positions are gone, balances as they began; the accounts stay."""

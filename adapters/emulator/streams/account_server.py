@@ -17,7 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from adapters.emulator.streams.stream_faults import Outlet, StreamFaults
-from adapters.emulator.streams.stream_loop import Now, Sleep, run
+from adapters.emulator.streams.stream_loop import PACE, Now, Sleep, run
 from adapters.tastytrade.transport import NORMAL, Closed, Transport
 
 POLICY, RECONNECT, TOO_BIG, TRY_LATER = 1008, 1012, 1009, 1013
@@ -46,6 +46,7 @@ class AccountOptions:
     batch: bool = False
     backlog: int = 1_000
     largest: int = 64 << 10
+    pace: float = PACE
 
 
 class AccountLink:
@@ -237,7 +238,8 @@ class AccountServer:
             return _encode({"status": "error", "action": error, "web-socket-session-id": session, "message": message})
 
         try:
-            return await run(transport, link, Outlet(self.faults, error_frame), self._now, self._sleep)
+            outlet = Outlet(self.faults, error_frame)
+            return await run(transport, link, outlet, self._now, self._sleep, self.options.pace)
         finally:
             self.bus.leave(link)
 

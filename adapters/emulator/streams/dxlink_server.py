@@ -20,7 +20,7 @@ from adapters.emulator.streams.dxlink_text import Layouts, encode
 from adapters.emulator.streams.feed import Feed
 from adapters.emulator.streams.feed_fields import EVENT_TYPES
 from adapters.emulator.streams.stream_faults import Outlet, StreamFaults
-from adapters.emulator.streams.stream_loop import Now, Sleep, run
+from adapters.emulator.streams.stream_loop import PACE, Now, Sleep, run
 from adapters.tastytrade.transport import NORMAL, Closed, Transport
 
 VERSION: Final = "1.0-1.2.1-20240722-153442"
@@ -41,7 +41,8 @@ class DXLinkOptions:
     """``largest``: characters of a frame from a client. ``most``: symbols of a connection. ``keepalive`` in seconds.
 
     ``strict``: whoever does not wait for AUTHORIZED, which then takes ``auth_seconds``, is refused. ``lazy_config``:
-    FEED_CONFIG comes with the first data, not in answer to FEED_SETUP.
+    FEED_CONFIG comes with the first data, not in answer to FEED_SETUP. ``pace``: most seconds between two looks at
+    time.
     """
 
     strict: bool = False
@@ -50,6 +51,7 @@ class DXLinkOptions:
     keepalive: float = 60.0
     largest: int = 64 << 10
     most: int = 20_000
+    pace: float = PACE
 
 
 class DXLinkLink:
@@ -328,7 +330,8 @@ class DXLinkServer:
         link = DXLinkLink(self.feed, self._layouts, self._user_of, self.options, self._now)
         self._links.add(link)
         try:
-            return await run(transport, link, Outlet(self.faults, error_frame), self._now, self._sleep)
+            outlet = Outlet(self.faults, error_frame)
+            return await run(transport, link, outlet, self._now, self._sleep, self.options.pace)
         finally:
             self._links.discard(link)
 

@@ -64,10 +64,10 @@ class Link(Protocol):
         """The frames to send now, in order; each is given once."""
 
 
-async def run(transport: Transport, link: Link, outlet: Outlet, now: Now, sleep: Sleep) -> Closed:
+async def run(transport: Transport, link: Link, outlet: Outlet, now: Now, sleep: Sleep, pace: float = PACE) -> Closed:
     """Serves until the client leaves or the link is over; what it answers is what to close the connection with."""
     room = asyncio.Event()
-    parts = _read(transport, link, room), _write(transport, link, outlet, room), _pace(link, now, sleep)
+    parts = _read(transport, link, room), _write(transport, link, outlet, room), _pace(link, now, sleep, pace)
     tasks = [asyncio.ensure_future(part) for part in parts]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -122,9 +122,9 @@ async def _write(transport: Transport, link: Link, outlet: Outlet, room: asyncio
         return over
 
 
-async def _pace(link: Link, now: Now, sleep: Sleep) -> Closed:
+async def _pace(link: Link, now: Now, sleep: Sleep, pace: float) -> Closed:
     while link.over is None:
-        await sleep(max(min(link.due - now(), PACE), NAP))
+        await sleep(max(min(link.due - now(), pace), NAP))
         link.watch()
         if link.due <= now():
             link.wake.set()

@@ -87,13 +87,13 @@ def net_price(request: OrderRequest, ticks: int) -> Decimal:
 
 
 def order_body(order: Order, *, limit: int | None = None, market: bool = False, source: str = SOURCE) -> Body:
-    """The body of ``POST /orders``. ``limit`` (ticks of one unit, credit positive) where the request itself has none.
+    """The body of ``POST /orders``. ``limit`` (ticks of one unit, credit positive) instead of the request's own.
 
     Without either it is a ``Marketable Limit``, which must not carry a price, or with ``market`` a ``Market`` order for
     the day: of one leg that closes, OrderError for any other.
     """
     request = order.request
-    ticks = request.limit if request.limit is not None else limit
+    ticks = request.limit if limit is None else limit
     if ticks is None and market:
         if len(request.legs) > 1 or request.intent is Intent.OPEN:
             raise OrderError(f"order {order.id} at market: only one leg that closes may be; give it a limit")
@@ -103,9 +103,10 @@ def order_body(order: Order, *, limit: int | None = None, market: bool = False, 
 
 
 def replace_body(order: Order, *, limit: int | None = None) -> Body:
-    """The body of ``PUT /orders/{id}``: what may change, without the legs. OrderError where there is no limit."""
+    """The body of ``PUT /orders/{id}``: what may change, without the legs; ``limit`` as above. OrderError where there
+    is none."""
     request = order.request
-    ticks = request.limit if request.limit is not None else limit
+    ticks = request.limit if limit is None else limit
     if ticks is None:
         raise OrderError(f"order {order.id} replaces another without a limit: only a price can change; give one")
     return {

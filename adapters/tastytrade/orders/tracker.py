@@ -44,6 +44,8 @@ class _Ours:
     ended: Status | None = None
     lost: bool = False
     filled: int = 0
+    known: int = 0
+    """Units whose fills an earlier program has booked, and that are not told again."""
 
     @property
     def left(self) -> int:
@@ -68,12 +70,13 @@ class Tracker:
 
     # --- what we do -------------------------------------------------------------------------------------------------
 
-    def register(self, order: Order) -> None:
-        """An order of ours, before it is sent. From here on a message with its id as external identifier is its own."""
+    def register(self, order: Order, known: int = 0) -> None:
+        """An order of ours, before it is sent. From here on a message with its id as external identifier is its own.
+        ``known``: units that an earlier program has booked the fills of."""
         if order.id in self._ours:
             raise OrderError(f"order {order.id} was submitted twice")
         keys = {squeezed(wire_symbol(leg.contract)): i for i, leg in enumerate(order.request.legs)}
-        self._ours[order.id] = _Ours(order, keys)
+        self._ours[order.id] = _Ours(order, keys, known=known)
 
     def register_replacement(self, old: str, order: Order) -> None:
         """An order of ours that takes the place of another: the successor of the old one at the broker is its own."""
@@ -331,6 +334,10 @@ class Tracker:
         out: list[Event] = []
         for told in fills_of(ours.order, units, now, self._column, self._fee):
             ours.filled += told.quantity
+            if ours.known >= told.quantity:
+                # The same parts make the same fills however they arrive: these were booked before.
+                ours.known -= told.quantity
+                continue
             if ours.filled > ours.order.request.quantity:
                 self._note(f"order {ours.order.id} filled {ours.filled} of {ours.order.request.quantity}; reconcile")
             elif ours.ended is not None:

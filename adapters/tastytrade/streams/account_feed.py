@@ -83,7 +83,8 @@ def merged(snapshot: Iterable[Notice], held: Sequence[Notice]) -> list[Notice]:
 
 class AccountFeed:
     """The account streamer under supervision. ``token`` gives the current access token; ``refused`` is told when it was
-    not taken, so that the next one is new; ``snapshot`` reads orders, positions and balances over REST."""
+    not taken, so that the next one is new; ``snapshot`` reads orders, positions and balances over REST. ``step``:
+    seconds between two looks at what time alone brings."""
 
     def __init__(
         self,
@@ -101,8 +102,10 @@ class AccountFeed:
         sleep: Sleep = asyncio.sleep,
         say: Say = silent,
         lasting: tuple[type[BrokerError], ...] = (),
+        step: float = STEP_S,
         most: int = 10_000,
     ) -> None:
+        self._step = step
         self._token, self._url, self._dial, self._snapshot, self._refused = token, url, dial, snapshot, refused
         self._wall, self._sleep, self._most = wall, sleep, most
         self._stream = AccountStream(accounts, now=now, also=also)
@@ -198,7 +201,7 @@ class AccountFeed:
 
     async def _ticks(self) -> None:
         while True:
-            await self._sleep(STEP_S)
+            await self._sleep(self._step)
             self._hear(self._stream.tick(listening=self._reading))
 
     async def _write(self, transport: Transport) -> None:

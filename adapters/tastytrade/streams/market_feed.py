@@ -78,7 +78,8 @@ News = Gap | Overrun | Rows
 
 class MarketFeed:
     """One DXLink client under supervision. ``quote_token`` fetches a new token each time it is called; ``lasting``:
-    its errors that no further try would cure."""
+    its errors that no further try would cure. Seconds: ``period`` in which the other side gathers what has changed,
+    ``step`` between two looks at what time alone brings."""
 
     def __init__(
         self,
@@ -92,8 +93,10 @@ class MarketFeed:
         say: Say = silent,
         lasting: tuple[type[BrokerError], ...] = (),
         period: float = 0.1,
+        step: float = STEP_S,
         most: int = 100_000,
     ) -> None:
+        self._step = step
         self._quote_token, self._dial, self._now, self._wall, self._sleep = quote_token, dial, now, wall, sleep
         self._link = DxLink("", now=now, period=period)
         self._keeper = Keeper(
@@ -203,7 +206,7 @@ class MarketFeed:
 
     async def _ticks(self) -> None:
         while True:
-            await self._sleep(STEP_S)
+            await self._sleep(self._step)
             self._hear(self._link.tick())
 
     async def _write(self, transport: Transport) -> None:

@@ -28,11 +28,11 @@ from scenarios.scenario import Scenario
 from sim.ledger import Rate
 from sim.model.order import Order
 from tests.cassettes.record import header
-from tests.contract.virtual import Time
 from tests.scenarios.cassettes.acts import BEFORE_NS, Cast, Shown, act, cast_of, opened_before
 from tests.scenarios.cassettes.driver import Driver
 from tests.scenarios.cassettes.heard import VIX
 from tests.scenarios.cassettes.stage import FOLDER, NAMES, Emulated, path_of
+from tests.virtual import Time
 
 ACCOUNT: Final = "5WT00001"
 COMMAND: Final = "make cassettes"

@@ -27,7 +27,7 @@ from adapters.tastytrade.scrub import Scrub
 from adapters.tastytrade.transport import Dial, Transport
 from adapters.tastytrade.wiring import Connected, Wiring
 from sim.fees import FeeSchedule
-from tests.contract.virtual import Time, idle
+from tests.virtual import Time, idle
 from tests.wire.taped import recorder
 
 T = TypeVar("T")

@@ -1,0 +1,166 @@
+"""The journal of a session in inputs and decisions: kept while it lives, read when it lives again or is replayed.
+
+An input is kept with what was decided about it; where something was decided, or a broker or a person spoke, it is on
+disk before anything goes out. Prices and minutes without a decision wait for company: what is lost of them with the
+power had led to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+from live.codec import Codec
+from live.core import Core
+from live.inputs import Input, Told
+from live.journal import Journal, OrderRow, Row
+from live.orders import alike, followers
+from sim.model.errors import DataError
+from sim.model.event import (
+    Cancel,
+    Decision,
+    Event,
+    OrderAccepted,
+    OrderCancelled,
+    OrderExpired,
+    OrderFilled,
+    OrderInDoubt,
+    OrderRejected,
+    Submit,
+)
+from sim.model.order import Order, Status
+
+DECIDED: Final = "decided"
+MOST: Final = 500
+"""Rows that wait at most."""
+
+
+@dataclass(slots=True)
+class Notebook:
+    """Writes. ``journal`` is open to write; ``codec`` knows the products that stand in it."""
+
+    journal: Journal
+    codec: Codec
+    _rows: list[Row] = field(default_factory=list)
+    _orders: list[OrderRow] = field(default_factory=list)
+    _known: dict[str, OrderRow] = field(default_factory=dict)
+
+    def put(self, what: Input, decisions: Sequence[Decision]) -> None:
+        """JournalError where it cannot be kept: then nothing may go out."""
+        self._rows.append(Row(type(what).__name__, what.ts, self.codec.encode(what)))
+        if isinstance(what, Told):
+            self._heard(what.event)
+        if decisions:
+            self._rows.append(Row(DECIDED, what.ts, self.codec.encode(tuple(decisions))))
+            for decision in decisions:
+                if isinstance(decision, Submit):
+                    self._note(_row(decision.order, what.ts))
+        if decisions or isinstance(what, Told) or len(self._rows) >= MOST:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._rows:
+            rows, self._rows = self._rows, []
+            orders, self._orders = self._orders, []
+            self.journal.append(rows, orders=orders, products=self.codec.new_products())
+
+    def _note(self, row: OrderRow) -> None:
+        self._known[row.id] = row
+        self._orders.append(row)
+
+    def _heard(self, event: Event) -> None:
+        match event:
+            case OrderAccepted(ts, order_id):
+                self._became(order_id, ts, Status.LIVE.value)
+            case OrderFilled(ts, fill, left):
+                self._became(fill.order_id, ts, f"{left} left" if left else Status.FILLED.value)
+            case OrderCancelled(ts, order_id):
+                self._became(order_id, ts, Status.CANCELLED.value)
+            case OrderExpired(ts, order_id):
+                self._became(order_id, ts, Status.EXPIRED.value)
+            case OrderRejected(ts, order_id, reason):
+                self._became(order_id, ts, Status.REJECTED.value, reason)
+            case OrderInDoubt(ts, order_id, reason):
+                self._became(order_id, ts, "in doubt", reason)
+            case _:
+                pass
+
+    def _became(self, order_id: str, ts: int, state: str, reason: str = "") -> None:
+        row = self._known.get(order_id)
+        if row is not None:
+            self._note(
+                OrderRow(row.id, ts, row.strategy, row.intent, state, row.trade_id, row.what, reason or row.reason)
+            )
+
+    def remember(self, orders: Sequence[tuple[Order, str]]) -> None:
+        """Orders of an earlier life, with where they stand."""
+        for order, state in orders:
+            self._known[order.id] = _row(order, order.created_ns, state)
+
+
+def _row(order: Order, ts: int, state: str = "new") -> OrderRow:
+    r = order.request
+    what = f"{r.quantity} x {r.describe()}"
+    return OrderRow(order.id, ts, r.strategy, r.intent.value, state, r.trade_id or order.id, what, r.reason)
+
+
+def lives(journal: Journal, codec: Codec) -> Iterator[tuple[Input, tuple[Decision, ...]]]:
+    """Every input of the journal with what was decided about it. DataError where a row cannot be read."""
+    for no, body in journal.products():
+        codec.learn(no, body)
+    waiting: Input | None = None
+    for _, row in journal.rows():
+        found = codec.decode(row.body)
+        if row.kind == DECIDED:
+            if waiting is None:
+                raise DataError(f"{journal.path}: a decision stands before any input; it is no journal of a session")
+            yield waiting, cast("tuple[Decision, ...]", found)
+            waiting = None
+            continue
+        if waiting is not None:
+            yield waiting, ()
+        waiting = cast("Input", found)
+    if waiting is not None:
+        yield waiting, ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """Where a session stood when it ended. ``working``: orders that may be with the broker; ``filled``: units of them
+    that are booked; ``replaced``: which was sent in whose place; ``waiting``: those that had not gone out, by the order
+    that they follow; ``cancels``: orders that were to be cancelled, which nobody may have been told."""
+
+    working: tuple[Order, ...]
+    filled: dict[str, int]
+    replaced: dict[str, str]
+    waiting: dict[str, Order]
+    cancels: tuple[str, ...]
+    inputs: int
+
+
+def recover(core: Core, journal: Journal, codec: Codec) -> Recovered:
+    """Lives through a journal: the core stands where it stood."""
+    pairs: dict[str, Order] = {}
+    cancels: set[str] = set()
+    inputs = 0
+    for what, decisions in lives(journal, codec):
+        core.again(what, decisions)
+        pairs |= followers(decisions)
+        cancels |= {d.order_id for d in decisions if isinstance(d, Cancel)}
+        inputs += 1
+    session = core.session
+    open_ = session.engine.desk.orders
+    waiting = {
+        old: new for old, new in pairs.items() if old in open_ and new.id in open_ and not alike(open_[old], new)
+    }
+    held_back = {order.id for order in waiting.values()}
+    working = tuple(session.orders[order_id].order for order_id in open_ if order_id not in held_back)
+    filled: dict[str, int] = {}
+    for fill in session.fills:
+        if fill.order_id in open_:
+            filled[fill.order_id] = filled.get(fill.order_id, 0) + fill.quantity
+    here = {order.id for order in working}
+    replaced = {old: new.id for old, new in pairs.items() if old in here and new.id in here}
+    unsaid = tuple(order.id for order in working if order.id in cancels and order.id not in replaced)
+    return Recovered(working, filled, replaced, waiting, unsaid, inputs)

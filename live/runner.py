@@ -1,0 +1,415 @@
+"""The nerves of a live session: what the feed, the broker, the clock and a person say goes to the core, in one order,
+and what the core decides goes out, once it is on disk.
+
+One task turns; everybody else only leaves word and wakes it. Time is the market's (``Hours.now``): the machine's in
+production, the emulator's where it serves a compressed day. Refuses to do: send what is not journalled, enter late, or
+decide anything by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final, Protocol
+
+from adapters.tastytrade.window import ChainOf
+from live.core import Core
+from live.feed import Named, Tape, named
+from live.inputs import Closed, Earlier, Input, Listing, Missed, Opened, Silent, Tick, Told
+from live.orders import Desk as OrderDesk
+from sim.calendar import Session, Venue, at_ny, load_calendar, ny
+from sim.daybook import DayBook
+from sim.market import products
+from sim.market.futures import future
+from sim.model.errors import BrokerError, DataError
+from sim.model.event import Decision, Event
+from sim.model.instrument import OptionContract
+from sim.model.market import MINUTE_NS
+from sim.ports import LiveBroker, Strategy
+from sim.view import View
+
+SECOND_NS: Final = 1_000_000_000
+
+
+class Keep(Protocol):
+    """Where the session is written down."""
+
+    def put(self, what: Input, decisions: Sequence[Decision]) -> None:
+        """Keeps an input with what was decided. Where something was, it is on disk when this returns."""
+
+    def flush(self) -> None:
+        """Everything that was put is on disk when this returns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """The clock that a session goes by: the market's instant, UTC ns, and how to let seconds of it pass."""
+
+    now: Callable[[], int]
+    pause: Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds of the market. ``settle`` after a minute begins, until what was said of it is in; ``glance`` at least
+    between two looks at a quote that moved; ``rehearse`` before a wake its contracts are found, and again every
+    ``again``; ``first`` most that the first quotes are waited for; ``look`` most between two looks at what grows
+    old."""
+
+    settle: float = 0.5
+    glance: float = 0.25
+    rehearse: float = 120.0
+    again: float = 15.0
+    first: float = 10.0
+    look: float = 5.0
+
+
+@dataclass(slots=True)
+class Runner:
+    """``chain`` reads what an underlying lists on a day. ``more`` is called in every turn, for what else goes by the
+    clock (reconciling, the guard). ``say`` gets a line for a person."""
+
+    core: Core
+    broker: LiveBroker
+    tape: Tape
+    strategies: tuple[Strategy, ...]
+    hours: Hours
+    chain: Callable[[str, date], Awaitable[ChainOf]]
+    keep: Keep
+    say: Callable[[str], None]
+    pace: Pace = field(default_factory=Pace)
+    watchers: list[Callable[[Event], None]] = field(default_factory=list)
+    """Who hears each event before the core does."""
+    lookers: list[Callable[[int], None]] = field(default_factory=list)
+    """Who is called again and again with the instant."""
+    done: list[Callable[[Input, Sequence[Decision]], None]] = field(default_factory=list)
+    """Who hears what was decided, after it went out."""
+    events: list[Event] = field(default_factory=list)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    until: int | None = None
+    """The instant at which it ends by itself, UTC ns; None: when it is stopped."""
+    orders: OrderDesk = field(init=False)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _failure: BaseException | None = None
+    _minute: int = 0
+    _glanced: int = 0
+    _rehearsed: int = 0
+
+    def __post_init__(self) -> None:
+        self.orders = OrderDesk(self.broker)
+        self.tape.news = self._news
+
+    # -- running ------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Runs until it is stopped. Raises what the broker or the feed died of, after everything was written down."""
+        tasks = [asyncio.ensure_future(work) for work in (self._read_broker(), self._read_feed())]
+        try:
+            while not self._over():
+                day, hours = self._next_day()
+                if not await self._until(hours.open_ns):
+                    break
+                await self._begin(day)
+                await self._through(day, hours)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self.keep.flush()
+
+    def end(self) -> None:
+        """Ends it soon. Working orders stay as they are."""
+        self.stop.set()
+        self._news.set()
+
+    def failed(self, error: BaseException) -> None:
+        """Something that must not fail has: the session ends with it."""
+        self._failure = self._failure or error
+        self._news.set()
+
+    def take(self, what: Input) -> None:
+        """An input of somebody else, before the runner turns."""
+        self._take(what)
+
+    def coming(self) -> tuple[int, list[str]] | None:
+        """The next wake of this trade date, UTC ns, and who wakes; None where nobody does."""
+        if self.core.day is None:
+            return None
+        wakes, now = self._wakes(self.core.day), self.hours.now()
+        at = min((at for at in wakes if at > now), default=None)
+        return None if at is None else (at, wakes[at])
+
+    def post(self, event: Event) -> None:
+        """An event of somebody else: the guard, a person, the resolver of a manual fill."""
+        self.events.append(event)
+        self._news.set()
+
+    def _over(self) -> bool:
+        if self._failure is not None:
+            raise self._failure
+        return self.stop.is_set() or (self.until is not None and self.hours.now() >= self.until)
+
+    async def _read_broker(self) -> None:
+        try:
+            while True:
+                # Not in one statement: the list is another one after the wait.
+                told = await self.broker.events()
+                self.events += told
+                self._news.set()
+        except BrokerError as error:
+            self.failed(error)
+
+    async def _read_feed(self) -> None:
+        try:
+            await self.tape.listen()
+        except BrokerError as error:
+            self.failed(error)
+
+    # -- days ---------------------------------------------------------------------------------------------------------
+
+    def _next_day(self) -> tuple[date, Session]:
+        """The trade date that is on or comes next, and from when to when any of the underlyings trades on it."""
+        calendar, now = load_calendar(), self.hours.now()
+        venues = [venue_of(u) for u in self.core.underlyings]
+        day = min(calendar.session_of(venue, now) for venue in venues)
+        while (hours := whole(venues, day)).close_ns <= now:
+            day = calendar.next_session(day)
+        return day, hours
+
+    async def _begin(self, day: date) -> None:
+        """What the day lists and what was before it is told to the core, and the day is opened."""
+        calendar, found = load_calendar(), list[Named]()
+        for underlying in self.core.underlyings:
+            chain = named(await self.chain(underlying, day), day)
+            if chain.unknown:
+                self.say(f"{chain.unknown} contracts on {underlying} have names that are not known here: left out")
+            found.append(chain)
+        self.tape.expired(day)
+        self.tape.begin(found)
+        opens = {u: calendar.session(venue_of(u), day).open_ns for u in self.core.underlyings}
+        past = await self._within(self.tape.past(self.hours.now(), day, opens))
+        ts = self.hours.now()
+        earlier = [each for each in past if isinstance(each, Earlier)]
+        if self.core.day == day:
+            # The day goes on: of what was said while nobody listened only the underlyings' minutes are known.
+            self._take(Silent(ts, self.core.last))
+        else:
+            if self.core.day is not None:
+                self._look(Closed(ts, self.core.day))
+            for each in found:
+                self._take(Listing(ts, each.underlying, day, each.series))
+            for one in past:
+                if one not in earlier:
+                    self._take(one)
+            self._take(Opened(ts, day))
+        for one in earlier:
+            self._take(one)
+        book = self._book
+        self._minute = (ts - book.open_ns) // MINUTE_NS
+        self._rehearsed = 0
+        self.tape.want(self.core.session.engine.desk.held())
+        await self._first_prices()
+
+    async def _within(self, work: Awaitable[list[Input]]) -> list[Input]:
+        """What comes within the patience for first things; nothing, and a word of it, where it does not."""
+        task = asyncio.ensure_future(work)
+        nap = asyncio.ensure_future(self.hours.pause(self.pace.first))
+        try:
+            await asyncio.wait((task, nap), return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            self.say("the streamer told no daily bars: rules that need history will refuse")
+            return []
+        finally:
+            task.cancel()
+            nap.cancel()
+            await asyncio.gather(task, nap, return_exceptions=True)
+
+    async def _first_prices(self) -> None:
+        until = self.hours.now() + int(self.pace.first * SECOND_NS)
+        while not self.tape.waiting and self.hours.now() < until and not self._over():
+            await self._rest(until)
+
+    @property
+    def _book(self) -> DayBook:
+        return self.core.session.engine.desk.day
+
+    async def _through(self, day: date, hours: Session) -> None:
+        """One trade date, minute by minute, and look by look where something is held."""
+        wakes = self._wakes(day)
+        duties = {at_ny(day, w) for w in self.core.session.engine.duties.times}
+        late = [(at, who) for at, names in wakes.items() if at < self._book.ts(self._minute) for who in names]
+        for at, who in late:
+            self.say(f"{who}: the session began after its time, {stamp(at)}")
+        while not self._over() and self.hours.now() < hours.close_ns:
+            now = self.hours.now()
+            next_minute = self._book.ts(self._minute + 1) + int(self.pace.settle * SECOND_NS)
+            coming = min((at for at in wakes if at > now), default=None)
+            until = min(next_minute, hours.close_ns)
+            if coming is not None and now >= coming - int(self.pace.rehearse * SECOND_NS):
+                self._rehearse(day, coming, now)
+                until = min(until, max(self._rehearsed + int(self.pace.again * SECOND_NS), now + SECOND_NS))
+            if self._watching():
+                until = min(until, max(self._glanced + int(self.pace.glance * SECOND_NS), now))
+                if until <= now:
+                    self._hear()
+                    self._look(Tick(now))
+                    self._glanced = now
+                    continue
+            await self._rest(until)
+            self._hear()
+            now = self.hours.now()
+            if now >= next_minute:
+                self._turn_minute(now, wakes, duties)
+        if self.hours.now() >= hours.close_ns:
+            self._hear()
+            self._look(Closed(self.hours.now(), day))
+
+    def _watching(self) -> bool:
+        """Whether a contract that is held was quoted since the last look."""
+        held = self.core.session.engine.desk.held()
+        return bool(held) and any(contract in held for contract in self.tape.touched)
+
+    def _turn_minute(self, now: int, wakes: Mapping[int, Sequence[str]], duties: Iterable[int]) -> None:
+        """A minute has begun. Wakes of minutes that were slept through are missed, not made up for."""
+        book = self._book
+        column = (now - book.open_ns) // MINUTE_NS
+        begun = book.ts(column)
+        for at, names in wakes.items():
+            if book.ts(self._minute) < at < begun:
+                for who in names:
+                    self._take(Missed(now, who, f"{stamp(at)} New York was slept through: nothing is entered late"))
+        self._minute = column
+        wake = begun in wakes or begun in duties
+        self._look(Tick(now, wake))
+        self._glanced = now
+        self.keep.flush()
+
+    def _wakes(self, day: date) -> dict[int, list[str]]:
+        """Instants at which strategies want to be called, and which."""
+        out: dict[int, list[str]] = {}
+        for strategy in self.strategies:
+            hours = load_calendar().session(venue_of(strategy.underlyings[0]), day)
+            for clock in strategy.wakes(day):
+                out.setdefault(hours.at(clock), []).append(strategy.name)
+        return out
+
+    # -- the contracts that a strategy will look at -------------------------------------------------------------------
+
+    def _rehearse(self, day: date, coming: int, now: int) -> None:
+        """Asks the strategies what they would do at their time, on the prices of now, and listens to whatever they
+        looked at. What they answer is forgotten."""
+        if now < self._rehearsed + int(self.pace.again * SECOND_NS):
+            return
+        self._rehearsed = now
+        self._hear()
+        core = self.core
+        core.market.roll(now)
+        core.refresh()
+        book, desk = self._book, core.session.engine.desk
+        k = core.column(now)
+        for own in core.market.days().values():
+            own.asked.clear()
+        view = View(
+            coming, day, lambda u: book.view(u, k), lambda: desk.account(k), desk.trades,
+            core.session.engine.settings.vix_source, {},
+        )  # fmt: skip
+        for strategy in self.strategies:
+            if strategy.wakes(day):
+                # On prices that are not all there yet a strategy may miss what it needs.
+                with suppress(DataError):
+                    strategy.decide(view)
+        wanted = [c for own in core.market.days().values() for series in own.asked for c in own.contracts(series)]
+        self.tape.want([*wanted, *desk.held()])
+        core.refresh()
+
+    # -- in and out ---------------------------------------------------------------------------------------------------
+
+    def _hear(self) -> None:
+        """Takes what was left: the broker's events first, so that a fill is known before the market moves on."""
+        for looker in self.lookers:
+            looker(self.hours.now())
+        events, self.events = self.events, []
+        for event in events:
+            for watcher in self.watchers:
+                watcher(event)
+            self._look(Told(event))
+        for one in self.tape.take(self.hours.now()):
+            self._take(one)
+
+    def _take(self, what: Input) -> list[Decision]:
+        decisions = self.core.take(what)
+        self.keep.put(what, decisions)
+        return decisions
+
+    def _look(self, what: Input) -> None:
+        """The same, and what was decided goes out."""
+        decisions = self._take(what)
+        self.orders.carry(decisions, what)
+        if decisions:
+            self._listen_to(decisions)
+        for each in self.done:
+            each(what, decisions)
+        while self.orders.refused:
+            self._look(Told(self.orders.refused.pop(0)))
+
+    def _listen_to(self, decisions: Sequence[Decision]) -> None:
+        contracts: list[OptionContract] = []
+        for decision in decisions:
+            order = getattr(decision, "order", None)
+            if order is not None:
+                contracts += [leg.contract for leg in order.request.legs]
+        self.tape.want(contracts)
+
+    # -- waiting ------------------------------------------------------------------------------------------------------
+
+    async def _until(self, instant: int) -> bool:
+        """Whether the instant came before the end."""
+        while self.hours.now() < instant:
+            if self._over():
+                return False
+            await self._rest(instant)
+            self._hear()
+        return not self._over()
+
+    async def _rest(self, until: int) -> None:
+        """Until there is news, or the instant has come."""
+        left = min((until - self.hours.now()) / SECOND_NS, self.pace.look)
+        if self.until is not None:
+            left = min(left, (self.until - self.hours.now()) / SECOND_NS)
+        if left <= 0 or self._news.is_set():
+            self._news.clear()
+            await asyncio.sleep(0)
+            return
+        heard = asyncio.ensure_future(self._news.wait())
+        nap = asyncio.ensure_future(self.hours.pause(left))
+        try:
+            await asyncio.wait((heard, nap), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            heard.cancel()
+            nap.cancel()
+            await asyncio.gather(heard, nap, return_exceptions=True)
+        self._news.clear()
+
+
+def venue_of(underlying: str) -> Venue:
+    """Where an underlying trades."""
+    return future(underlying).venue if products.is_future_root(underlying) else products.venue_of(underlying)
+
+
+def whole(venues: Sequence[Venue], day: date) -> Session:
+    """From the first opening to the last close of a trade date."""
+    sessions = [load_calendar().session(venue, day) for venue in venues]
+    first = min(sessions, key=lambda s: s.open_ns)
+    last = max(sessions, key=lambda s: s.close_ns)
+    return Session(
+        day, first.venue, first.open_ns, last.close_ns, first.rth_open_ns, last.rth_close_ns, first.early_close
+    )
+
+
+def stamp(ns: int) -> str:
+    """``10:31`` in New York."""
+    return f"{ny(ns):%H:%M}"

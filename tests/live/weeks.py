@@ -1,0 +1,187 @@
+"""Five sessions of a made-up market for the simulation: SPY and options on it that end the same day, and VIX.
+
+Everything is drawn from a seed: a walk in steps of ten minutes, prices by Black-Scholes, widths, minutes without a
+side. It is small and coarse on purpose: a week of it is lived through in a second.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+
+import numpy as np
+
+from sim.calendar import Venue, load_calendar
+from sim.market.products import fund_option
+from sim.model.instrument import Exercise, Kind, OptionContract, Product, Right, Series, Style, strike_e4
+from sim.model.market import (
+    BLANK,
+    MINUTE_NS,
+    Board,
+    Chain,
+    DailyBar,
+    Floats,
+    Ints,
+    Nature,
+    QuotePath,
+    UnderlyingPath,
+)
+from sim.pricing import bsm
+from tests.hand import CENTS
+
+STEP = 10
+"""Minutes between two changes of the market."""
+VIX = Product("VIX", "VIX", Kind.INDEX, Decimal(100), CENTS, Style.EUROPEAN, Exercise.AM_CASH, "CBOE_INDEX")
+SPY = fund_option("SPY")
+
+
+def sessions(first: date) -> list[date]:
+    """The sessions of a week."""
+    calendar = load_calendar()
+    return [day for day in (first + timedelta(days=i) for i in range(5)) if calendar.is_session(day)]
+
+
+@dataclass(slots=True)
+class WeekDay:
+    """One underlying on one session. ``bid`` and ``ask``: int64[contracts, minutes], BLANK where nobody quotes."""
+
+    product: Product
+    session: date
+    open_ns: int
+    path: UnderlyingPath
+    vix: Floats
+    contracts: tuple[OptionContract, ...]
+    bid: Ints
+    ask: Ints
+    row: dict[OptionContract, int] = field(default_factory=dict)
+    rows: int = 0
+
+    def __post_init__(self) -> None:
+        self.row = {contract: i for i, contract in enumerate(self.contracts)}
+
+    @property
+    def underlying(self) -> str:
+        return self.product.underlying
+
+    @property
+    def minutes(self) -> int:
+        return len(self.path.last)
+
+    def series(self) -> tuple[Series, ...]:
+        return tuple(dict.fromkeys(contract.series for contract in self.contracts))
+
+    def board(self, series: Series) -> Board:
+        return Board(
+            series, np.array([c.strike_e4 for c in self.contracts]), np.array([not c.is_call for c in self.contracts])
+        )
+
+    def quotes(self, contract: OptionContract) -> QuotePath | None:
+        i = self.row.get(contract)
+        if i is None:
+            return None
+        ages = np.zeros(self.minutes, np.int64)
+        return QuotePath(self.bid[i], self.ask[i], ages, ages)
+
+    def chain(self, series: Series, k: int) -> Chain:
+        ages = np.zeros(len(self.contracts), np.int64)
+        at = self.open_ns + k * MINUTE_NS
+        return Chain(self.board(series), at, float(self.path.last[k]), self.bid[:, k], self.ask[:, k], ages, ages)
+
+    def chain_age(self, series: Series) -> Ints | None:
+        return None
+
+    def forward(self, series: Series, k: int) -> float:
+        return float(self.path.last[k])
+
+    def forwards(self, series: Series) -> Floats:
+        return self.path.last
+
+
+@dataclass(slots=True)
+class Week:
+    """A ``Market`` of a few days."""
+
+    days: dict[tuple[str, date], WeekDay]
+    settle: dict[date, float]
+    bars: dict[str, tuple[DailyBar, ...]]
+    source: str
+    name: str = "simulated week"
+    synthetic: bool = True
+    nature: Nature = Nature.DENSE
+    fingerprint: str = "week"
+
+    def underlyings(self) -> tuple[str, ...]:
+        return tuple(sorted({name for name, _ in self.days}))
+
+    def products(self) -> tuple[Product, ...]:
+        return (SPY, VIX)
+
+    def sessions(self, underlying: str, start: date | None = None, end: date | None = None) -> tuple[date, ...]:
+        mine = sorted(day for name, day in self.days if name == underlying)
+        return tuple(d for d in mine if (start is None or d >= start) and (end is None or d <= end))
+
+    def day(self, underlying: str, session: date) -> WeekDay:
+        return self.days[underlying, session]
+
+    def history(self, underlying: str, before: date, days: int) -> tuple[DailyBar, ...]:
+        return tuple(bar for bar in self.bars[underlying] if bar.day < before.toordinal())[-days:]
+
+    def settlement(self, series: Series) -> float | None:
+        return self.settle.get(series.expiration)
+
+
+def week(seed: int, first: date, *, wild: float = 1.0) -> Week:
+    """``wild``: how much it moves, as a multiple of an ordinary week."""
+    draw = random.Random(seed)
+    days: dict[tuple[str, date], WeekDay] = {}
+    settle: dict[date, float] = {}
+    spot, vix = 500.0, draw.uniform(13.5, 22.0)
+    for day in sessions(first):
+        hours = load_calendar().session(Venue.US_EQUITY, day)
+        minutes = int((hours.close_ns - hours.open_ns) // MINUTE_NS) + 1
+        steps = minutes // STEP + 1
+        moves = np.array([draw.gauss(0.0, 0.0009 * wild) for _ in range(steps)])
+        path = np.round(np.repeat(spot * np.cumprod(1.0 + moves), STEP)[:minutes], 2).astype(np.float64)
+        fear: Floats = np.round(np.repeat(vix + np.cumsum([draw.gauss(0.0, 0.05 * wild) for _ in range(steps)]), STEP), 2)
+        fear = np.maximum(np.asarray(fear[:minutes], np.float64), 11.0)
+        spot, vix = float(path[-1]), float(fear[-1])
+        days["SPY", day] = _options(draw, day, hours.open_ns, path, fear)
+        days["VIX", day] = WeekDay(
+            VIX, day, hours.open_ns, _path(fear), fear, (), np.zeros((0, minutes), int), np.zeros((0, minutes), int)
+        )
+        settle[day] = spot
+    bars = {"SPY": _bars(draw, first, 500.0, 4.0), "VIX": _bars(draw, first, 16.0, 0.5)}
+    return Week(days, settle, bars, f"drawn from seed {seed}")
+
+
+def _path(last: Floats) -> UnderlyingPath:
+    return UnderlyingPath(last, last - 0.01, last + 0.01, np.cumsum(np.full(len(last), 1e5)), float(last[0]), 0)
+
+
+def _options(draw: random.Random, day: date, open_ns: int, path: Floats, vix: Floats) -> WeekDay:
+    series, centre, minutes = Series(SPY, day), round(float(path[0])), len(path)
+    # More time than there is, so that what is sold is worth something.
+    left = np.maximum(np.arange(minutes)[::-1], 1) * 3.0 / (365 * 24 * 60.0)
+    contracts, bids, asks = [], [], []
+    for strike in range(centre - 9, centre + 10):
+        for right in (Right.CALL, Right.PUT):
+            worth = bsm.price(path, float(strike), left, vix / 100.0, right is Right.CALL, 0.0, 0.0)
+            mid = np.repeat(np.asarray(worth)[::STEP], STEP)[:minutes]
+            half = 1 + draw.randrange(2)
+            bid = np.floor(mid * 100).astype(np.int64) - half
+            contracts.append(OptionContract(series, strike_e4(strike), right))
+            bids.append(np.where(bid > 0, bid, BLANK))
+            asks.append(np.floor(mid * 100).astype(np.int64) + half + 1)
+    return WeekDay(SPY, day, open_ns, _path(path), vix, tuple(contracts), np.array(bids), np.array(asks))
+
+
+def _bars(draw: random.Random, first: date, level: float, width: float) -> tuple[DailyBar, ...]:
+    out = []
+    for i in range(40, 0, -1):
+        day = first - timedelta(days=i)
+        if load_calendar().is_session(day):
+            close = level + draw.uniform(-width, width) / 2
+            out.append(DailyBar(day.toordinal(), level, level + width, level - width, close, 7e7, 16.0, 0.16))
+    return tuple(out)
