@@ -1,1 +1,1 @@
-"""The same session on the wall clock: runner, recovery, reconciliation and alerts will live here. Nothing yet."""
+"""A session on the wall clock: the engine of a backtest, fed by streams, kept in a journal, looked after."""

@@ -15,7 +15,7 @@ from live.codec import Codec
 from live.core import Core
 from live.inputs import Input, Told
 from live.journal import Journal, OrderRow, Row
-from live.orders import alike, followers
+from live.orders import Following, alike, followers
 from sim.model.errors import DataError
 from sim.model.event import (
     Cancel,
@@ -134,33 +134,35 @@ class Recovered:
     working: tuple[Order, ...]
     filled: dict[str, int]
     replaced: dict[str, str]
-    waiting: dict[str, Order]
+    waiting: dict[str, Following]
     cancels: tuple[str, ...]
     inputs: int
 
 
 def recover(core: Core, journal: Journal, codec: Codec) -> Recovered:
     """Lives through a journal: the core stands where it stood."""
-    pairs: dict[str, Order] = {}
+    pairs: dict[str, Following] = {}
     cancels: set[str] = set()
     inputs = 0
     for what, decisions in lives(journal, codec):
         core.again(what, decisions)
-        pairs |= followers(decisions)
+        pairs |= {each.order.id: each for each in followers(decisions)}
         cancels |= {d.order_id for d in decisions if isinstance(d, Cancel)}
         inputs += 1
     session = core.session
     open_ = session.engine.desk.orders
-    waiting = {
-        old: new for old, new in pairs.items() if old in open_ and new.id in open_ and not alike(open_[old], new)
-    }
-    held_back = {order.id for order in waiting.values()}
-    working = tuple(session.orders[order_id].order for order_id in open_ if order_id not in held_back)
+    waiting: dict[str, Following] = {}
+    for name, each in pairs.items():
+        after = tuple(old for old in each.after if old in open_)
+        alone = len(each.after) == 1 and bool(after) and alike(open_[after[0]], each.order)
+        if name in open_ and after and not alone:
+            waiting[name] = Following(each.order, after)
+    working = tuple(session.orders[order_id].order for order_id in open_ if order_id not in waiting)
     filled: dict[str, int] = {}
     for fill in session.fills:
         if fill.order_id in open_:
             filled[fill.order_id] = filled.get(fill.order_id, 0) + fill.quantity
     here = {order.id for order in working}
-    replaced = {old: new.id for old, new in pairs.items() if old in here and new.id in here}
+    replaced = {each.after[0]: name for name, each in pairs.items() if name in here and each.after[0] in here}
     unsaid = tuple(order.id for order in working if order.id in cancels and order.id not in replaced)
     return Recovered(working, filled, replaced, waiting, unsaid, inputs)

@@ -1,7 +1,8 @@
 """Decisions on their way to the broker, in the order that keeps one intent one order.
 
-A closing order that takes the place of another replaces it at the broker, where both have the same legs; else it waits
-until the old one is over. Of an old one that has filled nothing is left to close, and the new one is never sent.
+A closing order that takes the place of another replaces it at the broker, where both have the same legs; else, and
+where it takes the place of several, it waits until the old ones are over. Of old ones that have filled less is left to
+close than the new one names: it is never sent, and the engine, which sees what is left, decides anew.
 """
 
 from __future__ import annotations
@@ -24,12 +25,20 @@ from sim.model.order import Intent, Order
 from sim.ports import LiveBroker
 
 
+@dataclass(frozen=True, slots=True)
+class Following:
+    """An order that goes out when those that it follows are over."""
+
+    order: Order
+    after: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Desk:
-    """``waiting``: orders that go out when the one that they follow is over, by its id."""
+    """``waiting``: orders that have not gone out yet, by their own id."""
 
     broker: LiveBroker
-    waiting: dict[str, Order] = field(default_factory=dict)
+    waiting: dict[str, Following] = field(default_factory=dict)
     refused: list[Event] = field(default_factory=list)
     """What never went out: the caller tells the core."""
 
@@ -38,55 +47,80 @@ class Desk:
         if isinstance(about, Told):
             self._over(about.event)
         followed = followers(decisions)
+        olds = {old for each in followed for old in each.after}
+        news = {each.order.id for each in followed}
         for decision in decisions:
             match decision:
-                case Cancel(order_id) if order_id not in followed:
-                    self.waiting.pop(order_id, None)
-                    self.broker.cancel(order_id)
-                case Submit(order) if order.id not in {new.id for new in followed.values()}:
+                case Cancel(order_id) if order_id not in olds:
+                    self._cancel(order_id)
+                case Submit(order) if order.id not in news:
                     self.broker.submit(order)
                 case _:
                     pass
-        for old, new in followed.items():
-            self._follow(old, new)
+        for each in followed:
+            self._follow(each)
 
-    def _follow(self, old: str, new: Order) -> None:
-        waited = next((before for before, order in self.waiting.items() if order.id == old), None)
-        if waited is not None:
-            # The one that it follows has not gone out itself: it takes its place in the queue.
-            self.waiting[waited] = new
-            self.refused.append(OrderRejected(new.created_ns, old, f"replaced by {new.id} before it was sent"))
+    def _cancel(self, order_id: str) -> None:
+        held_back = self.waiting.pop(order_id, None)
+        if held_back is not None:
+            self.refused.append(OrderRejected(held_back.order.created_ns, order_id, "cancelled before it was sent"))
             return
-        working = next((order for order in self.broker.snapshot() if order.id == old), None)
-        if working is not None and alike(working, new):
-            self.broker.replace(old, new)
-        else:
-            self.waiting[old] = new
+        self.broker.cancel(order_id)
+
+    def _follow(self, each: Following) -> None:
+        after: list[str] = []
+        for old in each.after:
+            held_back = self.waiting.pop(old, None)
+            if held_back is None:
+                after.append(old)
+                continue
+            # The one that it follows has not gone out itself: it takes its place in the queue.
+            why = f"replaced by {each.order.id} before it was sent"
+            self.refused.append(OrderRejected(each.order.created_ns, old, why))
+            after += held_back.after
+        working = {order.id: order for order in self.broker.snapshot()}
+        if len(after) == 1 and after[0] in working and alike(working[after[0]], each.order):
+            self.broker.replace(after[0], each.order)
+            return
+        self.waiting[each.order.id] = Following(each.order, tuple(dict.fromkeys(after)))
+        for old in after:
             self.broker.cancel(old)
+        self._go(each.order.id)
 
     def _over(self, event: Event) -> None:
         match event:
             case OrderCancelled(_, order_id) | OrderExpired(_, order_id) | OrderRejected(_, order_id):
-                order = self.waiting.pop(order_id, None)
-                if order is not None:
-                    self.broker.submit(order)
-            case OrderFilled(ts, fill, 0):
-                order = self.waiting.pop(fill.order_id, None)
-                if order is not None:
-                    why = f"{fill.order_id} filled: nothing is left to close"
-                    self.refused.append(OrderRejected(ts, order.id, why))
+                self._ended(order_id)
+            case OrderFilled(ts, fill):
+                # Less is left to close than they name.
+                for name in [n for n, each in self.waiting.items() if fill.order_id in each.after]:
+                    del self.waiting[name]
+                    self.refused.append(OrderRejected(ts, name, f"{fill.order_id} filled: less is left to close"))
             case _:
                 pass
 
+    def _ended(self, order_id: str) -> None:
+        for name in [n for n, each in self.waiting.items() if order_id in each.after]:
+            each = self.waiting[name]
+            self.waiting[name] = Following(each.order, tuple(old for old in each.after if old != order_id))
+            self._go(name)
 
-def followers(decisions: Sequence[Decision]) -> dict[str, Order]:
-    """Which new closing order takes the place of which that is cancelled: the cancel comes right before it."""
-    out: dict[str, Order] = {}
-    last: Cancel | None = None
+    def _go(self, name: str) -> None:
+        if not self.waiting[name].after:
+            self.broker.submit(self.waiting.pop(name).order)
+
+
+def followers(decisions: Sequence[Decision]) -> list[Following]:
+    """Which new closing order takes the place of which that are cancelled: their cancels come right before it."""
+    out: list[Following] = []
+    before: list[str] = []
     for decision in decisions:
-        if isinstance(decision, Submit) and last is not None and decision.order.request.intent is Intent.CLOSE:
-            out[last.order_id] = decision.order
-        last = decision if isinstance(decision, Cancel) else None
+        if isinstance(decision, Cancel):
+            before.append(decision.order_id)
+            continue
+        if isinstance(decision, Submit) and before and decision.order.request.intent is Intent.CLOSE:
+            out.append(Following(decision.order, tuple(before)))
+        before = []
     return out
 
 

@@ -112,11 +112,16 @@ class Desk:
         self._changed()
 
     def closing_order(self, trade_id: str) -> Order | None:
-        """The order that is working to close the trade; None where there is none."""
+        """The order that is working to close the trade now; None where there is none. A target that rests is none."""
         for order in self.orders.values():
-            if order.request.trade_id == trade_id and order.request.intent is Intent.CLOSE:
+            r = order.request
+            if r.trade_id == trade_id and r.intent is Intent.CLOSE and not r.resting:
                 return order
         return None
+
+    def resting(self, trade_id: str = "") -> list[Order]:
+        """Profit targets that work at the broker: of one trade, of all where none is named."""
+        return [o for o in self.orders.values() if o.request.resting and trade_id in ("", o.request.trade_id)]
 
     def being_closed(self, trade_id: str) -> tuple[Order | None, frozenset[int]]:
         """That order, and which of the trade's legs it closes."""

@@ -34,7 +34,7 @@ from sim.model.event import (
     Submit,
     Word,
 )
-from sim.model.exits import Condition, Side, patience_of
+from sim.model.exits import Condition, Measure, Side, patience_of
 from sim.model.order import Action as A
 from sim.model.order import Approved, Intent, Leg, Order, OrderRequest, Pass, Refused, Status, TimeInForce
 from sim.ports import Strategy
@@ -49,6 +49,16 @@ ORDER: Final = tuple(Standing)
 CLOSING_ONLY: Final = frozenset({Standing.EXIT_ONLY, Standing.MANUAL})
 
 
+def can_rest(condition: Condition) -> bool:
+    """Whether a broker can hold an exit for us: a plain profit target, good at any time of any day."""
+    return (
+        condition.side is Side.AT_MOST
+        and condition.measure is Measure.MARK
+        and all(each is None for each in (condition.start, condition.stop, condition.on, condition.dte))
+        and (not condition.watched or condition.watched == condition.legs)
+    )
+
+
 def rank(standing: Standing) -> int:
     """How little a session may do that stands so."""
     return ORDER.index(standing)
@@ -59,12 +69,14 @@ class Settings:
     """What the engine needs to know besides its parts.
 
     ``every_minute``: strategies are asked at every moment, not only when they wake. ``run_key`` makes order ids unique
-    to the run. ``vix_source`` says which VIX the market shows.
+    to the run. ``vix_source`` says which VIX the market shows. ``rest``: profit targets rest at the broker as soon as
+    there is a trade to close.
     """
 
     run_key: str
     every_minute: bool
     vix_source: str
+    rest: bool = False
 
 
 class Engine:
@@ -121,6 +133,7 @@ class Engine:
                 self.desk.to(event.order_id, Status.LIVE)
             case OrderFilled():
                 self.desk.filled(event)
+                return self._rest(event) if self.settings.rest else []
             case OrderCancelled():
                 self.desk.to(event.order_id, Status.CANCELLED)
             case OrderExpired(ts, order_id):
@@ -312,8 +325,44 @@ class Engine:
             trade_id=trade_id, structure=trade.structure, cross=condition.cross, emergency=emergency,
             patience=None if condition.cross else patience_of(trade.exits),
         )  # fmt: skip
-        cancel: list[Decision] = [] if working is None else [Cancel(working.id, f"replaced: {condition.reason}")]
+        named = {leg.contract for leg in legs}
+        others = [o for o in self.desk.resting(trade_id) if named & {leg.contract for leg in o.request.legs}]
+        # The one that is most like it comes last: it is the one that the new order takes the place of.
+        others.sort(key=lambda o: {leg.contract for leg in o.request.legs} == named)
+        gone = [*others, *([] if working is None else [working])]
+        cancel: list[Decision] = [Cancel(o.id, f"replaced: {condition.reason}") for o in gone]
         return [*cancel, self._submit(closing(request), now.ts)]
+
+    # -- what rests at the broker -------------------------------------------------------------------------------------
+
+    def _rest(self, event: OrderFilled) -> list[Decision]:
+        """A trade that has been opened whole has its profit targets put to the broker; of one that is closed nothing
+        is left there."""
+        desk, ts = self.desk, event.ts
+        over = [order for order in desk.resting() if order.request.trade_id not in desk.ledger.open]
+        out: list[Decision] = [Cancel(order.id, "its trade is closed") for order in over]
+        opened = event.fill.order_id
+        if event.left or not event.fill.legs[0].opening:
+            return out
+        for trade_id in [t for t in desk.ledger.open if t == opened or t.startswith(f"{opened}/")]:
+            targets = [c for c in desk.ledger.open[trade_id].trade.conditions() if can_rest(c)]
+            out += [self._submit(closing(self._target(trade_id, target)), ts) for target in targets]
+        return out
+
+    def _target(self, trade_id: str, condition: Condition) -> OrderRequest:
+        """The order that closes what a profit target closes, at its price and no worse."""
+        trade = self.desk.ledger.open[trade_id].trade
+        legs = tuple(
+            Leg(h.contract, abs(h.quantity) // trade.quantity, A.BUY_TO_CLOSE if h.short else A.SELL_TO_CLOSE)
+            for i, h in enumerate(trade.legs)
+            if not condition.legs or i in condition.legs
+        )
+        last = max(leg.contract.expiration for leg in legs)
+        tif = TimeInForce.DAY if last <= self.desk.day.session else TimeInForce.GTC
+        return OrderRequest(
+            trade.strategy, legs, trade.quantity, -(condition.bound2 // 2), Intent.CLOSE, condition.reason, tif,
+            trade_id=trade_id, structure=trade.structure, resting=True,
+        )  # fmt: skip
 
     def _command(self, ts: int, word: Word) -> list[Decision]:
         match word:

@@ -125,6 +125,9 @@ class OrderRequest:
     """A close that the account is forced to: it crosses, at what the fill model says of an emergency."""
     patience: int | None = None
     """Minutes after which an order that has not filled is cancelled; None: as long as ``tif`` says."""
+    resting: bool = False
+    """A profit target that works at the broker from the trade's opening on, so that it is taken without us: every other
+    exit goes before it."""
     underlying: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
