@@ -30,6 +30,7 @@ from sim.model.event import (
     Submit,
 )
 from sim.model.order import Order, Status
+from sim.session import Session
 
 DECIDED: Final = "decided"
 MOST: Final = 500
@@ -157,7 +158,7 @@ def recover(core: Core, journal: Journal, codec: Codec) -> Recovered:
         alone = len(each.after) == 1 and bool(after) and alike(open_[after[0]], each.order)
         if name in open_ and after and not alone:
             waiting[name] = Following(each.order, after)
-    working = tuple(session.orders[order_id].order for order_id in open_ if order_id not in waiting)
+    working = tuple(_as_it_stands(session, order_id) for order_id in open_ if order_id not in waiting)
     filled: dict[str, int] = {}
     for fill in session.fills:
         if fill.order_id in open_:
@@ -166,3 +167,10 @@ def recover(core: Core, journal: Journal, codec: Codec) -> Recovered:
     replaced = {each.after[0]: name for name, each in pairs.items() if name in here and each.after[0] in here}
     unsaid = tuple(order.id for order in working if order.id in cancels and order.id not in replaced)
     return Recovered(working, filled, replaced, waiting, unsaid, inputs)
+
+
+def _as_it_stands(session: Session, order_id: str) -> Order:
+    """An order whole, as it was sent, and live where that was known."""
+    sent = session.orders[order_id].order
+    live = session.engine.desk.orders[order_id].status is Status.LIVE
+    return sent.to(Status.LIVE) if live and sent.status is Status.NEW else sent

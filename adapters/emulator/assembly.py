@@ -99,7 +99,7 @@ def emulated(
     within(market, underlyings, start_ns)
     # The calendar must still know the session after the last one shown.
     last = load_calendar().dates[-8]
-    clock = VirtualClock(start_ns, seconds, speed=speed, paused=paused, end_ns=at_ny(last, time(0)))
+    clock = VirtualClock(start_ns, seconds, speed=speed, paused=paused, sleep=sleep, end_ns=at_ny(last, time(0)))
     listing = Listing(World(market, clock, underlyings), window)
     prices = Prices(listing)
     openings = [Opening(each, cash) if isinstance(each, str) else each for each in accounts]

@@ -72,11 +72,14 @@ class Tracker:
 
     def register(self, order: Order, known: int = 0) -> None:
         """An order of ours, before it is sent. From here on a message with its id as external identifier is its own.
-        ``known``: units that an earlier program has booked the fills of."""
+        ``known``: units that an earlier program has booked the fills of; one that it knew to be live comes as such."""
         if order.id in self._ours:
             raise OrderError(f"order {order.id} was submitted twice")
+        accepted = order.status is Status.LIVE
+        if accepted:
+            order = Order(order.id, order.request, Status.NEW, order.created_ns)
         keys = {squeezed(wire_symbol(leg.contract)): i for i, leg in enumerate(order.request.legs)}
-        self._ours[order.id] = _Ours(order, keys, known=known)
+        self._ours[order.id] = _Ours(order, keys, accepted=accepted, known=known)
 
     def register_replacement(self, old: str, order: Order) -> None:
         """An order of ours that takes the place of another: the successor of the old one at the broker is its own."""
