@@ -83,6 +83,7 @@ class Engine:
     """Strategies and gate around a desk."""
 
     __slots__ = (
+        "_again",
         "_counter",
         "_entries",
         "_stamp",
@@ -114,6 +115,7 @@ class Engine:
         self.settings = settings
         self._entries: dict[str, int] = {}
         self._counter = 0
+        self._again = False
         self._stamp = ""
         self.standing = Standing.RUNNING
         """What this session may do at present."""
@@ -262,6 +264,9 @@ class Engine:
         return Refused(wish.strategy, "entries_stopped", "Entries are stopped", detail, wanted)
 
     def _submit(self, approved: Approved, ts: int) -> Submit:
+        if self._again:
+            # What was decided then is restored as it was.
+            return Submit(Order.of(approved, "", ts), approved)
         self._counter += 1
         request = approved.request
         order_id = f"{self.settings.run_key}-{request.strategy}-{self._stamp}-{self._counter:05d}"
@@ -277,8 +282,19 @@ class Engine:
         if request.intent is Intent.OPEN:
             self._entries[request.strategy] = self._entries.get(request.strategy, 0) + 1
 
-    def restore(self, decision: Decision, ts: int) -> None:
-        """A decision of an earlier life of this session: what it changed here is changed again, and nothing asked."""
+    def again(self, event: Event, decisions: Sequence[Decision]) -> None:
+        """An event of an earlier life of this session, and what was decided about it then: what both changed here is
+        changed again, and nothing is asked."""
+        if not isinstance(event, Moment):
+            self._again = True
+            try:
+                self.step(event)
+            finally:
+                self._again = False
+        for decision in decisions:
+            self._restore(decision, event.ts)
+
+    def _restore(self, decision: Decision, ts: int) -> None:
         match decision:
             case Submit(order):
                 self._counter += 1

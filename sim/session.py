@@ -153,10 +153,7 @@ class Session:
         return decisions
 
     def _again(self, event: Event, given: Sequence[Decision]) -> list[Decision]:
-        if not isinstance(event, Moment):
-            self.engine.step(event)
-        for decision in given:
-            self.engine.restore(decision, event.ts)
+        self.engine.again(event, given)
         return list(given)
 
     def _keep(self, ts: int, decision: Decision) -> None:

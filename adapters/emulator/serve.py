@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 
 import uvicorn
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from adapters.emulator.clock import SECOND_NS
@@ -87,13 +88,19 @@ def bind(host: str, port: int) -> socket.socket:
     return listening
 
 
+def bare(app: ASGIApp) -> ASGIApp:
+    """Nothing stands around the application."""
+    return app
+
+
 class Server:
-    """One emulator on one port, from ``run`` until ``stop``."""
+    """One emulator on one port, from ``run`` until ``stop``. ``around`` sees what passes between port and
+    application."""
 
-    __slots__ = ("_emulator", "_server", "port")
+    __slots__ = ("_around", "_emulator", "_server", "port")
 
-    def __init__(self, emulator: Emulator) -> None:
-        self._emulator = emulator
+    def __init__(self, emulator: Emulator, around: Callable[[ASGIApp], ASGIApp] = bare) -> None:
+        self._emulator, self._around = emulator, around
         self._server: uvicorn.Server | None = None
         self.port = 0
 
@@ -117,7 +124,7 @@ class Server:
         connections = Connections()
         with closing(bind(host, port)) as listening:
             self.port = listening.getsockname()[1]
-            app = TrustedHostMiddleware(self._emulator.app(connections), allowed_hosts=list(HOSTS))
+            app = TrustedHostMiddleware(self._around(self._emulator.app(connections)), allowed_hosts=list(HOSTS))
             config = uvicorn.Config(
                 app, http=connections.protocol(), ws="websockets-sansio", lifespan="off", access_log=False,
                 log_config=None, log_level=logging.CRITICAL, timeout_graceful_shutdown=PATIENCE_S,
