@@ -6,7 +6,7 @@ gate one by one, each against the book as if the earlier ones were filled. It ne
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -27,6 +27,7 @@ from sim.model.event import (
     OrderInDoubt,
     OrderRejected,
     Refuse,
+    Reprice,
     SessionClosed,
     SessionOpened,
     Settled,
@@ -151,8 +152,10 @@ class Engine:
             case SessionClosed():
                 self.desk.close_day()
                 return self._warn(event.ts)
-            case Command(_, word):
-                return self._command(event.ts, word)
+            case Command(ts, word, limits):
+                return self._command(ts, word, dict(limits))
+            case Reprice():
+                return self._repriced(event)
             case Guarded(ts, standing, why):
                 return self._guarded(ts, standing, why)
         return []
@@ -327,8 +330,9 @@ class Engine:
         return [Refuse(ts, Refused(request.strategy, "no_fill", "Order not filled", why, wanted))]
 
     def _close(
-        self, trade_id: str, working: Order | None, condition: Condition, now: Moment, *, emergency: bool = False
-    ) -> list[Decision]:
+        self, trade_id: str, working: Order | None, condition: Condition, now: Moment, *, emergency: bool = False,
+        limit: int | None = None,
+    ) -> list[Decision]:  # fmt: skip
         open_trade = self.desk.ledger.open[trade_id]
         trade = open_trade.trade
         legs = tuple(
@@ -337,7 +341,7 @@ class Engine:
             if q and (not condition.legs or i in condition.legs)
         )
         request = OrderRequest(
-            trade.strategy, legs, trade.quantity, None, Intent.CLOSE, condition.reason, TimeInForce.DAY,
+            trade.strategy, legs, trade.quantity, limit, Intent.CLOSE, condition.reason, TimeInForce.DAY,
             trade_id=trade_id, structure=trade.structure, cross=condition.cross, emergency=emergency,
             patience=None if condition.cross else patience_of(trade.exits),
         )  # fmt: skip
@@ -380,7 +384,7 @@ class Engine:
             trade_id=trade_id, structure=trade.structure, resting=True,
         )  # fmt: skip
 
-    def _command(self, ts: int, word: Word) -> list[Decision]:
+    def _command(self, ts: int, word: Word, limits: Mapping[str, int]) -> list[Decision]:
         match word:
             case Word.STOP_ENTRIES:
                 return self._guarded(ts, max(self.standing, Standing.ENTRIES_STOPPED, key=rank), "stopped by a person")
@@ -394,5 +398,14 @@ class Engine:
                 orders = list(self.desk.orders.values())
                 out: list[Decision] = [Cancel(o.id, "flatten") for o in orders if o.request.intent is Intent.OPEN]
                 for trade_id in self.desk.ledger.open:
-                    out += self._close(trade_id, self.desk.closing_order(trade_id), whole, now, emergency=True)
+                    working, limit = self.desk.closing_order(trade_id), limits.get(trade_id)
+                    out += self._close(trade_id, working, whole, now, emergency=True, limit=limit)
                 return out
+
+    def _repriced(self, event: Reprice) -> list[Decision]:
+        """A closing order at another limit, in the place of the one that works; nothing where it works no more."""
+        order = self.desk.orders.get(event.order_id)
+        if order is None or order.request.intent is not Intent.CLOSE:
+            return []
+        request = replace(order.request, limit=event.limit, patience=None)
+        return [Cancel(order.id, f"replaced: {event.why}"), self._submit(closing(request), event.ts)]

@@ -23,6 +23,7 @@ from sim.model.event import (
     OrderInDoubt,
     OrderRejected,
     Refuse,
+    Reprice,
     SessionClosed,
     SessionOpened,
     Settled,
@@ -98,6 +99,8 @@ def _of_event(event: Event) -> tuple[str, str, str]:
             return "settled", f"{root} {day}", f"at {settlement.price}{' early' if settlement.early else ''}"
         case Command():
             return "command", event.word.value, ""
+        case Reprice():
+            return "reprice", event.order_id, event.why
         case Guarded():
             return "guarded", event.standing.value, event.why
         case Moment():

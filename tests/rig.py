@@ -72,12 +72,13 @@ def play(
     cash: int = 100_000,
     max_width: float | None = None,
     early: str | None = None,
+    rest: bool = False,
 ) -> Session:
     """Runs every session of the market in dollars; no rules, no fees and no margin unless given."""
     charged = fees or no_fees()
     ledger = Ledger("USD", Decimal(cash), lambda _: Rate(Decimal(1), None))
     desk = Desk(ledger, bp or BuyingPower(None), Marking(max_width, not jump, lambda _: ""))
-    engine = Engine(strategies, gate or Gate((), FREE), desk, Settings("test", not jump, "market"))
+    engine = Engine(strategies, gate or Gate((), FREE), desk, Settings("test", not jump, "market", rest))
     session = Session(engine, Journal(), SimulatedClock())
     broker = ReplayBroker(Matcher(fill, charged), Settler(charged, None if early is None else Decimal(early)))
     days = [d for u in market.underlyings() for d in market.sessions(u)]

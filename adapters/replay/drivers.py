@@ -16,7 +16,7 @@ from sim.calendar import at_ny, load_calendar
 from sim.daybook import DayBook
 from sim.ledger import LedgerError
 from sim.model.errors import ConfigError
-from sim.model.event import Cancel, Decision, Moment, SessionClosed, Submit
+from sim.model.event import Cancel, Decision, Event, Moment, SessionClosed, Submit
 from sim.ports import Market, Strategy
 from sim.session import Session
 
@@ -176,8 +176,15 @@ def _jump(
 
 def _moment(session: Session, broker: ReplayBroker, book: DayBook, k: int, wake: bool) -> None:
     for event in broker.advance(k):
-        session.handle(event)
+        _tell(session, broker, event)
     decisions = session.handle(Moment(book.ts(k), k, wake))
+    if decisions:
+        _carry(session, broker, decisions)
+
+
+def _tell(session: Session, broker: ReplayBroker, event: Event) -> None:
+    """Something the venue says, and what is decided about it."""
+    decisions = session.handle(event)
     if decisions:
         _carry(session, broker, decisions)
 
@@ -193,4 +200,4 @@ def _carry(session: Session, broker: ReplayBroker, decisions: Sequence[Decision]
             case _:
                 pass
     for event in broker.drain():
-        session.handle(event)
+        _tell(session, broker, event)

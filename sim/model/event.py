@@ -102,8 +102,22 @@ class Word(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
+    """``limits``: of a flatten, by trade, the limit that its order begins at, net ticks of one unit, credit positive; a
+    trade that is not named is closed at the natural price."""
+
     ts: int
     word: Word
+    limits: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reprice:
+    """A closing order that has not filled is wanted at another limit (as above; None: the natural price), and why."""
+
+    ts: int
+    order_id: str
+    limit: int | None
+    why: str
 
 
 class Standing(Enum):
@@ -142,6 +156,7 @@ Event = (
     | OrderExpired
     | Settled
     | Command
+    | Reprice
     | Guarded
 )
 
