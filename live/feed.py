@@ -10,7 +10,7 @@ Refuses to do: guess a side, a price between two ticks (it goes to the market's 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from math import ceil, floor, isfinite, nan
@@ -157,10 +157,20 @@ class Tape:
 
     def expired(self, today: date) -> None:
         """Of what is no more nothing is wanted."""
-        gone = [contract for contract in self._wanted if contract.expiration < today]
+        self._drop([contract for contract in self._wanted if contract.expiration < today])
+
+    def release(self, keep: Container[OptionContract]) -> int:
+        """Listens to these alone from now on; how many are given up. A chain that was looked at once is no longer worth
+        its traffic."""
+        gone = [contract for contract in self._wanted if contract not in keep]
+        self._drop(gone)
+        return len(gone)
+
+    def _drop(self, gone: Sequence[OptionContract]) -> None:
         for contract in gone:
             self._wanted.discard(contract)
             self._options.pop(streamer_symbol(contract), None)
+            self._quotes.pop(contract, None)
         if gone:
             self.feed.unsubscribe([Subscription("Quote", streamer_symbol(contract)) for contract in gone])
 
@@ -232,13 +242,18 @@ class Tape:
                 self._complete.add(event.symbol)
         self._spoke.set()
 
-    def take(self, ts: int) -> list[Input]:
-        """What has changed since it was last asked, at ``ts``: silences first."""
+    def take(self, ts: int, only: Container[OptionContract] | None = None) -> list[Input]:
+        """What has changed since it was last asked, at ``ts``: silences first. ``only``: of other contracts it waits,
+        the newest of each, until everything is asked for."""
         out: list[Input] = [Silent(ts, gap.since) for gap in self._gaps]
+        if self._gaps:
+            # What was heard before a silence and not taken yet is as old as all the rest.
+            self._quotes = {c: s for c, s in self._quotes.items() if self._heard_since(c)}
         self._gaps.clear()
         spots = tuple(Spot(name, *self._spot[name]) for name in sorted(self._changed))
         futures = tuple(sorted(self._future.items()))
-        quotes = tuple(Sides(contract, bid, ask) for contract, (bid, ask) in self._quotes.items())
+        taken = self._quotes if only is None else {c: s for c, s in self._quotes.items() if c in only}
+        quotes = tuple(Sides(contract, bid, ask) for contract, (bid, ask) in taken.items())
         vix = self._vix
         if vix is not None:
             self.vix_at = ts
@@ -247,9 +262,13 @@ class Tape:
             self.told += 1
         self._changed.clear()
         self._future.clear()
-        self._quotes.clear()
+        self._quotes = {} if only is None else {c: s for c, s in self._quotes.items() if c not in only}
         self._vix = None
         return out
+
+    def _heard_since(self, contract: OptionContract) -> bool:
+        top = self.feed.book.quote(streamer_symbol(contract))
+        return top is not None and not top.stale
 
     @property
     def touched(self) -> Iterable[OptionContract]:

@@ -153,12 +153,13 @@ class LiveDay:
             columns = np.arange(since, self.k + 1)
             self._silence[columns] = np.maximum(self._silence[columns], columns - since + 1)
         for changes in self._changes.values():
-            _, bid, ask, fresh = changes[-1]
-            if fresh:
-                while len(changes) > 1 and changes[-1][0] > since:
-                    # What seems to have been said within the silence was not.
-                    changes.pop()
-                changes.append((max(since, changes[-1][0]), bid, ask, False))
+            if not changes[-1][3]:
+                continue
+            while len(changes) > 1 and changes[-1][0] > since:
+                # What seems to have been said within the silence was not.
+                changes.pop()
+            start, bid, ask, _ = changes[-1]
+            changes.append((max(since, start), bid, ask, False))
 
     def found(self) -> None:
         """Something is heard again. Rows are fresh one by one, as they are quoted anew."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
 from functools import lru_cache
 from math import isnan, nan
@@ -52,7 +52,8 @@ class CandleSpec:
 
 @dataclass(frozen=True, slots=True)
 class Candle:
-    """One candle: ``time_ms`` its start, UTC; prices in points; NaN where nothing is known."""
+    """One candle: ``time_ms`` its start, UTC; prices in points; ``iv`` the 30-day volatility at its end, a fraction. NaN
+    where it is not known."""
 
     time_ms: int
     count: int
@@ -61,12 +62,13 @@ class Candle:
     low: float
     close: float
     volume: float
+    iv: float = nan
 
     def joined(self, earlier: Candle, time_ms: int) -> Candle:
         """One candle of this one and the one before it."""
         return Candle(
             time_ms, self.count + earlier.count, earlier.open, max(self.high, earlier.high),
-            min(self.low, earlier.low), self.close, self.volume + earlier.volume,
+            min(self.low, earlier.low), self.close, self.volume + earlier.volume, self.iv,
         )  # fmt: skip
 
 
@@ -119,7 +121,8 @@ def intraday(prices: Prices, k: int, spec: CandleSpec) -> list[Candle]:
 def daily(bars: Iterable[DailyBar], today: Candle | None, session: date, spec: CandleSpec) -> list[Candle]:
     """Candles of days and longer, newest first, of bars oldest first and what there is of ``session``."""
     days = [
-        (b.day, Candle(_midnight(date.fromordinal(b.day)), 1, b.open, b.high, b.low, b.close, b.volume)) for b in bars
+        (b.day, Candle(_midnight(date.fromordinal(b.day)), 1, b.open, b.high, b.low, b.close, b.volume, b.iv30))
+        for b in bars
     ]
     if today is not None:
         days.append((session.toordinal(), today))
@@ -129,7 +132,7 @@ def daily(bars: Iterable[DailyBar], today: Candle | None, session: date, spec: C
         if out and out[-1].time_ms == start:
             out[-1] = candle.joined(out[-1], start)
         else:
-            out.append(Candle(start, candle.count, candle.open, candle.high, candle.low, candle.close, candle.volume))
+            out.append(replace(candle, time_ms=start))
     return out[::-1]
 
 
@@ -167,7 +170,7 @@ def candle_row(symbol: str, candle: Candle, flags: int = 0) -> Row:
         "VWAP": number(mean if candle.volume > 0 else nan),
         "bidVolume": NAN,
         "askVolume": NAN,
-        "impVolatility": NAN,
+        "impVolatility": number(candle.iv),
         "openInterest": NAN,
     }
 

@@ -1,0 +1,159 @@
+"""The live market: a day that grows column by column, silences, listings, and what a view sees of it."""
+
+from __future__ import annotations
+
+from datetime import date
+from math import isnan
+
+import numpy as np
+import pytest
+
+from live.inputs import Earlier, ListedSeries, Minute, Prices, Sides, Spot
+from live.market import VIX, About, LiveMarket
+from sim.calendar import Venue, load_calendar
+from sim.daybook import DayBook
+from sim.model.errors import DataError
+from sim.model.market import BLANK, DEAD, MINUTE_NS, NEVER, Nature
+from sim.quotes import LIMITS
+from tests.hand import STOCK, contract
+
+DAY, LATER = date(2024, 8, 1), date(2024, 8, 16)
+PUT, WING = contract(STOCK, LATER, 95, "P"), contract(STOCK, LATER, 90, "P")
+CALL = contract(STOCK, LATER, 95, "C")
+HOURS = load_calendar().session(Venue.US_EQUITY, DAY)
+
+
+def at(minute: float) -> int:
+    return HOURS.open_ns + int(minute * MINUTE_NS)
+
+
+@pytest.fixture
+def market() -> LiveMarket:
+    made = LiveMarket(About("test", "by hand", synthetic=True))
+    made.listed("ABC", DAY, (ListedSeries(PUT.series, (CALL.strike_e4,), (WING.strike_e4, PUT.strike_e4)),))
+    made.day("ABC", DAY)
+    made.roll(at(0))
+    return made
+
+
+def say(market: LiveMarket, minute: float, *quotes: Sides, last: float | None = None, vix: float | None = None) -> None:
+    spots = () if last is None else (Spot("ABC", last, last - 0.01, last + 0.01, 100.0),)
+    market.hear(Prices(at(minute), spots, (), vix, quotes))
+
+
+class TestColumns:
+    def test_a_quote_belongs_to_the_minute_that_the_clock_is_in_and_stands(self, market: LiveMarket) -> None:
+        say(market, 1.2, Sides(PUT, 100, 104))
+        say(market, 1.9, Sides(PUT, 101, 105))
+        market.roll(at(4.5))
+        path = market.day("ABC", DAY).quotes(PUT)
+        assert path is not None
+        assert path.bid[:6].tolist() == [BLANK, 101, 101, 101, 101, BLANK]
+        assert path.bid_age[:6].tolist() == [NEVER, 0, 0, 0, 0, NEVER]
+
+    def test_what_is_later_is_blank_for_everybody(self, market: LiveMarket) -> None:
+        say(market, 3.0, Sides(PUT, 100, 104), last=100.0, vix=15.0)
+        day = market.day("ABC", DAY)
+        assert isnan(day.path.last[4])
+        assert isnan(day.vix[4])
+        chain = day.chain(PUT.series, 3)
+        assert chain.bid.tolist() == [BLANK, BLANK, 100]  # 90P, 95C, 95P: calls before puts of one strike
+        assert chain.spot == 100.0
+
+    def test_numbers_are_carried_on(self, market: LiveMarket) -> None:
+        say(market, 0.5, last=100.0, vix=15.0)
+        market.roll(at(3))
+        day = market.day("ABC", DAY)
+        assert day.path.last[:4].tolist() == [100.0] * 4
+        assert day.vix[:4].tolist() == [15.0] * 4
+
+    def test_the_regular_opening_is_the_first_price_from_then_on(self, market: LiveMarket) -> None:
+        assert market.day("ABC", DAY).path.open_at == -1
+        say(market, 2.5, last=101.0)
+        say(market, 3.5, last=102.0)
+        path = market.day("ABC", DAY).path
+        assert (path.open, path.open_at) == (101.0, 2)
+
+    def test_a_contract_that_is_not_listed_is_none(self, market: LiveMarket) -> None:
+        day = market.day("ABC", DAY)
+        assert day.quotes(contract(STOCK, LATER, 90, "C")) is None
+        assert day.quotes(contract(STOCK, DAY, 95, "P")) is None
+        assert [c.label for c in day.contracts(PUT.series)] == ["90P", "95C", "95P"]
+
+    def test_who_looks_at_a_series_is_noted(self, market: LiveMarket) -> None:
+        day = market.day("ABC", DAY)
+        day.asked.clear()
+        day.chain(PUT.series, 0)
+        assert day.asked == {PUT.series}
+
+
+class TestSilence:
+    def test_after_a_silence_a_quote_is_dead_until_it_is_heard_anew(self, market: LiveMarket) -> None:
+        say(market, 1, Sides(PUT, 100, 104), Sides(WING, 50, 52))
+        market.roll(at(5))
+        market.lost(at(3))
+        book = DayBook(market, DAY, ["ABC"])
+        live = book.live(PUT)
+        assert live is not None
+        assert live.bid[:6].tolist() == [BLANK, 100, 100, DEAD, DEAD, DEAD]
+        say(market, 6, Sides(PUT, 98, 102))
+        book.forget()
+        live, other = book.live(PUT), book.live(WING)
+        assert live is not None
+        assert other is not None
+        assert int(live.bid[6]) == 98
+        assert int(other.bid[6]) == DEAD
+
+    def test_the_series_is_silent_as_long_as_the_feed_is(self, market: LiveMarket) -> None:
+        say(market, 1, Sides(PUT, 100, 104))
+        market.roll(at(4))
+        market.lost(at(2))
+        market.roll(at(6))
+        ages = market.day("ABC", DAY).chain_age(PUT.series)
+        assert ages is not None
+        assert ages[:8].tolist() == [0, 0, 1, 2, 3, 4, 5, 0]
+        say(market, 7, Sides(PUT, 100, 104))
+        assert int(ages[7]) == 0
+
+    def test_what_was_said_within_a_silence_was_not(self, market: LiveMarket) -> None:
+        """The gap is told after the fact, back to the last frame: rows from after it were heard before it was known."""
+        say(market, 1, Sides(PUT, 100, 104))
+        say(market, 4, Sides(PUT, 90, 94))
+        market.roll(at(5))
+        market.lost(at(3))
+        path = market.day("ABC", DAY).quotes(PUT)
+        assert path is not None
+        assert path.bid_age[3:6].tolist() == [1, 2, 3]
+        assert path.bid[3:6].tolist() == [100, 100, 100]
+
+    def test_a_streaming_quote_must_be_of_this_minute(self) -> None:
+        assert LIMITS[Nature.STREAMING].side == 0
+
+
+class TestEarlier:
+    def test_minutes_before_we_listened_fill_the_columns(self, market: LiveMarket) -> None:
+        rows = tuple(Minute(at(k), 100.0 + k, 10.0 * k) for k in range(1, 4))
+        market.earlier(Earlier(at(3.5), "ABC", rows))
+        market.earlier(Earlier(at(3.5), VIX, (Minute(at(1), 15.0, 0.0), Minute(at(3), 16.0, 0.0))))
+        market.roll(at(4))
+        day = market.day("ABC", DAY)
+        assert day.path.last[1:5].tolist() == [101.0, 102.0, 103.0, 103.0]
+        assert day.vix[1:5].tolist() == [15.0, 15.0, 16.0, 16.0]
+        assert day.path.open_at == 1
+
+
+class TestMarket:
+    def test_a_day_that_lists_nothing_is_none(self, market: LiveMarket) -> None:
+        with pytest.raises(DataError, match="nothing is listed on XYZ"):
+            market.day("XYZ", DAY)
+
+    def test_it_names_no_settlement(self, market: LiveMarket) -> None:
+        assert market.settlement(PUT.series) is None
+
+    def test_a_quote_before_the_open_is_nobodys(self) -> None:
+        made = LiveMarket(About("test", "by hand", synthetic=True))
+        made.listed("ABC", DAY, (ListedSeries(PUT.series, (), (PUT.strike_e4,)),))
+        day = made.day("ABC", DAY)
+        made.hear(Prices(at(-5), (), (), 15.0, (Sides(PUT, 1, 2),)))
+        assert (day.k, day.rows) == (-1, 0)
+        assert np.isnan(day.vix).all()

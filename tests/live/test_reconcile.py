@@ -1,0 +1,117 @@
+"""Ours against theirs: what changed, what differs, what explains itself; and the risk of assignment."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal as D
+
+from adapters.tastytrade.account_book import Book
+from adapters.tastytrade.symbols import contract_of
+from live.guard import Guard
+from live.reconcile import Change, Reconciler, assignment_risks, changes, holdings
+from sim.model.event import Standing
+
+S = 1_000_000_000
+PUT, WING = "SPY   240816P00500000", "SPY   240816P00490000"
+SHORT, LONG = contract_of(PUT), contract_of(WING)
+DAY = date(2024, 8, 1)
+
+
+def book(**held: int) -> Book:
+    return Book({{"put": PUT, "wing": WING}.get(k, k): D(n) for k, n in held.items()}, None, None, None, 0)
+
+
+class TestChanges:
+    def test_new_changed_closed(self) -> None:
+        found = changes({"A": D(1), "B": D(2), "C": D(3)}, {"B": D(-2), "C": D(3), "D": D(4)})
+        assert [(c.kind, c.symbol, c.before, c.now) for c in found] == [
+            (Change.CLOSED, "A", D(1), D(0)), (Change.QUANTITY_CHANGE, "B", D(2), D(-2)), (Change.NEW, "D", D(0), D(4)),
+        ]  # fmt: skip
+        assert str(found[1]) == "QUANTITY_CHANGE B: +2 -> -2"
+
+
+class TestDifferences:
+    def test_what_agrees_is_none(self) -> None:
+        one = Reconciler(30 * S)
+        assert one.compare(0, {SHORT: -1, LONG: 1}, holdings(book(put=-1, wing=1))) == []
+
+    def test_a_difference_stands_after_its_grace(self) -> None:
+        one = Reconciler(30 * S)
+        (found,) = one.compare(0, {SHORT: -1}, holdings(book(put=-2)))
+        assert found.text == f"{PUT}: ours -1, the broker's -2"
+        assert one.standing(29 * S) == []
+        one.compare(30 * S, {SHORT: -1}, holdings(book(put=-2)))
+        assert [d.what for d in one.standing(30 * S)] == [PUT]
+
+    def test_one_that_explained_itself_begins_anew(self) -> None:
+        one = Reconciler(30 * S)
+        one.compare(0, {SHORT: -1}, holdings(book()))
+        one.compare(20 * S, {SHORT: -1}, holdings(book(put=-1)))
+        one.compare(40 * S, {SHORT: -1}, holdings(book()))
+        assert one.standing(50 * S) == []
+
+    def test_what_is_under_way_explains(self) -> None:
+        one = Reconciler(30 * S)
+        assert one.compare(0, {SHORT: -1}, holdings(book()), moving=[SHORT]) == []
+
+    def test_what_has_ended_explains(self) -> None:
+        one = Reconciler(30 * S)
+        assert one.compare(0, {SHORT: -1}, holdings(book()), today=date(2024, 8, 17)) == []
+
+    def test_what_was_there_before_is_none_of_ours(self) -> None:
+        one = Reconciler(30 * S, {"AAPL": D(100), PUT: D(3)})
+        assert one.compare(0, {SHORT: -1}, holdings(book(put=2, AAPL=100))) == []
+        (found,) = one.compare(0, {SHORT: -1}, holdings(book(put=2, AAPL=90)))
+        assert found.what == "AAPL"
+
+    def test_orders_and_cash_of_others(self) -> None:
+        one = Reconciler(30 * S)
+        found = one.compare(0, {}, holdings(book()), strangers=("77",), cash=D("-12.5"))
+        assert [d.what for d in found] == ["order 77", "cash"]
+        assert "-12.50 dollars" in found[1].text
+
+
+class TestAssignment:
+    """The seed's check asked for a type of change that never was: it could not fire (rulebook 10, row 65)."""
+
+    def test_every_short_option_on_its_last_day(self) -> None:
+        ours = {SHORT: -2, LONG: 2}
+        assert assignment_risks(ours, date(2024, 8, 15), {}) == []
+        (risk,) = assignment_risks(ours, date(2024, 8, 16), {SHORT: 495.0})
+        assert (risk.contract, risk.quantity, risk.dte, risk.inside) == (SHORT, -2, 0, 5.0)
+        assert str(risk) == "assignment risk: -2 500P of SPY, 5 points in the money"
+
+    def test_an_unknown_distance_is_said(self) -> None:
+        (risk,) = assignment_risks({SHORT: -1}, date(2024, 8, 16), {})
+        assert "unknown distance" in str(risk)
+
+
+class TestGuard:
+    def test_the_worst_cause_decides_and_each_goes_by_itself(self) -> None:
+        guard = Guard()
+        first = guard.set("quotes", Standing.ENTRIES_STOPPED, "late", 1)
+        assert first is not None
+        assert first.standing is Standing.ENTRIES_STOPPED
+        worse = guard.set("difference", Standing.EXIT_ONLY, "one", 2)
+        assert worse is not None
+        assert (worse.standing, worse.why) == (Standing.EXIT_ONLY, "difference: one; quotes: late")
+        assert guard.set("quotes", Standing.ENTRIES_STOPPED, "later", 3) is None
+        gone = guard.clear("quotes", 4)
+        assert gone is not None
+        assert gone.why == "difference: one"
+
+    def test_a_person_takes_back_what_only_a_person_can(self) -> None:
+        guard = Guard()
+        guard.set("fall", Standing.EXIT_ONLY, "4 %", 1)
+        guard.set("quotes", Standing.ENTRIES_STOPPED, "late", 1)
+        event = guard.resume(2)
+        assert event is not None
+        assert (event.standing, event.why) == (Standing.ENTRIES_STOPPED, "quotes: late")
+
+    def test_what_a_person_did_outlives_the_process(self) -> None:
+        guard = Guard()
+        guard.restored(Standing.EXIT_ONLY, "difference: one; person: stopped; quotes: late", 5)
+        assert {c.name: c.standing for c in guard.causes.values()} == {
+            "difference": Standing.EXIT_ONLY, "person": Standing.ENTRIES_STOPPED,
+        }  # fmt: skip
+        assert guard.standing is Standing.EXIT_ONLY
