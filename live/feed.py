@@ -130,7 +130,7 @@ class Tape:
 
     def want(self, contracts: Iterable[OptionContract]) -> int:
         """Listens to these contracts too, and to the futures that they are on; how many are new."""
-        fresh = [contract for contract in contracts if contract not in self._wanted]
+        fresh = [contract for contract in dict.fromkeys(contracts) if contract not in self._wanted]
         wanted = []
         for contract in fresh:
             self._wanted.add(contract)
