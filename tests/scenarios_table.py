@@ -28,20 +28,20 @@ SCENARIOS: Final = _all("""
 7.1 VIX_SPIKE | VIX 35: `PUTS_ONLY`, 80% | `test_scenarios.py::TestSeed::test_VIX_LOW_and_VIX_SPIKE`
 7.1 CORRELATION_BREACH | ES, MES, SPY: `Group A1 at limit (2)` | `test_scenarios.py::TestSeed::test_CORRELATION_BREACH`
 7.1 AUGUST_5_RECREATION | six LT112: `CATASTROPHIC_LOSS`, `Never exceed 3 correlated positions` | `test_august.py::test_AUGUST_5_RECREATION_loss`, `test_august.py::test_AUGUST_5_RECREATION_lesson`
-7.2 #1 | values out of typed text | none yet: live
+7.2 #1 | values out of typed text | `test_typed.py::TestSearches`
 7.2 #2 | parts of a Friday morning | `test_scenarios.py::TestTs17::test_2_friday_preparation`
 7.2 #3 | 45,000 pounds: phase 2 and what it may | `test_scenarios.py::TestTs17::test_3_forty_five_thousand_pounds` (planning percentages: the margin model decides)
 7.2 #4 | Friday only, from 10:30 | `test_scenarios.py::TestTs17::test_4_friday_only_from_1030`
 7.2 #5 | five VIX levels, as resolved | `test_scenarios.py::TestTs17::test_5_regimes_as_resolved`
 7.2 #6 | ES, MES, SPY; ES, GC, CL | `test_scenarios.py::TestTs17::test_6_correlation` (the seed wins over the third allowed)
 7.2 #7 | 5 August: prevented, 3 allowed, above 300,000 pounds | `test_august.py::test_the_historic_book_lost_more_than_three_hundred_thousand`, `test_august.py::test_ts17_six_index_futures_are_the_same_lesson`
-7.2 #8 | 401, 429, 503, time-outs | none yet: live (what each answer means on the wire: `test_errors.py`)
+7.2 #8 | 401, 429, 503, time-outs | `test_failover.py::TestRulebook` (what each answer means on the wire: `test_errors.py`)
 7.2 #9 | next Friday, 45 and 90 days | `test_calendar.py::test_next_friday_is_today_until_four`, `test_synthetic_listing.py` (streamer symbols: `test_symbols.py`)
 7.2 #10 | box, butterfly, ladder, batman, broken wing | `test_plays.py::test_butterfly_stands_against_the_move`, `test_plays.py::test_leap_puts_rotate_their_deltas`, `test_custom.py::test_box_by_hand`
-7.2 #11 | search strings | none yet: live
+7.2 #11 | search strings | `test_typed.py::TestSearches`
 7.2 #12 | 21 DTE, half the credit, hold | `test_defence.py::TestDays`, `test_kernel.py::TestExits`, `test_plays.py::TestStrangle::test_none_is_held_below_21_days`
 7.2 #13 | 35,000, 50,000, 68,000, 85,000: phases and tickers | `test_phases.py::TestBounds`, `test_phases.py::TestTickers`
-7.2 #14 | the dashboard | none yet: live
+7.2 #14 | the dashboard | `test_screen.py::test_the_dashboard_of_the_rulebook`
 7.2 #15 | a whole Friday at 75,000 pounds | `test_scenarios.py::TestTs17::test_15_the_whole_friday`
 7.3 accounts | every phase edge | `test_phases.py::TestBounds::test_bounds_are_half_open`
 7.3 buying power 0 to 85 % | in, then management only | `test_scenarios.py::TestCts::test_buying_power_in_use`
@@ -54,13 +54,13 @@ SCENARIOS: Final = _all("""
 7.3 Friday hours | preparation, open, close at 15:00 | `test_scenarios.py::TestTs17::test_2_friday_preparation`, `test_fridays_2024.py::test_no_entry_before_1030_and_none_left_after_1530`
 7.3 closed hours | no orders | `test_scenarios.py::TestCts::test_closed_hours`
 7.3 VIX "?", 999 | blocked | `test_scenarios.py::TestCts::test_a_vix_that_is_none_blocks`
-7.3 position of 999 DTE, BP "?%", API failure | data error, manual mode | none yet: live (a symbol that nobody knows: `test_symbols.py`)
+7.3 position of 999 DTE, BP "?%", API failure | data error, manual mode | `test_typed.py::TestLine`, `test_failover.py::TestRulebook` (a symbol that nobody knows: `test_symbols.py`)
 7.3 six equity positions, -30 % | emergency: close all | `test_duties.py::TestDrawdown::test_orange_closes_losers_red_closes_all`
 7.3 25,000 and -5,000 pounds | phase 0, closing only | `test_scenarios.py::TestCts::test_below_the_minimum_only_closing`
 7.4 Friday 09:00, 10:31, Monday | blocked, allowed, not woken | `test_scenarios.py::TestTs17::test_4_friday_only_from_1030`, `test_zero_dte.py::test_it_sleeps_on_other_days_and_minutes`
 7.4 fourth equity position | blocked | `test_rules.py::TestCorrelation::test_three_in_equivalent_groups_together`
 7.4 VIX 10 and 35 | sizes differ | `test_rules.py::TestRegime::test_size_factor_rounds_down_but_one_stays_one`
-7.4 killed network | manual mode | none yet: live
+7.4 killed network | manual mode | `test_failover.py::TestRulebook::test_7_4_a_killed_network_ends_in_manual_mode`
 7.4 profit, stop, 21 and 7 DTE | close | `test_kernel.py::TestExits`, `test_defence.py::TestDays`
 7.5 Aug 2024, COVID, Dec 2018, correlation dates | protections hold over a market | `test_suite.py::TestWhole::test_all_of_it_holds` (AUGUST_2015, FEBRUARY_2018, MARCH_2020_MARGIN, MARCH_2020_HALTS, AUGUST_2024_STOPS; no bars of the index for Dec 2018); the halt above VIX 50 is `test_days_and_vix.py::TestOverlays::test_gates_by_strategy`
 7.5 0DTE trending, flat | stop, half the credit | `test_kernel.py::TestExits`
@@ -74,7 +74,8 @@ SCENARIOS: Final = _all("""
 7.6 sizes by phase | overlay | not kept (10, row 49)
 7.6 22, 21, 20 DTE | no, yes, yes | `test_defence.py::TestDays::test_closes_when_so_many_days_are_left`
 7.6 sixth correlated | blocked from the fourth on | `test_scenarios.py::TestTst::test_correlated_entries_stop_at_the_third`
-7.6 atomic condor, crash restart, 4 % in 5 minutes | flat, restored, halted | none yet: live
+7.6 atomic condor, 4 % in 5 minutes | flat, halted | `test_rulebook.py::test_7_6_atomic_condor_two_of_four_legs_filled_is_flat`, `test_rulebook.py::test_7_6_four_per_cent_in_five_minutes_stops_everything_but_exits` (entries halt, exits go on)
+7.6 crash restart | restored | none yet: live
 7.6 fourteen entries | the eleventh is blocked | `test_phases.py::TestPositions::test_of_fourteen_entries_those_from_the_eleventh_on_are_blocked`
 7.6 VIX 15 to 65 | halt and reduce | `test_scenarios.py::TestTst::test_vix_from_15_to_65_halts_and_reduces`, `test_days_and_vix.py::TestVixJump`
 7.6 phases | 35,000/19/.59: 1; 40,000/20/.60: 2; -25 %: back to 1 | `test_phases.py::TestEarned`, `test_scenarios.py::TestTst::test_a_quarter_lost_goes_back_a_phase`

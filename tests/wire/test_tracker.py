@@ -386,3 +386,26 @@ def test_the_table_of_statuses_is_closed_and_ends_lead_nowhere() -> None:
         assert set(row.next) <= STATUSES.keys()
         assert row.terminal == (not row.next)
         assert not (row.terminal and row.cancellable)
+
+
+class TestAnEarlierProgram:
+    """Orders that are adopted: what was booked of them is not told again, and the rest is."""
+
+    def test_parts_that_are_booked_are_not_told_again(self) -> None:
+        order = an_order(quantity=3)
+        tracker = tracking()
+        tracker.register(order.to(Status.LIVE), known=2)
+        fills = {SPY_PUT: [fill("1", 2, "1.26", 61), fill("2", 1, "1.27", 62)]}
+        events = told(tracker, [frame(order, "Filled", 2, fills=fills)])
+        assert words(events) == "Filled"
+        assert [(f.quantity, f.net) for f in fills_in(events)] == [(1, 127)]
+        assert (tracker.status(order.id), tracker.left(order.id)) == (Status.FILLED, 0)
+
+    def test_one_that_was_live_is_not_accepted_again(self) -> None:
+        order = an_order()
+        tracker = tracking()
+        tracker.register(order.to(Status.LIVE))
+        assert told(tracker, [frame(order, "Live", 1)]) == []
+        assert tracker.snapshot()[0].status is Status.LIVE
+        fresh = tracking(order)
+        assert words(told(fresh, [frame(order, "Live", 1)])) == "Accepted"
