@@ -104,6 +104,9 @@ class Watch:
         watched = closes if not c.watched else tuple(i for i in c.watched if i in held)
         if not closes or not watched:
             return None
+        if any(trade.legs[i].contract.expiration < book.session for i in closes):
+            # It has ended, and waits for its settlement: nothing can be closed any more.
+            return None
         if c.on is not None and book.session < c.on:
             return None
         if c.dte is not None and self._days_left(watched) > c.dte:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sim.daybook import DayBook
 from sim.engine import can_rest
 from sim.model.defence import CloseByDte, EarlyProfit, OfPart
 from sim.model.event import (
@@ -26,6 +27,7 @@ from sim.model.event import (
 from sim.model.exits import CloseAt, Exit, ProfitTarget, Review, StopLoss
 from sim.model.order import Action, Intent, Leg, OrderRequest, Status, TimeInForce
 from sim.session import Session
+from sim.watch import Watch
 from tests.hand import STOCK, HandDay, HandMarket, Sides, contract
 from tests.rig import Play, play
 
@@ -210,3 +212,20 @@ class TestRestored:
         assert engine._counter == 2
         assert [o.id for o in engine.desk.resting()] == [d.order.id for d in decided if d.order.request.resting]
         assert list(engine.desk.ledger.open) == [first]
+
+
+def test_what_has_ended_and_waits_for_its_settlement_is_not_closed() -> None:
+    """Live, a broker books an expiry over night: the morning after, no exit may try to trade it."""
+    put = contract(STOCK, DAY, 95, "P")
+    order = OrderRequest(
+        "play", (Leg(put, 1, Action.SELL_TO_OPEN),), 1, None, Intent.OPEN, "entry", exits=(CloseAt(time(15)),)
+    )
+    days = [HandDay(STOCK, DAY, {put: ([100] * 12, [102] * 12)}, [100.0] * 12),
+            HandDay(STOCK, date(2024, 8, 2), {PUT: ([100] * 12, [102] * 12)}, [100.0] * 12)]  # fmt: skip
+    session = play(HandMarket(days[:1], {DAY: 100.0}), [Play("play", ("ABC",), lambda _: (order,), (AT,))])
+    desk = session.engine.desk
+    book = DayBook(HandMarket(days), date(2024, 8, 2), ["ABC"])
+    (trade,) = [t.trade for t in desk.ledger.closed]
+    watch = Watch(trade, {put: -1}, book, None, 0)
+    assert watch.search(0) is None
+    assert watch.hit(5) is None
