@@ -207,13 +207,14 @@ class Engine:
             if condition is not None:
                 decisions += self._close(trade_id, order, condition, now)
         if now.wake or self.settings.every_minute:
-            view = self._view(now)
+            view = self.view(now)
             if now.wake and self.duties.duties and self.desk.ledger.open:
                 decisions += self._do_duties(view, now)
             decisions += self._ask(view, now)
         return decisions
 
-    def _view(self, now: Moment) -> View:
+    def view(self, now: Moment) -> View:
+        """What a strategy and a rule see at a moment of the trade date that is open."""
         book = self.desk.day
         # The minute by its name: a live session looks a moment after its beginning.
         return View(

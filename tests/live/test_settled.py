@@ -25,7 +25,7 @@ def row(symbol: str, sub: str, price: str = "0", underlying: str = "", **more: A
 def test_what_expires_is_worth_nothing() -> None:
     (ended,) = settlements([row(SPY_PUT.symbol, "Expiration")], {SPY_PUT: -2}, lambda _: 555.5, NOW)
     (leg,) = ended.settlement.legs
-    assert (leg.unit_cash, leg.outcome(-2), ended.settlement.price) == (0, Outcome.EXPIRED, D("555.5"))
+    assert (leg.unit_cash, leg.outcome(-2), ended.settlement.price) == (D(0), Outcome.EXPIRED, D("555.5"))
     assert ended.estimated
 
 
