@@ -165,9 +165,9 @@ def test_what_was_decided_is_on_the_wire_and_its_fill_in_the_ledger(name: str) -
         assert [(leg["symbol"], leg["action"], leg["quantity"]) for leg in body["legs"]] == [
             (wire_symbol(leg.contract), leg.action.value, leg.ratio * request.quantity) for leg in request.legs
         ]
-        # Without a limit of its own it gives away two ticks beyond the natural price.
+        # It gives away two ticks beyond the natural price, and never more than its own limit.
         natural = natural_of(request, look.ticks)
-        limit = natural - 2 if request.limit is None else request.limit
+        limit = natural - 2 if request.limit is None else max(natural - 2, request.limit)
         assert body["price-effect"] == "Credit"
         assert Decimal(body["price"]) == limit * request.legs[0].contract.product.increment
         (fill,) = [each for each in session.fills if each.order_id == order.id]
