@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, Protocol
 
+from adapters.tastytrade.errors import CredentialError
 from adapters.tastytrade.window import ChainOf
 from live.core import Core
 from live.feed import Named, Tape, named
@@ -32,6 +33,8 @@ from sim.ports import LiveBroker, Strategy
 from sim.view import View
 
 SECOND_NS: Final = 1_000_000_000
+LOOKS: Final = 3
+"""So often at most a strategy is asked at its time before it counts: one chain may lead to another."""
 
 
 class Keep(Protocol):
@@ -112,8 +115,8 @@ class Runner:
                 day, hours = self._next_day()
                 if not await self._until(hours.open_ns):
                     break
-                await self._begin(day)
-                await self._through(day, hours)
+                if await self._begin(day, hours):
+                    await self._through(day, hours)
         finally:
             for task in tasks:
                 task.cancel()
@@ -133,6 +136,10 @@ class Runner:
     def take(self, what: Input) -> None:
         """An input of somebody else, before the runner turns."""
         self._take(what)
+
+    def look(self, what: Input) -> None:
+        """An input of somebody else, while it turns; what is decided about it goes out."""
+        self._look(what)
 
     def coming(self) -> tuple[int, list[str]] | None:
         """The next wake of this trade date, UTC ns, and who wakes; None where nobody does."""
@@ -179,11 +186,15 @@ class Runner:
             day = calendar.next_session(day)
         return day, hours
 
-    async def _begin(self, day: date) -> None:
-        """What the day lists and what was before it is told to the core, and the day is opened."""
+    async def _begin(self, day: date, hours: Session) -> bool:
+        """What the day lists and what was before it is told to the core, and the day is opened; False where the broker
+        did not tell what it lists before it was over."""
         calendar, found = load_calendar(), list[Named]()
         for underlying in self.core.underlyings:
-            chain = named(await self.chain(underlying, day), day)
+            listed = await self._listed(underlying, day, hours)
+            if listed is None:
+                return False
+            chain = named(listed, day)
             if chain.unknown:
                 self.say(f"{chain.unknown} contracts on {underlying} have names that are not known here: left out")
             found.append(chain)
@@ -212,6 +223,21 @@ class Runner:
         self._rehearsed = 0
         self.tape.want(self.core.session.engine.desk.held())
         await self._first_prices()
+        return True
+
+    async def _listed(self, underlying: str, day: date, hours: Session) -> ChainOf | None:
+        """A chain, asked for until the broker tells it: a session that stands does not end because a reading failed.
+        What no retry can cure is raised."""
+        while True:
+            try:
+                return await self.chain(underlying, day)
+            except CredentialError:
+                raise
+            except BrokerError as error:
+                self.say(f"{underlying}: what it lists could not be read, and is asked for again: {error}")
+            again = self.hours.now() + int(self.pace.again * SECOND_NS)
+            if not await self._until(again) or self.hours.now() >= hours.close_ns:
+                return None
 
     async def _within(self, work: Awaitable[list[Input]]) -> list[Input]:
         """What comes within the patience for first things; nothing, and a word of it, where it does not."""
@@ -255,15 +281,16 @@ class Runner:
             if self._watching():
                 until = min(until, max(self._glanced + int(self.pace.glance * SECOND_NS), now))
                 if until <= now:
-                    self._hear()
+                    self._hear(everything=False)
                     self._look(Tick(now))
                     self._glanced = now
                     continue
             await self._rest(until)
-            self._hear()
             now = self.hours.now()
+            self._hear(everything=now >= next_minute)
             if now >= next_minute:
-                self._turn_minute(now, wakes, duties)
+                await self._look_first(day, wakes)
+                self._turn_minute(self.hours.now(), wakes, duties)
         if self.hours.now() >= hours.close_ns:
             self._hear()
             self._look(Closed(self.hours.now(), day))
@@ -285,8 +312,18 @@ class Runner:
         self._minute = column
         wake = begun in wakes or begun in duties
         self._look(Tick(now, wake))
+        self._let_go(now, begun, wakes)
         self._glanced = now
         self.keep.flush()
+
+    def _let_go(self, now: int, begun: int, wakes: Iterable[int]) -> None:
+        """A chain that a strategy has looked at is not listened to any longer than somebody may need it."""
+        soon = now + int((self.pace.rehearse + 60) * SECOND_NS)
+        if begun - MINUTE_NS not in wakes or any(begun <= at <= soon for at in wakes):
+            return
+        desk = self.core.session.engine.desk
+        working = {leg.contract for order in desk.orders.values() for leg in order.request.legs}
+        self.tape.release(desk.held().keys() | working)
 
     def _wakes(self, day: date) -> dict[int, list[str]]:
         """Instants at which strategies want to be called, and which."""
@@ -299,11 +336,26 @@ class Runner:
 
     # -- the contracts that a strategy will look at -------------------------------------------------------------------
 
-    def _rehearse(self, day: date, coming: int, now: int) -> None:
+    async def _look_first(self, day: date, wakes: Mapping[int, Sequence[str]]) -> None:
+        """At a wake: what nobody could look at before (an option before its market opens, a chain behind a filter that
+        has only now let it in) is listened to first, and its first quotes are waited for."""
+        for _ in range(LOOKS):
+            now = self.hours.now()
+            begun = self._book.ts((now - self._book.open_ns) // MINUTE_NS)
+            self._rehearsed = 0
+            if begun not in wakes or not self._rehearse(day, begun, now):
+                return
+            if now + 2 * int(self.pace.settle * SECOND_NS) >= begun + MINUTE_NS:
+                # Better on what is here than a minute late.
+                return
+            await self.hours.pause(self.pace.settle)
+            self._hear()
+
+    def _rehearse(self, day: date, coming: int, now: int) -> int:
         """Asks the strategies what they would do at their time, on the prices of now, and listens to whatever they
-        looked at. What they answer is forgotten."""
+        looked at; how many contracts are new. What they answer is forgotten."""
         if now < self._rehearsed + int(self.pace.again * SECOND_NS):
-            return
+            return 0
         self._rehearsed = now
         self._hear()
         core = self.core
@@ -323,13 +375,15 @@ class Runner:
                 with suppress(DataError):
                     strategy.decide(view)
         wanted = [c for own in core.market.days().values() for series in own.asked for c in own.contracts(series)]
-        self.tape.want([*wanted, *desk.held()])
+        fresh = self.tape.want([*wanted, *desk.held()])
         core.refresh()
+        return fresh
 
     # -- in and out ---------------------------------------------------------------------------------------------------
 
-    def _hear(self) -> None:
-        """Takes what was left: the broker's events first, so that a fill is known before the market moves on."""
+    def _hear(self, *, everything: bool = True) -> None:
+        """Takes what was left: the broker's events first, so that a fill is known before the market moves on. Where not
+        ``everything``, quotes of what is not held wait for the minute, the newest of each."""
         for looker in self.lookers:
             looker(self.hours.now())
         events, self.events = self.events, []
@@ -337,7 +391,8 @@ class Runner:
             for watcher in self.watchers:
                 watcher(event)
             self._look(Told(event))
-        for one in self.tape.take(self.hours.now()):
+        only = None if everything else self.core.session.engine.desk.held()
+        for one in self.tape.take(self.hours.now(), only):
             self._take(one)
 
     def _take(self, what: Input) -> list[Decision]:
