@@ -42,6 +42,40 @@ def ask(question: str) -> bool:
         signal.signal(signal.SIGINT, before)
 
 
+async def answer(question: str, seconds: float) -> bool | None:
+    """Yes or no from the person at the terminal, while everything else goes on; None where nobody said anything within
+    so many seconds. What was typed before the question is no answer to it."""
+    import asyncio
+    import os
+    import termios
+
+    loop, fd = asyncio.get_running_loop(), sys.stdin.fileno()
+    with suppress(termios.error):
+        termios.tcflush(fd, termios.TCIFLUSH)
+    print(f"\a{question} [y/N] within {seconds:g} s: ", end="", file=sys.stderr, flush=True)
+    told: asyncio.Future[bytes] = loop.create_future()
+
+    def read() -> None:
+        if not told.done():
+            told.set_result(os.read(fd, 1024))
+
+    loop.add_reader(fd, read)
+    try:
+        said = await asyncio.wait_for(told, seconds)
+        return said.decode(errors="replace").strip().lower() in ("y", "yes")
+    except TimeoutError:
+        print("nobody answered", file=sys.stderr, flush=True)
+        return None
+    finally:
+        loop.remove_reader(fd)
+
+
+def typed(question: str) -> str:
+    """A line from the person at the terminal, without its end; empty where nobody is there."""
+    print(f"{question} ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()
+
+
 @contextmanager
 def live_view() -> Iterator[Callable[[Any], None]]:
     """A screen that is drawn again and again; what is given to the function stands on it."""

@@ -41,6 +41,7 @@ from sim.model.given import (
 if TYPE_CHECKING:
     from adapters.emulator.assembly import Tokens
     from adapters.emulator.emulator import Emulator
+    from adapters.emulator.opening import Opening
     from adapters.emulator.serve import Server
 
 KEYS: Final = (
@@ -112,8 +113,9 @@ def introduction(server: Server, settings: Settings, emulator: Emulator) -> dict
     }
 
 
-def assemble(config: Mapping[str, Any], root: Path) -> tuple[Settings, Emulator]:
-    """The emulator that a configuration describes; ConfigError for what does not fit."""
+def assemble(config: Mapping[str, Any], root: Path, openings: Sequence[Opening] = ()) -> tuple[Settings, Emulator]:
+    """The emulator that a configuration describes; ConfigError for what does not fit. ``openings``: its accounts where
+    they are not to begin with cash alone."""
     from adapters.emulator.assembly import Ways, emulated
     from adapters.emulator.listing import Window
     from adapters.emulator.rest.app import Manners
@@ -137,7 +139,7 @@ def assemble(config: Mapping[str, Any], root: Path) -> tuple[Settings, Emulator]
         fees=build.target(config["fees"], where="fees"),
         margin=build.target(config["margin"], where="margin"),
         start=_start(node["start"]),
-        accounts=settings.accounts,
+        accounts=openings or settings.accounts,
         cash=settings.cash,
         profile=settings.profile,
         speed=number("adapter.speed", node["speed"], POSITIVE),

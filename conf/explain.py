@@ -11,6 +11,7 @@ from typing import Any
 from adapters.replay.drivers import run
 from conf import build, console
 from conf.compose import home
+from conf.lived import explained
 from conf.options import Options
 from conf.run import assemble
 from conf.verify import config_of
@@ -76,6 +77,10 @@ def command(args: Sequence[str]) -> int:
     folder = Path(options.overrides[0]).expanduser()
     config = config_of(folder)
     only = None if (d := options.value("date")) is None else build.day("--date", d)
+    if "live" in config:
+        if options.value("at") is not None:
+            raise UsageError("--at is for a backtest: of a live session the market of a minute is not there again")
+        return explained(folder, only, as_json=options.flag("json"))
     if (at := options.value("at")) is not None:
         return _at(config, only, parse_time(at, "--at"), as_json=options.flag("json"))
     listener: list[Listener] = []

@@ -164,6 +164,89 @@ It serves until Ctrl-C. Without options it opens at 10:00 New York on the first 
   tomking emulator market=es_2024 adapter.start="'2024-08-05 09:30'"
 
 Faults, the clock, scripts, expiring tokens and the reset are under /emulator of the same port; docs/emulator.md.""",
+    "paper": """\
+tomking paper: the strategy of a backtest on the wall clock, on paper; leaves a run's folder, with its journal
+
+usage: tomking paper [adapter=emulator|sandbox] [group=choice] [group.key=value] [--until HH:MM] [--screen] [--json]
+
+adapter=emulator, the default, needs nothing: it serves a Friday of market=es_2024 on this machine, sixty times as fast
+as the clock, and ends with it. The address that is printed shows the session, and can stop it.
+
+  strategy=zero_dte     the rule, rules, account: as in a backtest
+  adapter.speed=120     a day in four minutes; 60 is eight, 1 is real time
+  adapter.start="'2024-08-05 09:20'"   another day or time, New York
+  --until 12:00         end at this time of the market, New York
+  --screen              the session on the terminal, drawn again and again
+  --resume RUN          go on with a session that ended, by its journal; give the same words as then
+  live.fx=6B            dollars per pound: table (dated), 6B (the front pound future), or a number
+  live.ceilings.orders_a_day=20    hard ceilings below strategy and rules: conf/live/default.yaml
+  --cfg                 print the composed configuration and trade nothing
+
+Ctrl-C or SIGTERM ends it in order and says what rests at the broker, twice ends it at once. A file TOMKING_HOME/kill
+halts it. Alerts go to TOMKING_WEBHOOK (live.alerts.shape=ntfy, discord, slack), heartbeats to TOMKING_HEARTBEAT.
+
+  tomking paper
+  tomking paper adapter.speed=120 --until 12:00
+  tomking paper strategy=lt112 adapter=sandbox live.fx=6B --screen""",
+    "live": """\
+tomking live: real money, behind two keys; without both everything but sending (shadow)
+
+usage: tomking live adapter=production [group=choice] [group.key=value] [--until HH:MM] [--screen] [--resume RUN]
+       tomking live arm --account LAST4 --max-loss N --until WHEN [--fx RATE] [--unattended] [group=choice] ...
+       tomking live disarm | status [group=choice] ... [--json]
+
+Without an arming that fits, decisions are made and logged and the broker's dry run is asked: nothing is sent. An arming
+is bound to one account, this configuration and this version of the program, ends by itself, and lies in a file that
+only you can read. The second key is adapter=production, typed with every start. When an arming ends, or is taken away,
+nothing is sent any more, exits neither: the session says what it would send.
+
+  --account 0001        the account's last four characters; you type them again to arm
+  --max-loss 500        at most so much is lost a day, in account currency
+  --until 8h            or 16:00, 2026-12-05, '2026-12-05 16:00' (New York); a week at most
+  --fx 1.31             dollars per unit of account currency today; entries stop when it is older than 3 days
+  --unattended          no yes is asked before the first order; else it is, at the terminal, with account and rules
+
+  tomking live arm --account 0001 --max-loss 500 --until 8h strategy=zero_dte
+  tomking live adapter=production strategy=zero_dte
+  tomking live status
+  tomking live disarm""",
+    "account": """\
+tomking account: the live book of a running session, or of the broker where none runs; and what a person tells it
+
+usage: tomking account show|reconcile|stop|resume|cancel|flatten [adapter=NAME] [--session ID] [--yes] [--json]
+
+  show         the picture of the session; without one the broker's own word (adapter=sandbox, adapter=production)
+  reconcile    reads the whole account now; exit code 1 where it differs from the books
+  stop         no new entries; exits go on
+  resume       entries again; where something differs it asks twice
+  cancel       every working order, exits included
+  flatten      closes every trade at limits that walk from the mid to the natural price; asks twice
+  --session    the beginning of its id, where several run
+  --yes        do not ask; for flatten twice: --yes --yes
+
+Without a session flatten closes the options of a sandbox's account. Production is flattened by an armed session only.
+
+  tomking account show
+  tomking account flatten
+  tomking account show adapter=production --json""",
+    "manual": """\
+tomking manual: orders by hand while the broker is away; what is typed goes into the session that runs
+
+usage: tomking manual show|fill|quote|positions|line|cancel|on [WORDS] [--session ID] [--json]
+
+A session that has lost its broker shows each order as a ticket to type into another platform, and sends nothing.
+
+  show                          the tickets, and what may still work at the broker
+  fill ORDER 0.95 debit [3]     what one unit was filled at, and how many; ORDER 5400P=3.10 5350P=1.85 for each leg
+  cancel ORDER                  it was not placed, or taken back
+  quote ES 5412.25              a price; quote VIX 18.4; quote 240802P5400 1.20 1.30
+  positions -1 240802P5400 ...  what the account holds, compared with the books; or none
+  line "£75000 | ES LT112 (85 DTE, 6420, +5%) | 32% | 2024-08-02 10:15 | VIX 15.2 | PM no"
+  on                            place the orders yourself from now on; `tomking account resume` ends it
+
+  tomking manual show
+  tomking manual fill r1-zero_dte-240802-00002 0.95 debit
+  tomking manual quote VIX 18.4""",
     "scenario": """\
 tomking scenario: the suite that a trader runs before trusting a change; exit code 1 where one failed
 

@@ -20,6 +20,7 @@ from sim.engine import Settings
 from sim.fees import FeeSchedule
 from sim.journal import Journal
 from sim.ledger import Ledger, RateOf
+from sim.model.given import flag
 from sim.ports import Strategy
 from sim.session import Session
 
@@ -39,7 +40,8 @@ class Living:
 def living(
     config: Mapping[str, Any], run_key: str, about: About, notice: str = "", rate_of: RateOf | None = None
 ) -> Living:
-    """``run_key`` makes order ids unique to the session. ``rate_of``: what flows convert at, None: what is told."""
+    """``run_key`` makes order ids unique to the session. ``rate_of``: what flows convert at, None: what is told. Where
+    the configuration says nothing of a live session, profit targets are watched as in a backtest."""
     strategies = build.strategies(config)
     rules = build_gate(config)
     fees = build.target(config["fees"], where="fees")
@@ -47,7 +49,8 @@ def living(
     rates = Rates(currency)
     nlv = account_nlv(config)
     ledger = Ledger(currency, nlv, rate_of or rates)
-    settings = Settings(run_key, every_minute=False, vix_source="market")
+    rest = flag("live.rest", config["live"]["rest"]) if "live" in config else False
+    settings = Settings(run_key, every_minute=False, vix_source="market", rest=rest)
     engine = engine_of(config, strategies, rules.gate, rules, ledger, settings)
     session = Session(engine, Journal(), SimulatedClock())
     underlyings = tuple(sorted({u for s in strategies for u in s.underlyings}))

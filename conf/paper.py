@@ -2,30 +2,39 @@
 
 ``adapter=emulator`` (the default) needs nothing: it serves a day of the market on this machine, sixty times as fast as
 the clock, and ends with it. ``adapter=sandbox`` trades TastyTrade's. Ctrl-C or SIGTERM ends it in order: what works at
-the broker works on, and it says so; the next start goes on from the journal (``--resume RUN``).
+the broker works on, and it says so; the next start goes on from the journal (``--resume RUN``). ``tomking live`` runs
+through here as well, and brings its keys.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from conf import console
 from conf.compose import compose, home
 from conf.options import Options
+from sim.clock import stopwatch
 from sim.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from conf.leaving import Sat
+    from conf.stage import Authority
 
 USUAL: Final = ("adapter=emulator", "market=es_2024")
 QUICK: Final = ("adapter.speed=60", "adapter.port=0")
+TWICE_S: Final = 0.5
+FLAGS: Final = ("json", "cfg", "screen")
+VALUES: Final = ("config-dir", "resume", "until")
 
 
 def command(args: Sequence[str]) -> int:
     """0 where it ended as it should; 3 where the guard had halted it."""
-    options = Options.of(args, flags=("json", "cfg", "screen", "once"), values=("config-dir", "resume"))
+    options = Options.of(args, flags=FLAGS, values=VALUES)
     config = composed(options.overrides, options.value("config-dir"))
     name = config["adapter"].get("name")
     if name not in ("emulator", "sandbox"):
@@ -81,38 +90,48 @@ def _opening(config: dict[str, Any], words: Sequence[str]) -> dict[str, Any]:
     return config
 
 
-def sit(config: Mapping[str, Any], options: Options, kind: str) -> int:
+def sit(config: Mapping[str, Any], options: Options, kind: str, authority: Authority | None = None) -> int:
     """Runs a session to its end, with page, screen and folder."""
-    from conf.sitting import Sat, sitting
-
-    done: Sat = asyncio.run(_sit(config, options, kind, sitting))
+    done = asyncio.run(_sit(config, options, kind, authority))
     if options.flag("json"):
-        console.document({"run_dir": str(done.folder), "notice": done.notice, "metrics": done.numbers})
+        left = list(done.left)
+        console.document({"run_dir": str(done.folder), "notice": done.notice, "left": left, "metrics": done.numbers})
     else:
         console.out(done.said)
+    if done.code:
+        console.fail(" ".join(done.why.split()))
     return done.code
 
 
-async def _sit(config: Mapping[str, Any], options: Options, kind: str, sitting: Any) -> Any:
+async def _sit(config: Mapping[str, Any], options: Options, kind: str, authority: Authority | None) -> Sat:
+    from conf.sitting import Asked, sitting
+    from conf.stage import PAPER
+
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     signs: list[str] = []
 
+    first = 0.0
+
     def leave(sign: signal.Signals) -> None:
+        nonlocal first
+        if signs and stopwatch() - first < TWICE_S:
+            # One sign, told twice: to the process and to its group.
+            return
+        if signs:
+            console.fail(f"{sign.name} again: ended at once; the journal has everything, go on with --resume")
+            console.flush()
+            os._exit(130)
         signs.append(sign.name)
+        first = stopwatch()
+        console.note(f"{sign.name}: ending in order; once more ends at once")
         stop.set()
 
     for sign in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(sign, leave, sign)
-    resume = options.value("resume")
-    folder = Path(resume).expanduser() if resume else None
-    quiet = options.flag("json")
-    return await sitting(
-        config, kind=kind, runs=Path.cwd() / "runs", stop=stop, signs=signs, quiet=quiet,
-        screen=options.flag("screen") and not quiet, resume=folder,
+    resume, quiet = options.value("resume"), options.flag("json")
+    asked = Asked(
+        kind, Path.cwd() / "runs", stop, signs, quiet, options.flag("screen") and not quiet,
+        Path(resume).expanduser() if resume else None, options.value("until"),
     )  # fmt: skip
-
-
-def stamped(now: int) -> datetime:
-    """UTC."""
-    return datetime.fromtimestamp(now / 1e9, UTC)
+    return await sitting(config, asked, authority or PAPER)

@@ -8,53 +8,67 @@ journal's own state.
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from adapters.tastytrade.backoff import Backoff
+from adapters.tastytrade.sender import unasked
 from conf import console
+from conf.attending import Day, first_order, header
 from conf.backtest import commit
 from conf.compose import as_yaml, home
+from conf.leaving import Ended, Sat, resting, written
 from conf.living import Living, living
-from conf.stage import Stage, about_of, fx_of, stage
+from conf.speaking import Pulse, Speaker, told
+from conf.stage import PAPER, Authority, Bringing, Stage, about_of, carried_of, fx_of, in_dollars, stage
+from live.alerts import risk_refusal
+from live.ceilings import Ceilings
 from live.codec import Codec
-from live.guard import Limits
+from live.control import served_control, socket_of
+from live.failover import Failover, Judge
+from live.guard import Guard, Limits
+from live.inputs import Fx
 from live.journal import Journal
+from live.keep import recover
+from live.permit import Permit, Question
 from live.picture import Labels, Rulers
-from live.runner import Pace
+from live.runner import SECOND_NS, Pace
 from live.sitting import Sitting, Terms
 from live.warden import Rounds
-from sim.clock import process_seconds
-from sim.model.errors import BrokerError, DataError, UsageError
+from sim.calendar import at_ny, date_ny, ny, parse_time
+from sim.clock import WallClock
+from sim.model.errors import BrokerError, ConfigError, DataError, RiskStop, UsageError
 from sim.model.event import Standing, Word
-from sim.model.given import COUNT, FROM_ONE, PART, POSITIVE, number, section, whole
+from sim.model.given import COUNT, FROM_ONE, PART, POSITIVE, SHARE, amount, number, section, whole
 from sim.report.folder import digest, read_json, write_json
-from sim.report.metrics import metrics
-from sim.report.result import RunResult
 
 if TYPE_CHECKING:
     from sim.ledger import RateOf
 
 JOURNAL: Final = "journal.sqlite"
 KEYS: Final = (
-    "name", "fx", "settle", "glance", "positions", "everything", "limits", "ceilings", "page", "alerts", "kill",
+    "name", "fx", "rest", "settle", "glance", "positions", "everything", "limits", "ceilings", "page", "alerts", "kill",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Sat:
-    """A session that has ended. ``code`` is what the command returns."""
+class Asked:
+    """How a session was asked for. ``stop`` ends it, and ``signs`` says by which signal; ``until``: a New York time of
+    day at which it ends by itself."""
 
-    folder: Path
-    numbers: Mapping[str, Any]
-    notice: str
-    said: str
-    code: int
+    kind: str
+    runs: Path
+    stop: asyncio.Event
+    signs: Sequence[str]
+    quiet: bool = False
+    screen: bool = False
+    resume: Path | None = None
+    until: str | None = None
+    ask: Callable[[str, float], Awaitable[bool | None]] = console.answer
 
 
 def terms_of(node: Mapping[str, Any], speed: float) -> Terms:
@@ -82,10 +96,9 @@ def terms_of(node: Mapping[str, Any], speed: float) -> Terms:
     aged = replace(
         aged, quotes=aged.quotes * slack, positions=max(aged.positions, 3 * positions), grace=aged.grace * slack
     )
-    kill = row["kill"]
     return Terms(
         Pace(settle=settle, glance=glance, first=10.0 * speed, look=max(5.0, speed)), Rounds(positions, everything),
-        aged, Path(str(kill)).expanduser() if kill is not None else home() / "kill",
+        aged, kill_of(node),
     )  # fmt: skip
 
 
@@ -121,76 +134,191 @@ def begin(config: Mapping[str, Any], runs: Path, kind: str, now: int) -> Path:
     return folder
 
 
-async def sitting(
-    config: Mapping[str, Any],
-    *,
-    kind: str,
-    runs: Path,
-    stop: asyncio.Event,
-    signs: Sequence[str],
-    quiet: bool,
-    screen: bool,
-    resume: Path | None,
-) -> Sat:
-    """Runs a session until it ends, by itself, by a signal or by what went wrong."""
-    from sim.clock import WallClock
+def masked(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration as it is written down and compared: an account is named by its last characters."""
+    adapter = dict(config["adapter"])
+    if adapter.get("account") is not None:
+        adapter["account"] = ending(adapter["account"])
+    if adapter.get("accounts"):
+        adapter["accounts"] = [ending(each) for each in adapter["accounts"]]
+    return {**config, "adapter": adapter}
 
-    config_hash = digest({k: v for k, v in config.items() if k not in ("report", "live")})
-    began = WallClock().now()
-    if resume is None:
-        folder = begin(config, runs, kind, began)
+
+def ending(account: object) -> str:
+    """``…0001`` of an account's number."""
+    return f"…{str(account)[-4:]}"
+
+
+def kill_of(node: Mapping[str, Any]) -> Path:
+    kill = node["kill"]
+    return Path(str(kill)).expanduser() if kill is not None else home() / "kill"
+
+
+def ceilings_of(node: Mapping[str, Any]) -> Ceilings:
+    """``loss_a_day`` is a share of the account here."""
+    found = Ceilings.of(node["ceilings"], "live.ceilings")
+    amount("live.ceilings.loss_a_day", node["ceilings"]["loss_a_day"], SHARE)
+    return found
+
+
+def waits() -> Iterator[float]:
+    """Real seconds between tries of an outage, until the network is given up: three minutes."""
+    backoff = Backoff(first=1.0, largest=60.0)
+    return (backoff.delay(attempt) for attempt in range(1, 9))
+
+
+async def sitting(config: Mapping[str, Any], asked: Asked, authority: Authority = PAPER) -> Sat:
+    """Runs a session until it ends, by itself, by a signal or by what went wrong."""
+    if (kill := kill_of(config["live"])).exists():
+        raise RiskStop(f"{kill} is there, the kill switch: nothing is started; remove it to trade")
+    if authority.fx is not None:
+        # What was given when it was armed is what is told, whatever the configuration has.
+        config = {**config, "live": {**config["live"], "fx": float(authority.fx[0])}}
+    began, shown = WallClock().now(), masked(config)
+    config_hash = digest({k: v for k, v in shown.items() if k not in ("report", "live")})
+    if asked.resume is None:
         run_id = digest({"config": config_hash, "at": began})
     else:
-        folder = resume
-        before = read_json(folder, "manifest.json")
+        before = read_json(asked.resume, "manifest.json")
         run_id = str(before["run_id"])
         if before["config_hash"] != config_hash:
-            raise UsageError(f"--resume {folder}: that session had another configuration; give the same words as then")
-    about = about_of(config)
-    made = living(config, run_id[:8], about, rate_of=rates_of(config))
-    manifest = {
-        "run_id": run_id, "config_hash": config_hash, "data_fingerprint": about.name, "seed": config["seed"],
-        "market": about.name, "synthetic": about.synthetic, "source": about.source, "notice": "", "kind": kind,
-        "git_commit": commit(), "started_at": _iso(began),
-    }  # fmt: skip
-    if resume is None:
-        (folder / "config.yaml").write_text(as_yaml(config), encoding="utf-8")
-        write_json(folder / "manifest.json", manifest)
-    async with AsyncExitStack() as stack:
-        there = await stack.enter_async_context(stage(config, made.fees, made.core.column))
-        made.core.market.about = there.about
-        journal = stack.enter_context(Journal.open(folder / JOURNAL))
-        one = _made(config, made, there, journal, quiet=quiet, log=folder / "log.jsonl")
-        if there.until is not None:
-            one.runner.until = there.until + 60 * 1_000_000_000
-        if (port := section("live.page", config["live"]["page"], ("port",))["port"]) is not None:
-            from live.page.serve import served
-            from live.page.tokens import make
-
-            address = await stack.enter_async_context(
-                served(one.look, pressing(one), make(), whole("live.page.port", port, COUNT))
+            raise UsageError(
+                f"--resume {asked.resume}: that session had another configuration; give the same words as then"
             )
-            if not quiet:
-                console.note(f"page    {address}")
-        code, why = await _through(one, stop, signs, screen=screen, quiet=quiet)
-    return _written(folder, config, made, there, manifest, code, why)
+        _same_source(config, asked.resume)
+    about = about_of(config)
+    rate_of = rates_of(config)
+    made = living(config, run_id[:8], about, rate_of=rate_of)
+    carried = None
+    if asked.resume is not None and config["adapter"].get("name") == "emulator":
+        earlier = living(config, run_id[:8], about, rate_of=rate_of).core
+        with Journal.read_only(asked.resume / JOURNAL) as journal:
+            recover(earlier, journal, Codec())
+        carried = carried_of(earlier, config)
+    speaker = Speaker(f"{made.facts['name']} ({asked.kind})", WallClock().now, asked.quiet or asked.screen)
+    for account in (authority.account, str(config["adapter"].get("account") or "")):
+        speaker.hide(account)
+    guard = Guard()
+    permit = Permit.of(ceilings_of(config["live"]), made.core, guard, WallClock().now, authority.keys)
+    permit.alert = speaker.alert
+
+    async def ask(text: str, seconds: float) -> bool | None:
+        speaker.alert("STATE", f"the session's first order waits {seconds:g} s for a yes at the terminal")
+        return await asked.ask(text, seconds)
+
+    question = Question(ask, lambda order: order.id) if authority.ask else None
+    bringing = Bringing(made.fees, made.core.column, permit, question or unasked, speaker.say)
+    async with AsyncExitStack() as stack:
+        there = await stack.enter_async_context(stage(config, bringing, authority, carried))
+        speaker.now = permit.now = there.hours.now
+        made.core.market.about = there.about
+        old = _old_rate(config, there, resumed=asked.resume is not None)
+        until = _until(asked.until, there)
+        folder = asked.resume or begin(config, asked.runs, asked.kind, began)
+        manifest = {
+            "run_id": run_id, "config_hash": config_hash, "data_fingerprint": there.about.name, "seed": config["seed"],
+            "market": there.about.name, "synthetic": there.about.synthetic, "source": there.about.source, "notice": "",
+            "kind": asked.kind, "git_commit": commit(), "started_at": _iso(began),
+        }  # fmt: skip
+        if asked.resume is None:
+            (folder / "config.yaml").write_text(as_yaml(shown), encoding="utf-8")
+            write_json(folder / "manifest.json", manifest)
+        speaker.log = folder / "log.jsonl"
+        journal = stack.enter_context(Journal.open(folder / JOURNAL))
+        one, fx = _made(config, made, there, journal, guard, speaker, authority)
+        one.runner.until = until
+        permit.post = one.runner.post
+        if question is not None:
+            question.text = lambda order: first_order(order, made, there, permit.ceilings)
+        pulse = Pulse(one.look, speaker.say)
+        day = Day(one, made, there, speaker)
+        one.runner.lookers += [permit.look, day.look, pulse.beat]
+        one.runner.done.append(day.done)
+        await stack.enter_async_context(served_control(one, socket_of(home(), run_id)))
+        await stack.enter_async_context(told(config["live"]["alerts"], speaker, pulse.alive))
+        async with _page(config, one) as page:
+            if not asked.quiet:
+                header(made.facts["name"], asked.kind, there, folder, page, kill, authority)
+            if old:
+                speaker.say(old)
+            code, why = await _through(one, asked, fx, question)
+        day.end(code, why)
+        notice = one.painter.labels.notice
+        left = resting(one.look(), own=there.adapter == "emulator")
+    return written(folder, shown, made, there, {**manifest, "notice": notice}, Ended(code, why, left))
 
 
 def _made(
-    config: Mapping[str, Any], made: Living, there: Stage, journal: Journal, *, quiet: bool, log: Path
-) -> Sitting:
-    from live.alerts import risk_refusal
-
-    speak = _Speaker(log, there.hours.now, quiet=quiet)
+    config: Mapping[str, Any],
+    made: Living,
+    there: Stage,
+    journal: Journal,
+    guard: Guard,
+    speaker: Speaker,
+    authority: Authority,
+) -> tuple[Sitting, Callable[[], Awaitable[Fx]] | None]:
     labels = Labels(
-        made.facts["name"], there.adapter, "", there.about.name, there.notice,
-        there.about.synthetic,
+        made.facts["name"], there.adapter, "", there.about.name, there.notice, there.about.synthetic,
     )  # fmt: skip
-    return Sitting(
+    judge = Judge(Failover(waits), speaker.say, speaker.alert)
+    fx = fx_of(config, there.live, there.hours, authority.fx)
+    terms = terms_of(config["live"], there.speed)
+    one = Sitting(
         made.core, there.live, made.strategies, there.hours, _chain(there), journal, Codec(), rulers_of(made, config),
-        labels, speak.say, speak.alert, terms_of(config["live"], there.speed), fx_of(config, there.live, there.hours),
-        risky=risk_refusal,
+        labels, speaker.say, speaker.alert, terms, fx, failed=judge.failed, well=judge.well, risky=risk_refusal,
+        guard=guard, fees=made.fees, resumed=judge.failover.resume,
     )  # fmt: skip
+
+    def hold(seconds: float) -> None:
+        usual = terms.rounds
+        one.warden.rounds = replace(usual, positions=max(usual.positions, seconds * there.speed))
+
+    judge.hold = hold
+    one.runner.watchers.append(judge.heard)
+    return one, fx
+
+
+def _same_source(config: Mapping[str, Any], folder: Path) -> None:
+    """UsageError where a session converted at told rates and would go on at the table's, or the other way about."""
+    from conf.verify import config_of
+
+    was, now = config_of(folder)["live"]["fx"], config["live"]["fx"]
+    if (was == "table") != (now == "table"):
+        raise UsageError(f"--resume {folder}: that session had live.fx={was}; give it again, or a newer rate")
+
+
+def _old_rate(config: Mapping[str, Any], there: Stage, *, resumed: bool) -> str:
+    """One line where the table of exchange rates ends so long ago that nothing would be opened, but what is open may be
+    looked after; ConfigError where there is nothing to look after, or no rate at all."""
+    from conf import build
+
+    if in_dollars(config) or config["live"]["fx"] != "table":
+        return ""
+    today = date_ny(there.hours.now())
+    instead = "set live.fx=6B (the front pound future), live.fx=1.31 (a rate of today), or account.currency=USD"
+    try:
+        dated = build.rates(config)(today).dated
+    except DataError as error:
+        raise ConfigError(f"{error}: {instead}") from None
+    most = int(config["live"]["limits"]["fx_days"])
+    if dated is None or (today - dated).days <= most:
+        return ""
+    said = f"the exchange rate of the table is of {dated}, {(today - dated).days} days before {today}, at most {most}"
+    if not resumed:
+        raise ConfigError(f"{said}: {instead}")
+    return f"{said}: nothing is opened; {instead}"
+
+
+def _until(given: str | None, there: Stage) -> int | None:
+    """The instant at which the session ends by itself: a minute after the emulator's day, or when it was told to."""
+    ends = None if there.until is None else there.until + 60 * SECOND_NS
+    if given is None:
+        return ends
+    now = there.hours.now()
+    at = at_ny(date_ny(now), parse_time(given, "--until"))
+    if at <= now:
+        raise UsageError(f"--until {given}: it is {ny(now):%H:%M} in New York already; give a later time of day")
+    return at if ends is None else min(at, ends)
 
 
 def _chain(there: Stage) -> Callable[[str, Any], Any]:
@@ -202,27 +330,18 @@ def _chain(there: Stage) -> Callable[[str, Any], Any]:
     return chain
 
 
-@dataclass(slots=True)
-class _Speaker:
-    """Lines for a person, and for the log of the run."""
+@asynccontextmanager
+async def _page(config: Mapping[str, Any], one: Sitting) -> AsyncIterator[str]:
+    """The address of the session's page, empty where there is none."""
+    port = section("live.page", config["live"]["page"], ("port",))["port"]
+    if port is None:
+        yield ""
+        return
+    from live.page.serve import served
+    from live.page.tokens import make
 
-    log: Path
-    now: Callable[[], int]
-    quiet: bool
-
-    def say(self, line: str) -> None:
-        self._write("said", line)
-        if not self.quiet:
-            console.note(f"  {line}")
-
-    def alert(self, kind: str, text: str) -> None:
-        self._write(kind.lower(), text)
-        if not self.quiet:
-            console.note(f"{kind:<10} {text}")
-
-    def _write(self, event: str, text: str) -> None:
-        with self.log.open("a", encoding="utf-8") as out:
-            out.write(json.dumps({"at": self.now(), "event": event, "text": text}) + "\n")
+    async with served(one.look, pressing(one), make(), whole("live.page.port", port, COUNT)) as address:
+        yield address
 
 
 def pressing(one: Sitting) -> Callable[[str], Any]:
@@ -230,18 +349,22 @@ def pressing(one: Sitting) -> Callable[[str], Any]:
 
     async def press(text: str) -> str:
         word = Word(text.removesuffix("?"))
-        return one.asks(word) if text.endswith("?") else one.tell(word)
+        return one.asks(word) if text.endswith("?") else one.tell(word, sure=True)
 
     return press
 
 
 async def _through(
-    one: Sitting, stop: asyncio.Event, signs: Sequence[str], *, screen: bool, quiet: bool
+    one: Sitting, asked: Asked, fx: Callable[[], Awaitable[Fx]] | None, question: Question | None
 ) -> tuple[int, str]:
     """The exit code, and why it ended."""
     running = asyncio.ensure_future(one.run())
-    stopped = asyncio.ensure_future(stop.wait())
-    shown = asyncio.ensure_future(_shown(one)) if screen else None
+    stopped = asyncio.ensure_future(asked.stop.wait())
+    beside: list[asyncio.Future[Any]] = [stopped]
+    if asked.screen:
+        beside.append(asyncio.ensure_future(_shown(one, question)))
+    if fx is not None:
+        beside.append(asyncio.ensure_future(_renewed(one, fx)))
     try:
         await asyncio.wait((running, stopped), return_when=asyncio.FIRST_COMPLETED)
         if stopped.done() and not running.done():
@@ -251,87 +374,42 @@ async def _through(
         except BrokerError as error:
             return error.exit_code, str(error)
     finally:
-        for task in (stopped, shown):
-            if task is not None:
-                task.cancel()
-        await asyncio.gather(*(t for t in (stopped, shown) if t is not None), return_exceptions=True)
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
     halted = one.guard.standing is Standing.HALTED
-    return (3 if halted else 0), (one.guard.why if halted else ", ".join(signs))
+    return (RiskStop.exit_code if halted else 0), (one.guard.why if halted else ", ".join(asked.signs))
 
 
-async def _shown(one: Sitting) -> None:
+async def _renewed(one: Sitting, fx: Callable[[], Awaitable[Fx]]) -> None:
+    """The exchange rate, asked for anew on each date: a rate that was given keeps its own and grows old."""
+    told = date_ny(one.hours.now())
+    while True:
+        await one.hours.pause(3600.0)
+        today = date_ny(one.hours.now())
+        if today != told:
+            try:
+                one.runner.take(await fx())
+                told = today
+            except BrokerError as error:
+                one.say(f"the exchange rate could not be read: {error}")
+
+
+async def _shown(one: Sitting, question: Question | None) -> None:
     from live.screen import view
 
-    with console.live_view() as update:
-        while True:
-            update(view(one.look()))
+    while True:
+        with console.live_view() as update:
+            while not _asking(question):
+                update(view(one.look()))
+                await asyncio.sleep(0.5)
+        # The screen is the terminal's again until the question is answered.
+        while _asking(question):
             await asyncio.sleep(0.5)
 
 
-def _written(
-    folder: Path,
-    config: Mapping[str, Any],
-    made: Living,
-    there: Stage,
-    manifest: Mapping[str, Any],
-    code: int,
-    why: str,
-) -> Sat:
-    """Tables, numbers and page from where the session stands."""
-    from importlib.metadata import version
-
-    from sim.clock import WallClock
-
-    session, core = made.core.session, made.core
-    ledger = session.engine.desk.ledger
-    equity = list(session.equity)
-    if core.day is not None:
-        equity.append(session.point(core.last, core.column(core.last)))
-    notice = there.notice
-    if not equity:
-        said = f"nothing was traded and no trade date was lived through{f': {why}' if why else ''}\n\nrun     {folder}"
-        return Sat(folder, {}, notice, said, code)
-    facts = {
-        **made.facts, "notice": notice, "market": there.about.name, "source": there.about.source,
-        "synthetic": "yes" if there.about.synthetic else "no", "start": str(equity[0].session),
-        "end": str(equity[-1].session), "sessions_without_data": "0",
-    }  # fmt: skip
-    result = RunResult(
-        ledger.closed, list(ledger.open.values()), list(session.orders.values()), session.fills, session.settlements,
-        session.refusals, equity, session.journal, Decimal(made.nlv), ledger.currency, len(equity), 0, facts,
-    )  # fmt: skip
-    numbers = metrics(result) | {"engine_s": 0.0, "load_s": 0.0, "wall_s": round(process_seconds(), 3)}
-    tables(folder, result)
-    write_json(folder / "metrics.json", numbers)
-    names = ("tomking", "numpy", "polars", "duckdb", "hydra-core")
-    write_json(
-        folder / "manifest.json",
-        {
-            **manifest, "notice": notice, "versions": {name: version(name) for name in names},
-            "finished_at": _iso(WallClock().now()), "ended": why or "by itself",
-        },
-    )  # fmt: skip
-    write_json(folder / "facts.json", {"facts": facts, "start_nlv": float(made.nlv), "variants": [], "stress": None})
-    from sim.report.page import render
-    from sim.report.pagedata import PageData
-
-    (folder / "report.html").write_text(render(PageData.of(folder)), encoding="utf-8")
-    from conf.summary import summary
-
-    said = summary(result, numbers, folder, has_page=True)
-    working = session.engine.desk.orders
-    if working or ledger.open:
-        said += f"\nleft    {len(ledger.open)} trades open, {len(working)} orders working at the broker; resume with" \
-                f" --resume {folder}"  # fmt: skip
-    return Sat(folder, numbers, notice, said, code)
-
-
-def tables(folder: Path, result: RunResult) -> None:
-    """Every table of a run."""
-    from sim.report.tables import all_tables
-
-    for name, frame in all_tables(result).items():
-        frame.write_parquet(folder / f"{name}.parquet", compression="zstd", statistics=True)
+def _asking(question: Question | None) -> bool:
+    return question is not None and question.asking
 
 
 def _iso(ns: int) -> str:

@@ -1,14 +1,14 @@
-"""Where a live session stands: the broker of the adapter that is chosen, the clock it goes by, and what must be said of
-its quotes. The emulator is started for the while, on loopback, with real sockets.
+"""Where a live session stands: the broker of the adapter that is chosen, the clock it goes by, what must be said of its
+quotes, and what it may send. The emulator is started for the while, on loopback, with real sockets.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -16,28 +16,70 @@ from urllib.parse import urlsplit
 
 from conf import build
 from conf.compose import home
-from conf.reach import say
 from live.inputs import Fx
 from live.market import About
+from live.permit import Keys
 from live.runner import Hours
 from sim.clock import WallClock, stopwatch
 from sim.model.errors import BrokerError, ConfigError
 from sim.model.given import POSITIVE, amount
+from sim.model.order import Order
 
 if TYPE_CHECKING:
     from adapters.emulator.emulator import Emulator
+    from adapters.emulator.opening import Opening
     from adapters.tastytrade.production import Armed
+    from adapters.tastytrade.sender import Consent
     from adapters.tastytrade.wiring import Connected, Wiring
+    from live.core import Core
     from sim.fees import FeeSchedule
 
 FASTEST: Final = 120.0
 """Market seconds a real one, at most: a minute must last long enough to be heard, decided on and answered."""
+SHADOW: Final = "SHADOW: NOTHING IS SENT"
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """What a session may do where real money is. Without ``armed`` it asks the broker's dry run and sends nothing, and
+    ``why`` says what is missing. ``ask``: the first order waits for a person's yes. ``fx``: the rate of the arming, and
+    its date."""
+
+    armed: Armed | None = None
+    keys: Keys | None = None
+    ask: bool = False
+    why: str = ""
+    fx: tuple[Decimal, date] | None = None
+    account: str = field(default="", repr=False)
+
+
+PAPER: Final = Authority()
+
+
+@dataclass(frozen=True, slots=True)
+class Bringing:
+    """What a session brings to the broker: its fees, the columns of its day, and who is asked before an order goes
+    out. ``say`` gets what the streams tell of themselves."""
+
+    fees: FeeSchedule
+    column: Callable[[int], int]
+    permit: Callable[[Order], str]
+    consent: Consent
+    say: Callable[[str], None]
+
+    def wiring(self, wall: Callable[[], int]) -> Wiring:
+        from adapters.tastytrade.wiring import Wiring
+
+        return Wiring(
+            fees=self.fees, column=self.column, wall=wall, say=self.say, permit=self.permit, consent=self.consent
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
     """``speed``: seconds of the market a real one. ``until``: when the market's day ends by itself (an emulator's), UTC
-    ns. ``environment``: sandbox, production or emulator."""
+    ns. ``environment``: sandbox, production or emulator. ``ready`` is called when the session turns: until then an
+    emulator of this process goes no faster than the machine's clock, so that its day is not half over."""
 
     adapter: str
     about: About
@@ -47,24 +89,63 @@ class Stage:
     live: Connected
     until: int | None
     environment: str
+    ready: Callable[[], None] = lambda: None
 
 
 @asynccontextmanager
 async def stage(
-    config: Mapping[str, Any],
-    fees: FeeSchedule,
-    column: Callable[[int], int],
-    *,
-    armed: Armed | None = None,
-    port: int = 0,
+    config: Mapping[str, Any], bringing: Bringing, authority: Authority = PAPER, carried: Carried | None = None
 ) -> AsyncIterator[Stage]:
-    """The broker of ``config['adapter']``, connected to but not started."""
+    """The broker of ``config['adapter']``, connected to but not started. ``carried``: where an emulator of this process
+    goes on."""
     name = str(config["adapter"].get("name"))
     if name == "emulator":
-        async with _emulated(config, fees, column, port) as found:
+        async with _emulated(config, bringing, carried) as found:
             yield found
         return
-    yield await _real(config, fees, column, armed)
+    yield await _real(config, bringing, authority)
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """Where a session of an emulator ended: the instant, New York, at which the next one begins, what the account held,
+    by the wire's symbol with its last price in points, and dollars that had come in by then."""
+
+    start: str
+    held: tuple[tuple[str, Decimal, Decimal], ...]
+    paid: Decimal
+    flows: Decimal
+
+    def openings(self, node: Mapping[str, Any]) -> list[Opening]:
+        """The first account as it was left, the others as they begin."""
+        from adapters.emulator.opening import Opening
+
+        first, *others = (str(each) for each in node["accounts"])
+        cash = Decimal(str(node["cash"]))
+        return [Opening(first, cash + self.flows + self.paid, held=self.held), *(Opening(n, cash) for n in others)]
+
+
+def carried_of(core: Core, config: Mapping[str, Any]) -> Carried:
+    """From the books of a session that has been lived through. A trade date that was over is not gone on with: the next
+    one is."""
+    from adapters.tastytrade.symbols import wire_symbol
+    from live.warden import flows_of
+    from sim.calendar import ny
+
+    at = ny(core.last + 1_000_000_000)
+    start, on = f"{at:%Y-%m-%d %H:%M:%S}", at.date()
+    if core.day is None and core.session.equity:
+        last = core.session.equity[-1].session
+        days = build.market(config, home()).sessions(core.underlyings[0])
+        coming = next((day for day in days if day > last), None)
+        if coming is None:
+            raise ConfigError(f"--resume: the market has no session after {last}: nothing is left to go on with")
+        start, on = f"{coming} 09:20", coming
+    price = {leg.contract: leg.price * leg.contract.product.increment for f in core.session.fills for leg in f.legs}
+    held = {c: n for c, n in core.session.engine.desk.held().items() if n and c.expiration >= on}
+    rows = tuple((wire_symbol(c), Decimal(n), Decimal(price[c])) for c, n in held.items())
+    paid = sum((n * price[c] * c.product.multiplier for c, n in held.items()), Decimal(0))
+    return Carried(start, rows, paid, flows_of(core))
 
 
 def about_of(config: Mapping[str, Any]) -> About:
@@ -84,19 +165,23 @@ def hours_of(now: Callable[[], int], speed: float) -> Hours:
 
 
 @asynccontextmanager
-async def _emulated(
-    config: Mapping[str, Any], fees: FeeSchedule, column: Callable[[int], int], port: int
-) -> AsyncIterator[Stage]:
+async def _emulated(config: Mapping[str, Any], bringing: Bringing, carried: Carried | None) -> AsyncIterator[Stage]:
     from adapters.emulator.serve import Server
     from adapters.tastytrade.credentials import Credentials
     from conf.emulator import assemble
 
-    _, emulator = assemble(config, home())
+    if carried is None:
+        settings, emulator = assemble(config, home())
+    else:
+        goes_on = {**config, "adapter": {**config["adapter"], "start": carried.start}}
+        settings, emulator = assemble(goes_on, home(), carried.openings(config["adapter"]))
     speed = emulator.clock.speed
     if speed > FASTEST:
         raise ConfigError(f"adapter.speed is {speed:g}: a session keeps up with {FASTEST:g}; choose less")
+    if speed > 1.0:
+        emulator.clock.accelerate(1.0)
     server, ready = Server(emulator), asyncio.Event()
-    serving = asyncio.create_task(server.run(port, ready=ready.set))
+    serving = asyncio.create_task(server.run(settings.port, ready=ready.set))
     waiting = asyncio.create_task(ready.wait())
     try:
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -106,8 +191,7 @@ async def _emulated(
         from adapters.tastytrade.sandbox import Sandbox
 
         keys = Credentials(emulator.doors.client_secret, emulator.doors.refresh_token)
-        wiring = _wiring(fees, column, emulator.clock.now)
-        wiring = replace(wiring, credentials=lambda _: keys)
+        wiring = replace(bringing.wiring(emulator.clock.now), credentials=lambda _: keys)
         accounts = [str(each) for each in config["adapter"]["accounts"]]
         adapter = Sandbox(
             accounts[0], accept_delayed=True, rest=server.rest, account_streamer=server.account_streamer, cushion=2
@@ -117,7 +201,7 @@ async def _emulated(
         about = About(market.name, f"{market.source}, through the emulator", market.synthetic)
         yield Stage(
             "emulator", about, build.notice(market), hours_of(emulator.clock.now, speed), speed, live,
-            _closes(emulator), "emulator",
+            _closes(emulator), "emulator", lambda: emulator.clock.accelerate(speed),
         )  # fmt: skip
     finally:
         waiting.cancel()
@@ -131,19 +215,13 @@ def _closes(emulator: Emulator) -> int:
     return max(world.hours(u).close_ns for u in world.underlyings)
 
 
-def _wiring(fees: FeeSchedule, column: Callable[[int], int], wall: Callable[[], int]) -> Wiring:
-    from adapters.tastytrade.wiring import Wiring
-
-    return Wiring(fees=fees, column=column, wall=wall, say=say)
-
-
-async def _real(
-    config: Mapping[str, Any], fees: FeeSchedule, column: Callable[[int], int], armed: Armed | None
-) -> Stage:
+async def _real(config: Mapping[str, Any], bringing: Bringing, authority: Authority) -> Stage:
     from adapters.tastytrade.production import Production
     from adapters.tastytrade.sites import LOOPBACK
 
     adapter = build.target(config["adapter"], where="adapter")
+    if authority.account:
+        adapter = replace(adapter, account=authority.account)
     wall: Callable[[], int] = WallClock().now
     speed, about = 1.0, about_of(config)
     if urlsplit(adapter.site.rest).hostname in LOOPBACK:
@@ -155,11 +233,15 @@ async def _real(
                 f"{facts['source']}, through an emulator",
                 synthetic=facts["synthetic"] is not False,
             )
-    wiring = _wiring(fees, column, wall)
+    wiring = bringing.wiring(wall)
     if config["adapter"].get("quotes") == "market":
         raise ConfigError("adapter.quotes=market serves no live session: choose own or production")
-    live = adapter.connect(wiring, armed) if isinstance(adapter, Production) else adapter.connect(wiring)
-    return Stage(adapter.name, about, "", hours_of(wall, speed), speed, live, None, adapter.name)
+    if isinstance(adapter, Production):
+        live = adapter.connect(wiring, authority.armed, shadow=authority.armed is None)
+        notice = "" if authority.armed is not None else SHADOW
+    else:
+        live, notice = adapter.connect(wiring), ""
+    return Stage(adapter.name, about, notice, hours_of(wall, speed), speed, live, None, adapter.name)
 
 
 def ticking(start_ns: int, speed: float) -> tuple[Callable[[], int], float]:
@@ -186,10 +268,21 @@ async def asked(rest: str) -> Mapping[str, Any] | None:
     return found if isinstance(found, dict) and "clock" in found else None
 
 
-def fx_of(config: Mapping[str, Any], live: Connected, hours: Hours) -> Callable[[], Any] | None:
-    """How the exchange rate is learned; None where the dated table serves, or the account is in dollars."""
+def fx_of(
+    config: Mapping[str, Any], live: Connected, hours: Hours, armed: tuple[Decimal, date] | None = None
+) -> Callable[[], Awaitable[Fx]] | None:
+    """How the exchange rate is learned; None where the dated table serves, or the account is in dollars. ``armed``: the
+    rate that was given with the arming, and its date."""
     source = config["live"]["fx"]
-    if str(config["account"]["currency"]).upper() == "USD" or source == "table":
+    if in_dollars(config):
+        return None
+    if armed is not None:
+
+        async def at_arming() -> Fx:
+            return Fx(hours.now(), *armed, "given when it was armed")
+
+        return at_arming
+    if source == "table":
         return None
     if source == "6B":
 
@@ -204,12 +297,18 @@ def fx_of(config: Mapping[str, Any], live: Connected, hours: Hours) -> Callable[
             return Fx(hours.now(), found.mid, _today(hours), symbol)
 
         return front
-    rate = amount("live.fx", source, POSITIVE)
+    if isinstance(source, str):
+        raise ConfigError(f"live.fx is {source!r}: wanted table, 6B, or dollars per unit of account currency")
+    rate, told = amount("live.fx", source, POSITIVE), _today(hours)
 
     async def given() -> Fx:
-        return Fx(hours.now(), rate, _today(hours), "given")
+        return Fx(hours.now(), rate, told, "given")
 
     return given
+
+
+def in_dollars(config: Mapping[str, Any]) -> bool:
+    return str(config["account"]["currency"]).upper() == "USD"
 
 
 def _today(hours: Hours) -> date:

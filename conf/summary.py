@@ -10,6 +10,11 @@ from typing import Any
 from sim.report.result import RunResult
 
 
+def said_of(notice: str) -> str:
+    """A notice as it stands under the title."""
+    return f"{notice}: recorded from a feed that ran behind the market" if "DELAYED" in notice else notice
+
+
 def summary(run: RunResult, m: Mapping[str, Any], folder: Path, *, has_page: bool) -> str:
     """The short summary of a run."""
     facts = run.facts
@@ -17,7 +22,7 @@ def summary(run: RunResult, m: Mapping[str, Any], folder: Path, *, has_page: boo
     what = "SYNTHETIC market, not real quotes" if facts["synthetic"] == "yes" else facts["source"]
     lines = [
         f"{facts['name']} on {facts['market']} ({what})",
-        *([f"{notice}: recorded from a feed that ran behind the market"] if (notice := facts.get("notice")) else []),
+        *([said_of(notice)] if (notice := facts.get("notice")) else []),
         f"{facts['strategy']}",
         f"{facts['start']} to {facts['end']}, {m['sessions']} sessions, "
         f"fill {facts['fill_name']}, capital {float(run.start_nlv):,.0f} {c}",

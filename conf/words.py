@@ -18,13 +18,14 @@ WORDS: Final = {
     "emulator": "emulator",
     "scenario": "scenario",
     "paper": "paper",
+    "live": "live",
+    "account": "account",
+    "manual": "manual",
 }
 """Command to the module in conf/ that carries it out."""
 
 LATER: Final = {
     "sweep": "it arrives with the sweeps; run `tomking backtest` once a variant until then",
-    "live": "it arrives with live trading, behind two separate keys",
-    "account": "it arrives with live trading",
 }
 """Words of the plan that are not built yet, and what to do instead."""
 
@@ -47,6 +48,11 @@ commands
   doctor                           versions, calendar, store, credentials present or not
   doctor adapter=sandbox           walks there: login, account, quotes, an order placed and cancelled; asks first
   emulator                         serve TastyTrade's wire on this machine
+  paper                            the same strategy on the wall clock: an emulated day offline, or adapter=sandbox
+  live arm|disarm|status           the written key of real money
+  live adapter=production          real money, or without both keys shadow: everything but sending
+  account show|reconcile|flatten   the live book of a running session, or the broker's word; stop, resume, cancel
+  manual show|fill|quote ...       orders by hand while the broker is away, typed into a running session
   scenario list|run NAME|all       the suite that must hold before a change is trusted
 
 Each has a page of its own: `tomking backtest --help`, `tomking data record --help`.

@@ -37,17 +37,20 @@ SHORTEST: Final = 6
 SALT: Final = 16
 """Characters of salt, at least."""
 MOST_LOSS: Final = Decimal(10) ** 12
+MOST_FX: Final = Decimal(1000)
 FILE_MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
 LARGEST: Final = 65_536
 """Bytes of a file that is read."""
+UNWRITTEN: Final = "production is not armed: `tomking live arm` writes its first key"
 _AGAIN: Final = "arm again with `tomking live arm`"
 
 
 @dataclass(frozen=True, slots=True)
 class Arming:
     """``account_hash``: salt and sha256, ``salt:hex``. ``max_loss`` in account currency a day. Instants UTC ns.
-    ``unattended``: no person watches. ConfigError, one line, for values that do not fit, whoever made them."""
+    ``unattended``: no person watches. ``fx``: dollars per unit of account currency on the day of the arming, None where
+    none was given. ConfigError, one line, for values that do not fit, whoever made them."""
 
     account_hash: str
     last4: str
@@ -57,6 +60,7 @@ class Arming:
     code_version: str
     unattended: bool
     made_ns: int
+    fx: Decimal | None = None
 
     def __post_init__(self) -> None:
         salt, _, digest = self.account_hash.partition(":")
@@ -66,6 +70,8 @@ class Arming:
             raise ConfigError(f"arming: the account's last characters are {self.last4!r}, wanted {LAST}; {_AGAIN}")
         if not self.max_loss.is_finite() or not 0 < self.max_loss < MOST_LOSS:
             raise ConfigError(f"arming: the loss a day is {self.max_loss}, wanted an amount above 0")
+        if self.fx is not None and not (self.fx.is_finite() and MOST_FX > self.fx > 1 / MOST_FX):
+            raise ConfigError(f"arming: the exchange rate is {self.fx}, wanted dollars per unit of account currency")
         if not self.made_ns < self.until_ns:
             raise ConfigError(f"arming until {_when(self.until_ns)} is over before it begins: give a later instant")
         if self.until_ns - self.made_ns > LONGEST_NS:
@@ -85,6 +91,7 @@ class Arming:
         code_version: str,
         now: int,
         unattended: bool = False,
+        fx: Decimal | None = None,
     ) -> Arming:
         """For an account number, which is not kept. ``salt``: random text from outside, new for each arming."""
         if not _plain(account, SHORTEST):
@@ -94,8 +101,9 @@ class Arming:
                 f"arming: the salt is too short or no plain text; wanted {SALT} letters and digits or more"
             )
         return Arming(
-            hash_account(account, salt), account[-LAST:], max_loss, until_ns, config_hash, code_version, unattended, now
-        )
+            hash_account(account, salt), account[-LAST:], max_loss, until_ns, config_hash, code_version, unattended,
+            now, fx,
+        )  # fmt: skip
 
     def describe(self) -> str:
         """``account …0001 until 2026-11-20 16:00 New York, at most 500 a day``."""
@@ -123,10 +131,15 @@ def check(arming: Arming | None, *, account: str, config_hash: str, code_version
     """Empty where production is armed for this account, configuration and program at this instant; else one line that
     says why it is not."""
     if arming is None:
-        return "production is not armed: `tomking live arm` writes its first key"
+        return UNWRITTEN
     salt = arming.account_hash.partition(":")[0]
     if not hmac.compare_digest(hash_account(account, salt).encode(), arming.account_hash.encode()):
         return f"the arming is for another account, …{arming.last4}: {_AGAIN} for this one"
+    return bound(arming, config_hash=config_hash, code_version=code_version, now=now)
+
+
+def bound(arming: Arming, *, config_hash: str, code_version: str, now: int) -> str:
+    """The same of everything but the account."""
     if now >= arming.until_ns:
         return f"the arming ended at {_when(arming.until_ns)}: {_AGAIN}"
     if now < arming.made_ns:
@@ -265,7 +278,7 @@ def _who(who: str) -> str:
 
 def _record(arming: Arming) -> dict[str, Any]:
     values = {each.name: getattr(arming, each.name) for each in fields(arming)}
-    return values | {"max_loss": f"{arming.max_loss:f}"}
+    return values | {"max_loss": f"{arming.max_loss:f}", "fx": None if arming.fx is None else f"{arming.fx:f}"}
 
 
 def _arming(raw: object) -> Arming:
@@ -275,10 +288,13 @@ def _arming(raw: object) -> Arming:
     texts = ("account_hash", "last4", "max_loss", "config_hash", "code_version")
     if not all(isinstance(raw[name], str) for name in texts) or not isinstance(raw["unattended"], bool):
         raise ValueError("texts")
+    if not isinstance(raw["fx"], str | None):
+        raise ValueError("rate")
     if any(isinstance(raw[name], bool) or not isinstance(raw[name], int) for name in ("until_ns", "made_ns")):
         raise ValueError("instants")
     try:
-        return Arming(**raw | {"max_loss": Decimal(raw["max_loss"])})
+        fx = None if raw["fx"] is None else Decimal(raw["fx"])
+        return Arming(**raw | {"max_loss": Decimal(raw["max_loss"]), "fx": fx})
     except InvalidOperation:
         raise ValueError("numbers") from None
 

@@ -16,7 +16,8 @@ surfaced, and whoever wanted it decides anew; everything else goes to the resolv
 it has answered. A success takes the counts back, and nothing else: manual mode ends when a person resumes.
 
 It keeps no data, and so cannot pass stale data as fresh: ``age`` says how old the last success is. It sends nothing and
-waits for nothing. Time and the backoff's waits come from outside.
+waits for nothing. Time and the backoff's waits come from outside. ``Judge`` puts its verdicts into effect for a
+session.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from adapters.tastytrade.errors import (
 )
 from adapters.tastytrade.transport import Closed
 from sim.model.errors import TomkingError
+from sim.model.event import Command, Event, OrderFilled, OrderInDoubt, Standing, Word
 
 MOVES: Final = frozenset({"submit", "replace"})
 """First words of what must never be sent twice: ``submit zero_dte-2024-08-02-1``."""
@@ -230,3 +232,55 @@ def _said(error: BaseException) -> str:
     if isinstance(error, TomkingError) and text:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def unheld(seconds: float) -> None:
+    """Nobody waits."""
+
+
+@dataclass(slots=True)
+class Judge:
+    """What a session does about its readings that fail. ``say`` gets each verdict by its name, ``alert`` (kind, text)
+    those that a person must know at once. ``hold`` is told the seconds before the next reading may be tried, 0 for as
+    usual: what is known grows old meanwhile, and is told to be old."""
+
+    failover: Failover
+    say: Callable[[str], None]
+    alert: Callable[[str, str], None]
+    hold: Callable[[float], None] = unheld
+    _told: Action | None = None
+    _held: bool = False
+
+    def failed(self, error: BaseException, what: str, now: int) -> Standing | None:
+        """The standing that the session must be in, None where its readings' ages alone tell."""
+        verdict = self.failover.failed(error, what, now)
+        self.say(f"{verdict.action.value}: {verdict.message}")
+        self._held = verdict.wait > 0
+        self.hold(verdict.wait)
+        gone = verdict.action in (Action.SWITCH_TO_MANUAL, Action.EMERGENCY_MANUAL_MODE)
+        if gone and verdict.action is not self._told:
+            self.alert("FAULT", f"{verdict.action.value}: {verdict.message}. {verdict.instructions}")
+        self._told = verdict.action
+        return Standing.MANUAL if gone else None
+
+    def well(self, what: str, now: int) -> None:
+        """A reading came through."""
+        self.failover.succeeded(what, now)
+        self._told = None
+        if self._held:
+            self._held = False
+            self.hold(0.0)
+
+    def heard(self, event: Event) -> None:
+        """An event of the session: a doubt goes to the resolver, whose answer ends it; a person ends manual mode."""
+        match event:
+            case OrderInDoubt(ts, order_id, reason):
+                doubt = InDoubt(f"order {order_id}", reason, sent_ns=ts)
+                verdict = self.failover.failed(doubt, f"submit {order_id}", ts)
+                self.alert("FAULT", f"{verdict.action.value}: {order_id}: {reason}. {verdict.instructions}")
+            case Command(_, Word.RESUME):
+                self.failover.resume()
+            case OrderFilled(_, fill):
+                self.failover.answered(f"submit {fill.order_id}")
+            case _:
+                self.failover.answered(f"submit {getattr(event, 'order_id', '')}")

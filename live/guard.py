@@ -67,13 +67,15 @@ class Guard:
         return self._tell(now)
 
     def restored(self, standing: Standing, why: str, now: int) -> None:
-        """The causes of an earlier life that outlive it; the others are found again or are gone."""
+        """The causes of an earlier life that outlive it; the others are found again or are gone. The first one is the
+        gravest: it stands for what stood then, whatever it is usually for."""
         if standing is Standing.RUNNING:
             return
-        for part in why.split("; "):
+        for n, part in enumerate(why.split("; ")):
             name, _, text = part.partition(": ")
             if name in LATCHED:
-                self.causes[name] = Cause(name, LASTING.get(name, standing), text, now)
+                usual = LASTING.get(name, standing)
+                self.causes[name] = Cause(name, standing if n == 0 else min(usual, standing, key=rank), text, now)
         self._told = (standing, why)
 
     def again(self, now: int) -> Guarded:

@@ -7,7 +7,7 @@ close than the new one names: it is never sent, and the engine, which sees what 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from live.inputs import Input, Told
@@ -33,14 +33,21 @@ class Following:
     after: tuple[str, ...]
 
 
+def nobody(order: Order, after: Sequence[str]) -> bool:
+    """No person places orders."""
+    return False
+
+
 @dataclass(slots=True)
 class Desk:
-    """``waiting``: orders that have not gone out yet, by their own id."""
+    """``waiting``: orders that have not gone out yet, by their own id. ``aside`` is asked whether a person places the
+    order that takes the place of others, and then it is his."""
 
     broker: LiveBroker
     waiting: dict[str, Following] = field(default_factory=dict)
     refused: list[Event] = field(default_factory=list)
     """What never went out: the caller tells the core."""
+    aside: Callable[[Order, Sequence[str]], bool] = nobody
 
     def carry(self, decisions: Sequence[Decision], about: Input) -> None:
         """Carries decisions out, and lets those go that waited for what has just been told."""
@@ -78,6 +85,8 @@ class Desk:
             why = f"replaced by {each.order.id} before it was sent"
             self.refused.append(OrderRejected(each.order.created_ns, old, why))
             after += held_back.after
+        if self.aside(each.order, after):
+            return
         working = {order.id: order for order in self.broker.snapshot()}
         if len(after) == 1 and after[0] in working and alike(working[after[0]], each.order):
             self.broker.replace(after[0], each.order)
@@ -104,6 +113,13 @@ class Desk:
             each = self.waiting[name]
             self.waiting[name] = Following(each.order, tuple(old for old in each.after if old != order_id))
             self._go(name)
+
+    def release(self) -> None:
+        """Nobody will hear what becomes of the others: what waits for them waits no more."""
+        for name in list(self.waiting):
+            each = self.waiting.pop(name)
+            if not self.aside(each.order, each.after):
+                self.broker.submit(each.order)
 
     def _go(self, name: str) -> None:
         if not self.waiting[name].after:

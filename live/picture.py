@@ -68,7 +68,7 @@ class Labels:
 @dataclass(slots=True)
 class Painter:
     """``ages``, ``differences`` and ``manual`` come from who knows them. ``resting`` names, by trade, what the broker
-    holds."""
+    holds. ``account``: its last digits, where the labels do not say them."""
 
     core: Core
     guard: Guard
@@ -80,7 +80,13 @@ class Painter:
     manual: Callable[[], Sequence[str]] = lambda: ()
     resting: Callable[[], Mapping[str, Sequence[str]]] = dict
     wakes: Callable[[], str] = lambda: ""
+    account: Callable[[], str] = lambda: ""
     recent: list[DecisionShown] = field(default_factory=list)
+
+    def commanded(self, ts: int, word: str, what: str) -> None:
+        """Keeps what a person has said, and what came of it."""
+        self.recent.append(DecisionShown(ts, "command", "", f"{word}: {what}"))
+        del self.recent[:-KEPT]
 
     def heard(self, ts: int, decisions: Sequence[Decision]) -> None:
         """Keeps what was decided, for the log on the screen."""
@@ -120,7 +126,7 @@ class Painter:
         cap = None if band is None or nlv is None else band.cap * nlv
         return Snapshot(
             ts=now, session=str(core.day or ""), name=self.labels.name, adapter=self.labels.adapter,
-            account=self.labels.account, market=self.labels.market, notice=self.labels.notice,
+            account=self.labels.account or self.account(), market=self.labels.market, notice=self.labels.notice,
             synthetic=self.labels.synthetic, currency=desk.ledger.currency, standing=self.guard.standing.value,
             causes=tuple(
                 CauseShown(c.name, c.standing.value, c.since, c.text) for c in self.guard.causes.values()

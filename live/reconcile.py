@@ -90,6 +90,8 @@ class Reconciler:
 
     grace: int
     foreign: dict[str, Decimal] = field(default_factory=dict)
+    accepted: dict[str, str] = field(default_factory=dict)
+    """Differences that a person has looked at and resumed in spite of, by what they are of, in the words of then."""
     _seen: dict[str, Difference] = field(default_factory=dict)
 
     def compare(
@@ -121,6 +123,7 @@ class Reconciler:
             found[f"order {order_id}"] = f"order {order_id} works at the broker and is none of ours"
         if cash:
             found["cash"] = f"cash: the broker has {cash:+,.2f} dollars more than our books"
+        found = {what: text for what, text in found.items() if self.accepted.get(what) != text}
         # What was explained in between begins anew.
         self._seen = {what: self._seen.get(what, Difference(what, text, now)) for what, text in found.items()}
         return [Difference(what, found[what], seen.since) for what, seen in self._seen.items()]

@@ -301,7 +301,8 @@ class Runner:
         return bool(held) and any(contract in held for contract in self.tape.touched)
 
     def _turn_minute(self, now: int, wakes: Mapping[int, Sequence[str]], duties: Iterable[int]) -> None:
-        """A minute has begun. Wakes of minutes that were slept through are missed, not made up for."""
+        """A minute has begun. Wakes of minutes that were slept through are missed, not made up for. Duties are: they
+        only close."""
         book = self._book
         column = (now - book.open_ns) // MINUTE_NS
         begun = book.ts(column)
@@ -309,8 +310,8 @@ class Runner:
             if book.ts(self._minute) < at < begun:
                 for who in names:
                     self._take(Missed(now, who, f"{stamp(at)} New York was slept through: nothing is entered late"))
+        wake = begun in wakes or any(book.ts(self._minute) < at <= begun for at in duties)
         self._minute = column
-        wake = begun in wakes or begun in duties
         self._look(Tick(now, wake))
         self._let_go(now, begun, wakes)
         self._glanced = now

@@ -71,12 +71,16 @@ class Warden:
     changed: list[Changed] = field(default_factory=list)
     theirs: Holdings = field(default_factory=lambda: Holdings({}, {}))
     book: Book | None = None
+    typed: int = 0
+    """When a person last typed a quote, UTC ns."""
     _before: dict[str, Decimal] = field(default_factory=dict)
     _doubts: set[str] = field(default_factory=set)
     _filled: dict[OptionContract, int] = field(default_factory=dict)
     _settled: set[str] = field(default_factory=set)
     _told: set[str] = field(default_factory=set)
     _looked: int = 0
+    _began: int = 0
+    _alerted: set[str] = field(default_factory=set)
     _soon: asyncio.Event = field(default_factory=asyncio.Event)
     _stale: bool = False
 
@@ -266,6 +270,7 @@ class Warden:
         if now - self._looked < SECOND_NS:
             return
         self._looked = now
+        self._began = self._began or now
         stale = self.live.broker.stale
         if self._stale and not stale:
             # A stream that has come back has told nothing of the time without it.
@@ -275,9 +280,13 @@ class Warden:
             name = age.name
             if age.late and self._matters(name, now):
                 how = "never heard" if age.age is None else f"not heard for {age.age:.0f} s"
-                if self._set(name, Standing.ENTRIES_STOPPED, f"{how}, at most {age.limit:g}", now):
+                self._set(name, Standing.ENTRIES_STOPPED, f"{how}, at most {age.limit:g}", now)
+                # What has just begun cannot have heard anything yet: nothing is entered, and nobody is woken.
+                if name not in self._alerted and (age.age is not None or now - self._began > age.limit * SECOND_NS):
+                    self._alerted.add(name)
                     self.alert("FEED", f"{name}: {how}")
             elif name in self.guard.causes and not age.late:
+                self._alerted.discard(name)
                 self._clear(name, now)
         self._fx(now)
         self._fall(now)
@@ -289,7 +298,7 @@ class Warden:
             return None if not at else max((now - at) / SECOND_NS, 0.0)
 
         feed = self.tape.feed
-        quotes = since(feed.heard)
+        quotes = since(max(feed.heard, self.typed))
         return [
             AgeShown("quotes", quotes, self.limits.quotes),
             AgeShown("vix", since(self.tape.vix_at), self.limits.vix),

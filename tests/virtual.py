@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from typing import Final
+import selectors
+from typing import Final, Protocol
 
 SPIN: Final = 100_000
 """Turns of the loop after which somebody is going in circles."""
@@ -62,3 +63,62 @@ class Time:
             await idle()
         self.seconds = max(self.seconds, until)
         await idle()
+
+
+class World(Protocol):
+    """What else goes by the time of a ``Loop``."""
+
+    def quiet(self) -> None:
+        """Called whenever nobody has anything to do; may give somebody something."""
+
+    def due(self) -> float | None:
+        """The instant at which ``act`` is to be called next; None where that is never."""
+
+    def act(self) -> None: ...
+
+
+class _Selector(selectors.SelectSelector):
+    """Waits for no file: it lets the loop's time pass instead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop: Loop | None = None
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if self.loop is not None and (timeout is None or timeout > 0):
+            self.loop.rest(timeout)
+        return []
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """A loop whose time is ``seconds``: it passes when nobody has anything to do, at once, to the next instant at which
+    somebody has. Whatever waits by the loop's time (``asyncio.sleep``, ``asyncio.timeout``) waits by this one."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
+        self.world: World | None = None
+        self.rests = 0
+        selector = _Selector()
+        super().__init__(selector)
+        selector.loop = self
+
+    def time(self) -> float:
+        return self.seconds
+
+    def rest(self, timeout: float | None) -> None:
+        """AssertionError where nobody will ever have anything to do again."""
+        self.rests += 1
+        at = None if timeout is None else self.seconds + timeout
+        world = self.world
+        if world is not None:
+            world.quiet()
+            if self._ready:  # type: ignore[attr-defined]
+                return
+            due = world.due()
+            if due is not None and (at is None or due < at):
+                self.seconds = max(self.seconds, due)
+                world.act()
+                return
+        if at is None:
+            raise AssertionError("everybody waits for somebody else: nothing will ever happen again")
+        self.seconds = at

@@ -11,7 +11,8 @@ from typing import Any
 @dataclass(frozen=True, slots=True)
 class Opening:
     """``number`` like 5WT00001, ``cash`` in dollars; a reset makes it so again. ``margin`` False is shown as a cash
-    account: what an order needs is asked of it in the same way."""
+    account: what an order needs is asked of it in the same way. ``held``: positions from before, by the wire's symbol,
+    signed, with the price of each in points; they are paid for out of ``cash``."""
 
     number: str
     cash: Decimal = Decimal(1_000_000)
@@ -20,6 +21,7 @@ class Opening:
     futures: bool = True
     closing_only: bool = False
     opened: date = date(2020, 1, 2)
+    held: tuple[tuple[str, Decimal, Decimal], ...] = ()
 
     def record(self) -> dict[str, Any]:
         """The account as the wire shows it."""

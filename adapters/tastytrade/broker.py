@@ -27,7 +27,7 @@ from adapters.tastytrade.listener import Grant, Listener
 from adapters.tastytrade.orders.fills import Column, Fee
 from adapters.tastytrade.orders.tracker import Tracker
 from adapters.tastytrade.rest.client import Rest
-from adapters.tastytrade.sender import Conduct, Sender, Timed, untimed
+from adapters.tastytrade.sender import Conduct, Consent, Sender, Timed, unasked, untimed
 from adapters.tastytrade.streams.supervise import wall as wall_clock
 from adapters.tastytrade.terms import Prices
 from adapters.tastytrade.transport import Dial
@@ -55,8 +55,9 @@ class TastyTradeBroker:
 
     ``fees``: what a fill costs until the broker's own statement says it. ``column``: the column of the day that an
     instant belongs to. ``prices``: natural prices for orders without a limit. ``permit``: a reason why an order may not
-    be sent, or nothing. ``wall``: UTC ns; ``watch``: seconds, only ever forward. ``timed`` is told how long an order
-    took from ``submit`` to the network. The broker closes neither ``rest`` nor ``auth``.
+    be sent, or nothing; ``consent`` is asked before it. ``wall``: UTC ns; ``watch``: seconds, only ever forward.
+    ``timed`` is told how long an order took from ``submit`` to the network. The broker closes neither ``rest`` nor
+    ``auth``.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class TastyTradeBroker:
         conduct: Conduct | None = None,
         prices: Prices | None = None,
         permit: Callable[[Order], str] = anything,
+        consent: Consent = unasked,
         timed: Timed = untimed,
         wall: Callable[[], int] = wall_clock,
         watch: Callable[[], float] = stopwatch,
@@ -83,7 +85,9 @@ class TastyTradeBroker:
         self._book = AccountBook()
         self._known = known = Dealings(rest, Tracker(column, _fee(fees)), wall=wall, sleep=sleep, say=say)
         known.found = self._found
-        self._sender = Sender(known, self._book, conduct, prices=prices, permit=permit, timed=timed, watch=watch)
+        self._sender = Sender(
+            known, self._book, conduct, prices=prices, permit=permit, consent=consent, timed=timed, watch=watch
+        )  # fmt: skip
         self._chains = Chains(known.fail)
         self._listener = Listener(
             known, self._book, self._chains, auth, dial, wall=wall, watch=watch, sleep=sleep, delays=delays or waits,

@@ -9,7 +9,7 @@ late are never traded on.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from adapters.tastytrade.orders.dry_run import CLOSES_NOTHING, Policy
@@ -67,15 +67,20 @@ class Production:
     def conduct(self) -> Conduct:
         return Conduct(dry_run=True, warnings=Policy(frozenset(self.refuse)), cushion=self.cushion)
 
-    def connect(self, wiring: Wiring, armed: Armed | None = None, conduct: Conduct | None = None) -> Connected:
-        """The broker, not started; without ``armed`` it sends cancels only. ConfigError for a conduct without dry run.
+    def connect(
+        self, wiring: Wiring, armed: Armed | None = None, conduct: Conduct | None = None, *, shadow: bool = False
+    ) -> Connected:
+        """The broker, not started; without ``armed`` it sends cancels only. Where ``shadow`` it does so, too, but asks
+        the broker's dry run for every order that it does not send. ConfigError for a conduct without dry run.
         CredentialError where there are no credentials."""
         conduct = conduct or self.conduct
+        if shadow:
+            conduct = replace(conduct, shadow=True)
         if not conduct.dry_run:
             raise ConfigError("production asks the broker's dry run before every order: leave dry_run on")
 
         def permit(quotes: Quotes, order: Order) -> str:
-            if not isinstance(armed, Armed):
+            if not isinstance(armed, Armed) and not conduct.shadow:
                 return UNARMED
             return LATE if quotes.delay else ""
 

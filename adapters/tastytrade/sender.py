@@ -10,7 +10,7 @@ Refuses to send what may not be sent: without permission, refused by its dry run
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -31,6 +31,8 @@ from sim.model.order import Intent, Order, Status
 
 ON_ITS_WAY: Final = "this program ended while it was on its way"
 SENT_BEFORE: Final = "an earlier program ended while it was on its way"
+UNWANTED: Final = "cancelled before it was sent"
+SHADOW: Final = "shadow: the broker's dry run would take it; nothing was sent"
 LONGEST_S: Final = 30.0
 
 
@@ -43,7 +45,8 @@ class Conduct:
     one is in doubt; ``busy`` to wait until an order can be replaced or a position that is to be closed is shown, with a
     reading each ``step``; ``audit`` between readings of all orders while one works; ``patience`` for the start;
     ``beat`` between two looks at what time alone brings to the account's stream. ``blind``: an opening order may go out
-    at its own limit where there are no quotes (``terms``).
+    at its own limit where there are no quotes (``terms``). ``shadow``: an order gets as far as its dry run, and no
+    further; cancels are sent.
     """
 
     dry_run: bool = True
@@ -56,6 +59,7 @@ class Conduct:
     patience: float = 30.0
     blind: bool = False
     beat: float = STEP_S
+    shadow: bool = False
 
 
 Timed = Callable[[str, float], None]
@@ -66,8 +70,17 @@ def untimed(order_id: str, seconds: float) -> None:
     """Nobody measures."""
 
 
+Consent = Callable[[Order], Awaitable[str]]
+"""Asks whoever has to be asked, for as long as that takes: a reason why an order may not be sent, or nothing."""
+
+
+async def unasked(order: Order) -> str:
+    """Nobody has to be asked."""
+    return ""
+
+
 class Sender:
-    """``permit`` gives a reason why an order may not be sent, or nothing."""
+    """``permit`` gives a reason why an order may not be sent, or nothing; ``consent`` is asked before it."""
 
     def __init__(
         self,
@@ -77,11 +90,13 @@ class Sender:
         *,
         prices: Prices | None,
         permit: Callable[[Order], str],
+        consent: Consent = unasked,
         timed: Timed = untimed,
         watch: Callable[[], float] = stopwatch,
     ) -> None:
         self._known, self._book, self._conduct = dealings, book, conduct
-        self._prices, self._permit, self._timed, self.watch = prices, permit, timed, watch
+        self._prices, self._permit, self._consent = prices, permit, consent
+        self._timed, self.watch = timed, watch
         self._resolver = Resolver(dealings, conduct.reads)
         self._unwanted: set[str] = set()
         self.sent: set[str] = set()
@@ -102,8 +117,7 @@ class Sender:
         if self._conduct.dry_run and (no := await self._asked(lambda: rest.orders.dry_run(account, body))):
             self.refuse(order.id, no)
             return
-        if order.id in self._unwanted:
-            self.refuse(order.id, "cancelled before it was sent")
+        if self._kept_back(order.id):
             return
 
         async def place(sending: Callable[[], None]) -> Mapping[str, Any]:
@@ -136,8 +150,7 @@ class Sender:
         if self._conduct.dry_run and (no := await self._asked(lambda: rest.orders.edit_dry_run(account, target, body))):
             self.refuse(order.id, no)
             return
-        if order.id in self._unwanted:
-            self.refuse(order.id, "cancelled before it was sent")
+        if self._kept_back(order.id):
             return
 
         async def put(sending: Callable[[], None]) -> Mapping[str, Any]:
@@ -161,10 +174,9 @@ class Sender:
 
     async def _ready(self, order: Order, began: float, *, replacement: bool = False) -> Body | None:
         """The body, when everything speaks for sending it; None where it was refused."""
-        if order.id in self._unwanted:
-            self.refuse(order.id, "cancelled before it was sent")
-            return None
-        if no := self._permit(order):
+        no = "" if order.id in self._unwanted else await self._consent(order)
+        # A yes takes its time: everything else is looked at after it.
+        if no := UNWANTED if order.id in self._unwanted else no or self._permit(order):
             self.refuse(order.id, no)
             return None
         try:
@@ -182,6 +194,13 @@ class Sender:
             # The broker's books follow its fills with a delay, and a close that comes too early opens.
             await self._known.pause(self._conduct.busy, lambda: self._held(order))
         return body
+
+    def _kept_back(self, order_id: str) -> bool:
+        """Whether an order that the broker would take is not sent after all, which is told."""
+        no = UNWANTED if order_id in self._unwanted else SHADOW if self._conduct.shadow else ""
+        if no:
+            self.refuse(order_id, no)
+        return bool(no)
 
     async def _send(self, sent: Sent, began: float, send: Callable[[Callable[[], None]], Any]) -> None:
         order_id = sent.order.id

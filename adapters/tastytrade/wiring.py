@@ -16,7 +16,7 @@ import httpx
 from adapters.tastytrade.account_book import Book
 from adapters.tastytrade.auth import Auth
 from adapters.tastytrade.backoff import Backoff
-from adapters.tastytrade.broker import TastyTradeBroker, nothing, waits
+from adapters.tastytrade.broker import TastyTradeBroker, anything, nothing, waits
 from adapters.tastytrade.credentials import Credentials
 from adapters.tastytrade.dealings import Sleep
 from adapters.tastytrade.errors import CredentialError
@@ -24,7 +24,7 @@ from adapters.tastytrade.limits import Governor
 from adapters.tastytrade.orders.fills import Column
 from adapters.tastytrade.quotes import MarketQuotes, Quotes, StreamQuotes, TokenDesk, natural
 from adapters.tastytrade.rest.client import Rest
-from adapters.tastytrade.sender import Conduct, Timed, untimed
+from adapters.tastytrade.sender import Conduct, Consent, Timed, unasked, untimed
 from adapters.tastytrade.sites import Environment, Site
 from adapters.tastytrade.streams.market_feed import MarketFeed
 from adapters.tastytrade.streams.supervise import STEP_S
@@ -49,7 +49,8 @@ class Wiring:
     """What the world is made of. ``transport`` makes the way of HTTP, None for the usual one; ``market`` is the store's
     for ``quotes=market``. ``wall``: UTC ns; ``watch``: seconds, only ever forward. ``delays``: waits between
     connections; ``backoff``: those between tries of a call. Seconds: ``period`` in which the streamer gathers what has
-    changed, ``step`` between two looks of the market's stream at what time alone brings."""
+    changed, ``step`` between two looks of the market's stream at what time alone brings. ``permit`` gives a reason why
+    an order may not be sent, besides those of the adapter; ``consent`` is asked before."""
 
     fees: FeeSchedule
     column: Column = minute_column
@@ -64,6 +65,8 @@ class Wiring:
     backoff: Callable[[], Backoff] = Backoff
     timed: Timed = untimed
     say: Callable[[str], None] = field(default=nothing)
+    permit: Callable[[Order], str] = field(default=anything)
+    consent: Consent = field(default=unasked)
     period: float = 0.1
     step: float = STEP_S
 
@@ -115,8 +118,9 @@ class Wiring:
         """All of it as one broker."""
         broker = TastyTradeBroker(
             rest, auth, self.dial, account=account, fees=self.fees, column=self.column, conduct=conduct,
-            prices=lambda legs: natural(quotes, legs), permit=lambda order: permit(quotes, order), timed=self.timed,
-            wall=self.wall, watch=self.watch, sleep=self.sleep, delays=self.delays, say=self.say,
+            prices=lambda legs: natural(quotes, legs), permit=lambda order: permit(quotes, order) or self.permit(order),
+            consent=self.consent, timed=self.timed, wall=self.wall, watch=self.watch, sleep=self.sleep,
+            delays=self.delays, say=self.say,
         )  # fmt: skip
         return Connected(auth, rest, quotes, broker, notice)
 

@@ -24,7 +24,12 @@ def heading(a: PageData, b: PageData) -> str:
         if run.fact("synthetic") == "yes":
             notes.append(f"<b>SYNTHETIC</b> {name} ran on a model market, not on real quotes.")
         if notice := run.fact("notice"):
-            notes.append(f"<b>{esc(notice)}</b> {name} ran on quotes recorded from a feed that ran behind the market.")
+            late = (
+                "on quotes recorded from a feed that ran behind the market"
+                if "DELAYED" in notice
+                else "with this notice"
+            )
+            notes.append(f"<b>{esc(notice)}</b> {name} ran {late}.")
         if run.fact("fill_name") == "at_decision":
             notes.append(f"<b>For comparison only</b> {name} fills on the very quote it decides on.")
         lines.append(f"<b>{name}</b>: {esc(run.title)}, fill {esc(run.fact('fill_name') or NA)}")

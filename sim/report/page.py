@@ -98,10 +98,11 @@ def _banner(data: PageData) -> str:
         case _:
             out = f'<p class="banner"><b>Real or synthetic: n/a</b> The run does not say. Source: {source}.</p>'
     if notice := data.fact("notice"):
-        out += (
-            f'<p class="banner"><b>{esc(notice)}</b> Recorded from a feed that ran behind the market. Every instant '
-            "here is the market's own; nobody who heard this feed could have traded at it.</p>"
+        late = (
+            " Recorded from a feed that ran behind the market. Every instant here is the market's own; nobody who heard"
+            " this feed could have traded at it."
         )
+        out += f'<p class="banner"><b>{esc(notice)}</b>{late if "DELAYED" in notice else ""}</p>'
     if data.fact("fill_name") == "at_decision":
         out += (
             '<p class="banner"><b>For comparison only</b> Orders fill on the very quote they were decided on. Nobody '

@@ -254,8 +254,9 @@ class TestFile:
             "", "{", "[]", "null", "{}", "\0", "[" * 50_000, " " * 70_000, "\xff", '{"last4": "0001"}',
             *[json.dumps({"account_hash": f"{SALT}:{'0' * 64}", "last4": "0001", "max_loss": "500",
                           "until_ns": NOW + HOUR, "config_hash": "c", "code_version": "v", "unattended": False,
-                          "made_ns": NOW} | changes)
-              for changes in ({"max_loss": 500}, {"max_loss": "much"}, {"unattended": 0}, {"until_ns": "soon"},
+                          "made_ns": NOW, "fx": None} | changes)
+              for changes in ({"max_loss": 500}, {"fx": 1.31}, {"fx": "much"}, {"max_loss": "much"},
+                              {"unattended": 0}, {"until_ns": "soon"},
                               {"until_ns": True}, {"until_ns": 1.5}, {"last4": None}, {"more": 1})],
         ],
     )  # fmt: skip

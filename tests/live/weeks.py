@@ -81,11 +81,11 @@ class WeekDay:
         i = self.row.get(contract)
         if i is None:
             return None
-        ages = np.zeros(self.minutes, np.int64)
+        ages = np.arange(self.minutes, dtype=np.int64) % STEP
         return QuotePath(self.bid[i], self.ask[i], ages, ages)
 
     def chain(self, series: Series, k: int) -> Chain:
-        ages = np.zeros(len(self.contracts), np.int64)
+        ages = np.full(len(self.contracts), k % STEP, np.int64)
         at = self.open_ns + k * MINUTE_NS
         return Chain(self.board(series), at, float(self.path.last[k]), self.bid[:, k], self.ask[:, k], ages, ages)
 
@@ -165,7 +165,7 @@ def _options(draw: random.Random, day: date, open_ns: int, path: Floats, vix: Fl
     # More time than there is, so that what is sold is worth something.
     left = np.maximum(np.arange(minutes)[::-1], 1) * 3.0 / (365 * 24 * 60.0)
     contracts, bids, asks = [], [], []
-    for strike in range(centre - 9, centre + 10):
+    for strike in range(centre - 7, centre + 8):
         for right in (Right.CALL, Right.PUT):
             worth = bsm.price(path, float(strike), left, vix / 100.0, right is Right.CALL, 0.0, 0.0)
             mid = np.repeat(np.asarray(worth)[::STEP], STEP)[:minutes]

@@ -157,7 +157,7 @@ def test_the_summary_says_synthetic_and_where_the_run_is(here: Path, capsys: pyt
         (["backtest", "--jsn"], "did you mean 'json'"),
         (["bactest"], "did you mean 'backtest'"),
         (["sweep"], "not there yet"),
-        (["live"], "not there yet"),
+        (["live"], "adapter=production must be typed"),
         (["data"], "import, list, check, synth"),
         (["data", "import", "leen", "x", "--to", "y"], "did you mean 'lean'"),
         (["data", "import", "lean", "x"], "--to NAME"),

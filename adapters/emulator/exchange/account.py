@@ -13,11 +13,11 @@ from decimal import Decimal
 
 from adapters.emulator.exchange.charges import Charge
 from adapters.emulator.exchange.forms import ZERO, Json, count, iso, signed, text
-from adapters.emulator.exchange.listed import EQUITY, FUTURE, Instrument
+from adapters.emulator.exchange.listed import EQUITY, FUTURE, Instrument, Prices, instrument
 from adapters.emulator.exchange.transactions import Entry, Transactions
 from adapters.emulator.opening import Opening
 from sim.calendar import date_ny
-from sim.model.errors import CheckFailed
+from sim.model.errors import CheckFailed, ConfigError
 
 
 @dataclass(slots=True)
@@ -75,12 +75,18 @@ class Account:
     def number(self) -> str:
         return self.opening.number
 
-    def begin(self, at: int) -> None:
-        """Forgets all trades and books the starting cash as the first and only deposit."""
+    def begin(self, at: int, prices: Prices) -> None:
+        """Forgets all trades and books the starting cash as the first and only deposit, then what it holds from
+        before, free of fees. ConfigError where the market does not list that."""
         self.positions.clear()
         self.transactions.rows.clear()
         self.cash = self.paid = self.gains = ZERO
         self.deposit(self.opening.cash, at)
+        for symbol, quantity, price in self.opening.held:
+            if (found := instrument(symbol, prices)) is None:
+                raise ConfigError(f"{symbol} cannot be held from before: this market does not list it now")
+            action = "Buy to Open" if quantity > 0 else "Sell to Open"
+            self.trade(found, quantity, price, Charge(), Entry("Trade", action, action), at)
 
     def deposit(self, amount: Decimal, at: int) -> None:
         self.cash += amount

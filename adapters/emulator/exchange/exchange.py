@@ -103,7 +103,7 @@ class Exchange:
             each.number: Account(each, now, Transactions(each.number, self._next_row)) for each in accounts
         }
         for account in self._accounts.values():
-            account.begin(now)
+            account.begin(now, self._prices)
         self._desk = Desk(self._accounts, prices, profile, self._charges, latency or Latency(), self._outbox.append)
         self._admission = Admission(
             self._desk, prices, profile, self._charges, self._margins,
@@ -170,7 +170,7 @@ class Exchange:
         now = self._clock.now()
         for index, account in enumerate(self._accounts.values(), 1):
             self._desk.forget(account.number)
-            account.begin(now)
+            account.begin(now, self._prices)
             self._outbox.append(Notice(account.number, "TradingStatus", trading_status(account, index, now), now))
             self._desk.dirty.setdefault(account.number, set())
         self._flush(now)

@@ -312,6 +312,10 @@ class DXLinkServer:
         self._links: set[DXLinkLink] = set()
 
     @property
+    def links(self) -> tuple[DXLinkLink, ...]:
+        return tuple(self._links)
+
+    @property
     def connections(self) -> int:
         return len(self._links)
 

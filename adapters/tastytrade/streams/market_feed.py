@@ -149,7 +149,12 @@ class MarketFeed:
     @property
     def stale(self) -> bool:
         """No connection stands with every channel that is wanted."""
-        return not self._ready or bool(self._channels_missing)
+        return not self._ready or bool(self._channels_missing) or not self._link.ready
+
+    @property
+    def wanted(self) -> tuple[Subscription, ...]:
+        """What is subscribed to, now and on every later connection."""
+        return self._link.wanted
 
     @property
     def heard(self) -> int:

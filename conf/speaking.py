@@ -1,0 +1,174 @@
+"""What a live session says: lines for the person at the terminal, its log, and notes to whoever does not look.
+
+Every line has the market's time in New York before it. No line holds an account number or a secret: whatever is given
+to ``hides`` is taken out of everything that passes here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from conf import console
+from live.alerts import SHAPES, Heartbeat, Kind, Note, Outbox, client_of, risk_refusal
+from live.core import Core
+from live.words import clean
+from sim.calendar import ny
+from sim.clock import WallClock, stopwatch
+from sim.model.given import POSITIVE, choice, number, section
+from sim.report.words import money, plural
+
+if TYPE_CHECKING:
+    from live.snapshot import Snapshot
+
+WEBHOOK: Final = "TOMKING_WEBHOOK"
+HEARTBEAT: Final = "TOMKING_HEARTBEAT"
+EVERY_NS: Final = 30 * 60 * 1_000_000_000
+"""Between two lines of how it stands, in the market's time."""
+LIFE_S: Final = 60.0
+"""Real seconds without a turn of the runner, after which the session does not live."""
+FLUSH_S: Final = 5.0
+LAST: Final = 4
+
+
+@dataclass(slots=True)
+class Speaker:
+    """``now``: the market's instant, UTC ns. ``log`` None: none is kept yet. ``outbox`` None: nobody is told."""
+
+    name: str
+    now: Callable[[], int]
+    quiet: bool
+    log: Path | None = None
+    outbox: Outbox | None = None
+    hides: dict[str, str] = field(default_factory=dict)
+
+    def say(self, line: str) -> None:
+        """A line for the person, and the log."""
+        self._write("said", line)
+
+    def alert(self, kind: str, text: str) -> None:
+        """What must reach a person wherever he is."""
+        said = self._write(kind.lower(), text, f"{kind:<10} ")
+        if self.outbox is not None:
+            what = Kind.__members__.get(kind, Kind.FAULT)
+            self.outbox.put(Note(what, self.now(), f"{what.value}: {self.name}", said))
+
+    def hide(self, account: str) -> None:
+        """An account is named by its last characters alone."""
+        if account:
+            self.hides[account] = f"…{account[-LAST:]}"
+
+    def _write(self, event: str, text: str, before: str = "") -> str:
+        for secret, instead in self.hides.items():
+            text = text.replace(secret, instead)
+        text = clean(text)
+        if self.log is not None:
+            with self.log.open("a", encoding="utf-8") as out:
+                out.write(json.dumps({"at": self.now(), "event": event, "text": text}) + "\n")
+        if not self.quiet:
+            console.note(f"{ny(self.now()):%H:%M} {before}{text}")
+        return text
+
+
+@dataclass(slots=True)
+class Pulse:
+    """Whether the session turns, told to the heartbeat; and now and then how it stands, told to the person."""
+
+    look_at: Callable[[], Snapshot]
+    say: Callable[[str], None]
+    turned: float = field(default_factory=stopwatch)
+    _shown: int = 0
+
+    def beat(self, now: int) -> None:
+        """Called in every turn."""
+        self.turned = stopwatch()
+        if now // EVERY_NS != self._shown:
+            self._shown = now // EVERY_NS
+            if self._shown:
+                self.say(line_of(self.look_at()))
+
+    def alive(self) -> bool:
+        return stopwatch() - self.turned < LIFE_S
+
+
+def line_of(shown: Snapshot) -> str:
+    """How a session stands, in a line."""
+    parts = [f"{money(shown.nlv, sign=False)} {shown.currency}"]
+    if shown.day_profit is not None:
+        parts.append(f"{money(shown.day_profit, sign=True)} today")
+    parts.append(f"{plural(len(shown.trades), 'trade')} open")
+    if shown.orders:
+        parts.append(f"{plural(len(shown.orders), 'order')} working")
+    if shown.vix is not None:
+        parts.append(f"VIX {shown.vix:.2f}")
+    parts.append(shown.standing)
+    if shown.next_wake:
+        parts.append(f"next {shown.next_wake}")
+    return ", ".join(parts)
+
+
+def summary_of(core: Core, since: Mapping[str, int]) -> str:
+    """The trade date that has ended, or goes on: day's result, trades, refusals, what is open. ``since``: how many of
+    each there were when it began."""
+    session, ledger = core.session, core.session.engine.desk.ledger
+    points = list(session.equity)
+    if core.day is not None:
+        points.append(session.point(core.last, core.column(core.last)))
+    if not points:
+        return "no trade date was lived through"
+    last = points[-1]
+    before = points[-2].nlv if len(points) > 1 else float(ledger.start_cash)
+    opened = len(ledger.closed) + len(ledger.open) - since.get("trades", 0)
+    closed = len(ledger.closed) - since.get("closed", 0)
+    refused = session.refusals[since.get("refusals", 0) :]
+    risky = sum(risk_refusal(each.refused.rule) for each in refused)
+    used = "n/a" if last.bp_used != last.bp_used else money(last.bp_used, sign=False)
+    return (
+        f"{last.session}: {money(last.nlv - before, sign=True)} {ledger.currency}; {plural(opened, 'trade')} opened,"
+        f" {closed} closed; {plural(len(refused), 'refusal')}, {risky} by limits on risk; open at the end:"
+        f" {plural(last.open_trades, 'trade')}, buying power at most {used} {ledger.currency}"
+    )
+
+
+def counts(core: Core) -> dict[str, int]:
+    """What ``summary_of`` compares with."""
+    ledger = core.session.engine.desk.ledger
+    return {
+        "trades": len(ledger.closed) + len(ledger.open), "closed": len(ledger.closed),
+        "refusals": len(core.session.refusals),
+    }  # fmt: skip
+
+
+@asynccontextmanager
+async def told(node: Mapping[str, Any], speaker: Speaker, alive: Callable[[], bool]) -> AsyncIterator[None]:
+    """Alerts on their way for as long as this lasts, and what is left of them afterwards. The addresses are read from
+    the environment where a request leaves, and stand nowhere else."""
+    row = section("live.alerts", node, ("shape", "heartbeat"))
+    shape = choice("live.alerts.shape", row["shape"], SHAPES)
+    every = number("live.alerts.heartbeat", row["heartbeat"], POSITIVE)
+    tasks: list[asyncio.Task[None]] = []
+    async with AsyncExitStack() as stack:
+        if os.environ.get(WEBHOOK, "").strip():
+            client = await stack.enter_async_context(client_of(lambda: os.environ.get(WEBHOOK, "")))
+            speaker.outbox = Outbox(shape, client, WallClock().now)
+            tasks.append(asyncio.ensure_future(speaker.outbox.run()))
+        if os.environ.get(HEARTBEAT, "").strip():
+            beats = await stack.enter_async_context(client_of(lambda: os.environ.get(HEARTBEAT, "")))
+            tasks.append(asyncio.ensure_future(Heartbeat(beats, alive, every=every).run()))
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if (box := speaker.outbox) is not None:
+                await box.flush(FLUSH_S)
+                if box.lost or len(box):
+                    speaker.outbox = None
+                    speaker.say(f"{plural(box.lost + len(box), 'alert')} did not get through: {box.fault or 'no time'}")

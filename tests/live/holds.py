@@ -1,0 +1,287 @@
+"""What must hold in a simulated session, always and at its end. ``Broken`` says which seed did not, and how to see it
+again."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import time
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+from adapters.emulator.emulator import Emulator
+from adapters.emulator.exchange.exchange import Exchange
+from adapters.emulator.exchange.order_json import Record
+from conf.living import Living
+from live.codec import Codec
+from live.inputs import Input, Prices, Silent, Tick
+from live.journal import Journal
+from live.keep import lives, recover
+from live.sitting import Sitting
+from sim.calendar import at_ny, ny
+from sim.model.event import Decision, Standing, Submit
+from sim.model.instrument import OptionContract
+from sim.model.order import Intent
+
+ACCOUNT: Final = "5WT00001"
+LATE_NS: Final = 90 * 1_000_000_000
+"""So long an opening order may have been on its way when the entries were stopped."""
+
+CENT: Final = Decimal("0.01")
+CLOCK: Final = "time"
+"""Why an exit is due that no price has brought about: its price is the broker's business, who guesses none either."""
+FOUND_NS: Final = 20 * 60 * 1_000_000_000
+"""So long a fill may be unknown whose every notice was lost."""
+
+
+class Broken(AssertionError):
+    """What must always hold did not; says with which seed."""
+
+
+@dataclass
+class Tap:
+    """Stands before a session's notebook and sees what is put into it."""
+
+    inner: object
+    heard: Callable[[Input], None]
+
+    def put(self, what: Input, decisions: Sequence[Decision]) -> None:
+        self.heard(what)
+        self.inner.put(what, decisions)  # type: ignore[attr-defined]
+
+    def flush(self) -> None:
+        self.inner.flush()  # type: ignore[attr-defined]
+
+
+@dataclass
+class Holds:
+    """Of one simulation, through all its processes."""
+
+    seed: int
+    emulator: Emulator
+    seen: Counter[str]
+    working: list[Record] = field(default_factory=list)
+    _known: int = 0
+    _fills: int = 0
+    _ran: int = 0
+    _differed: int = 0
+    _reset: bool = False
+    _fresh: set[OptionContract] = field(default_factory=set)
+    _intents: dict[str, Intent] = field(default_factory=dict)
+    _entered: Counter[str] = field(default_factory=Counter)
+    _placed: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def exchange(self) -> Exchange:
+        found = self.emulator.exchange
+        assert isinstance(found, Exchange)
+        return found
+
+    def hold(self, true: object, what: str) -> None:
+        if not true:
+            at = ny(self.emulator.clock.now())
+            raise Broken(
+                f"seed {self.seed}, {at:%Y-%m-%d %H:%M:%S}: {what}; again: python -m tests.live.simulation {self.seed}"
+            )
+
+    # -- on the way ---------------------------------------------------------------------------------------------------
+
+    def begins(self, one: Sitting, path: Path) -> None:
+        """A process begins on the journal."""
+        self._fresh.clear()
+        self._fills = 0
+        one.runner.keep = Tap(one.notebook, self.heard)
+
+    def wiped(self) -> None:
+        """The broker has forgotten all that was traded."""
+        self._reset, self._known = True, 0
+        self.working.clear()
+
+    def heard(self, what: Input) -> None:
+        """An input, on its way into the journal."""
+        match what:
+            case Silent():
+                self._fresh.clear()
+            case Prices():
+                self._fresh |= {each.contract for each in what.quotes}
+
+    def decided(self, one: Sitting, what: Input, decisions: Sequence[Decision]) -> None:
+        """Nothing is opened but while it runs, and no price from before a silence moves anything."""
+        engine = one.core.session.engine
+        for decision in decisions:
+            if not isinstance(decision, Submit):
+                continue
+            order = decision.order
+            self._intents[order.id] = order.request.intent
+            if order.request.intent is Intent.OPEN:
+                day = str(one.core.day)
+                self._entered[day] += 1
+                self.hold(self._entered[day] == 1, f"{order.id} is entry {self._entered[day]} of its day")
+                self.hold(engine.standing is Standing.RUNNING, f"{order.id} opened while {engine.standing.value}")
+                k = one.core.column(one.core.last)
+                self._limits(one, k, order.id)
+            elif isinstance(what, Tick) and not what.wake and order.request.reason != CLOCK:
+                stale = [leg.contract for leg in order.request.legs if leg.contract not in self._fresh]
+                names = ", ".join(contract.label for contract in stale)
+                self.hold(not stale, f"{order.id} ({order.request.reason}) goes by prices of {names} before a silence")
+
+    def _limits(self, one: Sitting, k: int, order_id: str) -> None:
+        """Buying power and group limits, with what is on its way counted as filled."""
+        desk = one.core.session.engine.desk
+        account = desk.account(k)
+        if account.bp_used is not None:
+            self.hold(account.bp_used <= account.nlv, f"{order_id}: buying power {account.bp_used} of {account.nlv}")
+        groups = one.rulers.correlation
+        if groups is not None:
+            vix = desk.last_vix()
+            for group, claims in groups.held(desk.claims()).items():
+                most = groups.limit(group, account.nlv, 0.0 if vix != vix else vix)
+                self.hold(len(claims) <= most, f"{order_id}: {len(claims)} positions in {group}, at most {most}")
+
+    def look(self, one: Sitting) -> None:
+        """Nobody has anything to do at this instant."""
+        self._orders(one)
+        self._streams(one)
+        if not self._quiet(one) or (ours := held(one)) == (theirs := self._theirs()):
+            self._differed = 0
+        else:
+            now = self.emulator.clock.now()
+            self._differed = self._differed or now
+            # What rests at the broker may have filled, and the word of it been lost: then it is found in time.
+            grace = FOUND_NS if one.core.session.engine.desk.orders else 0
+            if now - self._differed >= grace:
+                self.hold(False, f"ours {ours}, theirs {theirs}")
+        fills = len(one.core.session.fills)
+        if fills != self._fills and one.core.day is not None:
+            self._fills = fills
+            self._limits(one, one.core.column(one.core.last), "a fill")
+
+    def _streams(self, one: Sitting) -> None:
+        """A connection that stands has every subscription that is wanted, however often it was lost."""
+        feed = getattr(one.live.quotes, "feed", None)
+        if feed is None or feed.stale:
+            return
+        had = max((link.subscriptions for link in self.emulator.streams.realtime.links if link.over is None), default=0)
+        self.hold(had == len(feed.wanted), f"{had} subscriptions at the streamer, wanted {len(feed.wanted)}")
+
+    def _orders(self, one: Sitting) -> None:
+        """No order without an intent, no two for one, no two that close one trade, none that opens too late."""
+        now = self.emulator.clock.now()
+        if one.core.session.engine.standing is Standing.RUNNING:
+            self._ran = now
+        orders = self.exchange.records(ACCOUNT)
+        if len(orders) == self._known and not self.working:
+            return
+        for order in orders[self._known :]:
+            name = order.ticket.external
+            intent = self._intents.get(name)
+            self.hold(intent is not None, f"order {order.id} ({name!r}) has no intent")
+            self.hold(name in noted(one.journal.path), f"{name} was sent before its intent was in the journal")
+            if not order.replaces:
+                self._placed[name] += 1
+                self.hold(self._placed[name] == 1, f"{self._placed[name]} orders for {name}")
+            if intent is Intent.OPEN:
+                late = order.received - self._ran > LATE_NS
+                self.hold(not late, f"{name} reached the broker while nothing may be opened")
+        self.working = [o for o in [*self.working, *orders[self._known :]] if not o.over]
+        self._known = len(orders)
+        working: Counter[str] = Counter()
+        exits: Counter[str] = Counter()
+        for order in self.working:
+            if order.status == "Contingent":
+                continue
+            name = order.ticket.external
+            working[name] += 1
+            self.hold(working[name] <= 1, f"{working[name]} live orders for {name}")
+            record = one.core.session.orders.get(name)
+            if record is not None and record.order.request.intent is Intent.CLOSE:
+                trade = record.order.request.trade_id
+                exits[trade] += 1
+                self.hold(exits[trade] <= 1, f"{exits[trade]} live orders close {trade}")
+
+    def lively(self, one: Sitting) -> bool:
+        """Whether an order works that does more than rest."""
+        orders = one.core.session.engine.desk.orders
+        return any(not order.request.resting for order in orders.values()) or len(self.working) != len(orders)
+
+    def _quiet(self, one: Sitting) -> bool:
+        """Whether nothing is under way, and nothing has been heard of lately that is not booked yet."""
+        return not (
+            one.recovered is None or one.live.broker.busy or one.live.broker.stale or one.runner.events or self._reset
+            or self._settling(one) or one.runner.orders.waiting or one.live.broker.unsettled
+        )  # fmt: skip
+
+    def _settling(self, one: Sitting) -> bool:
+        today = one.core.day
+        return (
+            today is None
+            or self.emulator.clock.now() >= at_ny(today, time(12, 59))
+            or any(contract.expiration < today for contract in held(one))
+        )
+
+    def _theirs(self) -> dict[OptionContract, int]:
+        return {c: n for c, n in self.exchange.options(ACCOUNT).items() if n}
+
+    # -- at the end ---------------------------------------------------------------------------------------------------
+
+    def at_the_end(self, one: Sitting, path: Path, living: Callable[[], Living]) -> None:
+        """Every short has its exit, the books add up, and the journal is the session."""
+        desk = one.core.session.engine.desk
+        for book in desk.ledger.open.values():
+            shorts = any(n < 0 for n in book.left.values())
+            self.hold(not shorts or book.trade.exits, f"{book.trade.id} is short without an exit")
+        desk.ledger.check()
+        if not self._reset and not desk.ledger.open and not one.core.settled_cash and self._known_to_both(one):
+            theirs = Decimal(str(self.exchange.balances(ACCOUNT)["cash-balance"]))
+            self.hold(abs(desk.ledger.cash - theirs) < CENT, f"cash: ours {desk.ledger.cash}, theirs {theirs}")
+        self.seen["trades"] += len(desk.ledger.closed)
+        self.seen["fills"] += len(one.core.session.fills)
+        one.journal.close()
+        self._lived_again(one, path, living)
+
+    def _known_to_both(self, one: Sitting) -> bool:
+        """Whether nothing was delivered, and no fill is still to be told."""
+        return not (
+            self._theirs() or self.working or one.core.session.engine.desk.orders or self.exchange.positions(ACCOUNT)
+        )
+
+    def _lived_again(self, one: Sitting, path: Path, living: Callable[[], Living]) -> None:
+        """The inputs of the journal, decided about anew, give the same decisions; adopted, the same books."""
+        with Journal.read_only(path) as journal:
+            core, codec = living().core, Codec()
+            for n, (what, decisions) in enumerate(lives(journal, codec)):
+                now = core.take(what)
+                if now or decisions:
+                    was, is_ = codec.encode(decisions), codec.encode(tuple(now))
+                    if was != is_:
+                        self.hold(False, f"input {n} ({type(what).__name__}) was {was!r}, decided anew {is_!r}")
+        with Journal.read_only(path) as journal:
+            adopted = living().core
+            recover(adopted, journal, Codec())
+        for other, how in ((core, "decided anew"), (adopted, "adopted")):
+            if books(other) != books(one.core):
+                self.hold(False, f"{how} the books are {books(other)}, were {books(one.core)}")
+
+
+def held(one: Sitting) -> dict[OptionContract, int]:
+    return {c: n for c, n in one.core.session.engine.desk.held().items() if n}
+
+
+def noted(path: Path) -> set[str]:
+    """Orders that stand in a journal, by its file."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        return {name for (name,) in db.execute("SELECT id FROM orders")}
+
+
+def books(core: object) -> tuple[object, ...]:
+    """Cash, and what is open and closed, to compare."""
+    ledger = core.session.engine.desk.ledger  # type: ignore[attr-defined]
+    return (
+        ledger.cash,
+        {t.trade.id: dict(t.left) for t in ledger.open.values()},
+        [(t.trade.id if hasattr(t, "trade") else t.id) for t in ledger.closed],
+    )

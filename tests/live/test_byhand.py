@@ -1,0 +1,289 @@
+"""Manual mode from the cut of the network to the resume (rulebook 7.4, 8.2), and what must not be booked twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import pytest
+
+from adapters.emulator.faults import Aim, Fault, Kind
+from live.manual import contract_label
+from live.warden import flows_of
+from sim.model.errors import TomkingError
+from sim.model.event import Event, OrderAccepted, OrderCancelled, OrderFilled, Word
+from sim.model.fill import Fill, LegFill
+from sim.model.order import Order
+from tests.live.seated import ACCOUNT, Seat, seated
+
+
+def ledger(s: Seat) -> dict[str, object]:
+    return dict(s.it.core.session.engine.desk.ledger.open)
+
+
+def test_killed_network_manual_mode_by_hand_and_back() -> None:
+    async def scenario(s: Seat) -> None:
+        trade = await s.opened()
+        one, sent = s.it, len(s.exchange.records(ACCOUNT))
+        s.cut()
+        await s.until(one.manual, 900)
+        await s.elapse(1)
+        assert standing(s) == "MANUAL"
+        # It is told what would be sent, and sends nothing.
+        assert one.tell(Word.FLATTEN).startswith("1 trades are yours to close")
+        await s.elapse(1)
+        (order_id,) = one.hand.orders
+        (shown,) = one.look().manual
+        assert shown.startswith("CLOSE IRON_CONDOR SPY, QUANTITY 4")
+        assert shown.endswith(f"then: tomking manual fill {order_id} PRICE")
+        assert any("place it yourself" in line for line in s.said)
+        # What he types is priced, booked, and its market is looked at.
+        vix = one.type("quote", ["VIX", "14.2"])
+        assert vix == "VIX 14.2, as of now"
+        assert one.look().vix == 14.2
+        contract = next(iter(one.core.session.engine.desk.held()))
+        name = contract_label(contract)
+        assert one.type("quote", [name, "0.40", "0.42"]) == f"{name} 0.40 0.42, as of now"
+        assert one.hand.sides(contract) == (40, 42)
+        heard = {age.name: age for age in one.look().ages}
+        assert heard["quotes"].age == 0.0
+        assert "booked" in one.type("fill", [order_id, "0.95", "debit", "3"])
+        await s.elapse(1)
+        assert len(ledger(s)) == 1
+        assert "1 are left" in s_last(s)
+        one.type("fill", [order_id, "0.90", "debit"])
+        await s.elapse(1)
+        assert not ledger(s)
+        assert not one.look().manual
+        gross = sum(-Decimal(f.net) * f.quantity for f in one.core.session.fills if f.order_id == order_id)
+        assert gross == 95 * 3 + 90
+        assert len(s.exchange.records(ACCOUNT)) == sent
+        # The network is back: nothing is sent, what differs is shown, and a person must say it twice.
+        s.mend()
+        await s.until(lambda: not one.manual(), 900)
+        await s.elapse(120)
+        assert one.guard.standing.value == "EXIT_ONLY"
+        assert len(await s.wait(one.reconcile())) == 5
+        assert "ours +0, the broker's -4" in " ".join(one.look().differences)
+        assert one.needs(Word.RESUME) == 2
+        assert one.tell(Word.RESUME).startswith("not resumed, 5 stand")
+        await s.elapse(1)
+        assert standing(s) == "EXIT_ONLY"
+        assert one.tell(Word.RESUME) == "running"
+        await s.elapse(400)
+        assert standing(s) == "RUNNING"
+        assert one.warden.differences == []
+        written = s.written()
+        assert any(isinstance(e, OrderAccepted) and e.order_id == order_id for e, _ in written)
+        assert sum(isinstance(e, OrderFilled) and e.fill.order_id == order_id for e, _ in written) == 2
+        assert trade
+
+    seated(scenario)
+
+
+def standing(s: Seat) -> str:
+    return s.it.core.session.engine.standing.value
+
+
+def s_last(s: Seat) -> str:
+    """What a person's last command came to."""
+    return next(d.text for d in s.it.look().decisions if d.kind == "command")
+
+
+def test_the_rules_run_on_typed_quotes() -> None:
+    """A stop that typed quotes reach becomes a ticket."""
+
+    async def scenario(s: Seat) -> None:
+        trade = await s.opened()
+        one = s.it
+        one.type("on", [])
+        await s.elapse(1)
+        assert standing(s) == "MANUAL"
+        book = one.core.session.engine.desk.ledger.open[trade]
+        for contract, n in book.left.items():
+            price = ("3.00", "3.02") if n < 0 else ("0.10", "0.12")
+            one.type("quote", [contract_label(contract), *price])
+        await s.elapse(1)
+        (waiting,) = one.hand.orders.values()
+        assert waiting.request.trade_id == trade
+        assert waiting.request.reason.startswith("stop")
+        assert waiting.request.limit is None
+
+    seated(scenario)
+
+
+@pytest.mark.parametrize(
+    ("what", "words", "said"),
+    [
+        ("sing", [], "manual has no word 'sing'"),
+        ("fill", [], "a fill needs its order"),
+        ("fill", ["nothing", "1.0"], "is not known"),
+        ("cancel", [], "wanted the order"),
+        ("cancel", ["x"], "is not by hand"),
+        ("quote", ["NVDA", "100"], "is not looked at here"),
+        ("quote", ["VIX", "999"], "at most 150"),
+        ("quote", ["SPY"], "is no quote"),
+        ("quote", ["300101P5400", "1.0", "1.1"], "no contract is called"),
+        ("positions", [], "wanted positions"),
+        ("positions", ["SPY", "LT113"], "cannot be read"),
+        ("line", ["£75000 |"], "has 2 parts"),
+        ("show", ["x"] * 61, "too many"),
+    ],
+)
+def test_what_does_not_fit_is_one_line_and_changes_nothing(what: str, words: Sequence[str], said: str) -> None:
+    async def scenario(s: Seat) -> None:
+        await s.to(9, 40)
+        s.it.type("on", [])
+        await s.elapse(1)
+        before = len(s.written())
+        with pytest.raises(TomkingError) as error:
+            s.it.type(what, words)
+        assert said in str(error.value)
+        assert "\n" not in str(error.value)
+        assert len(s.written()) == before
+
+    seated(scenario)
+
+
+def test_positions_and_the_line_are_compared_and_not_booked() -> None:
+    async def scenario(s: Seat) -> None:
+        await s.opened()
+        one = s.it
+        held = {c: n for c, n in one.core.session.engine.desk.held().items() if n}
+        words = [w for c, n in held.items() for w in (f"{n:+d}", c.label)]
+        assert one.type("positions", words) == "the books agree"
+        last, n = list(held.items())[-1]
+        assert one.type("positions", words[:-2]) == f"{contract_label(last)}: typed +0, ours {n:+d}"
+        assert one.look().differences[-1].startswith("typed by hand: ")
+        assert one.type("positions", ["none"]) == "SPY zero_dte: typed 0, ours 1"
+        line = "$100000 | SPY 0DTE (0 DTE, 0.75, +0%) | ?% | 2024-03-11 10:31 | VIX ? | PM no"
+        assert one.type("line", [line]) == "the books agree"
+        said = one.type("line", [line.replace("100000", "70000").replace("VIX ?", "VIX 55")])
+        assert "value: typed 70,000, ours" in said
+        assert "VIX: typed 55" in said
+        assert "0 differ" not in said
+
+    seated(scenario)
+
+
+def test_what_works_at_the_broker_is_listed_and_cancelled_when_it_answers() -> None:
+    async def scenario(s: Seat) -> None:
+        await s.opened()
+        one = s.it
+        one.tell(Word.FLATTEN)
+        await s.until(lambda: any(o.status.name == "LIVE" for o in s.working.values()))
+        (old,) = s.working
+        one.type("on", [])
+        one.tell(Word.FLATTEN)
+        await s.elapse(2)
+        (new,) = one.hand.orders
+        shown = "\n".join(one.look().manual)
+        assert f"{old} may still work at the broker and is to be cancelled there" in shown
+        with pytest.raises(TomkingError, match="was sent to the broker"):
+            one.type("fill", [old, "0.9"])
+        assert one.type("cancel", [new]).startswith(f"{new} counts as cancelled")
+        await s.elapse(1)
+        one.tell(Word.RESUME, sure=True)
+        await s.until(lambda: not s.working, 60)
+        assert [o.status for o in s.exchange.records(ACCOUNT) if o.ticket.external == old] == ["Cancelled"]
+
+    seated(scenario)
+
+
+class Told:
+    """A broker that tells one fill."""
+
+    def __init__(self, event: Event) -> None:
+        self.told: list[Event] = [event]
+
+    async def events(self) -> Sequence[Event]:
+        return self.told
+
+    def snapshot(self) -> Sequence[Order]:
+        return ()
+
+
+def test_a_fill_by_hand_and_one_at_the_broker_do_not_both_count() -> None:
+    async def scenario(s: Seat) -> None:
+        await s.opened()
+        one = s.it
+        one.tell(Word.FLATTEN)
+        await s.until(lambda: any(o.status.name == "LIVE" for o in s.working.values()))
+        (old,) = s.working.values()
+        one.type("on", [])
+        one.tell(Word.FLATTEN)
+        await s.elapse(1)
+        (new,) = one.hand.orders
+        one.type("fill", [new, "0.95", "debit"])
+        await s.elapse(1)
+        assert not ledger(s)
+        before = flows_of(one.core)
+        legs = tuple(
+            LegFill(g.contract, g.signed * old.request.quantity, 10, None, Decimal(0), False) for g in old.request.legs
+        )
+        again = OrderFilled(one.hours.now(), Fill(old.id, one.hours.now(), 0, -93, 4, legs))
+        inner, one.hand.inner = one.hand.inner, Told(again)  # type: ignore[assignment]
+        told = await one.hand.events()
+        one.hand.inner = inner
+        assert told == [OrderCancelled(again.ts, old.id)]
+        assert flows_of(one.core) == before
+        assert f"{old.id} has filled at the broker too, 4 at 0.93 DEBIT" in one.look().differences[0]
+        assert one.tell(Word.RESUME).startswith("not resumed, 1 stand")
+        one.tell(Word.RESUME)
+        assert one.look().differences == ()
+
+    seated(scenario)
+
+
+def test_orders_by_hand_outlive_the_process() -> None:
+    async def scenario(s: Seat) -> None:
+        trade = await s.opened()
+        s.it.type("on", [])
+        s.it.tell(Word.FLATTEN)
+        await s.elapse(1)
+        (order_id,) = s.it.hand.orders
+        s.it.type("fill", [order_id, "0.95", "debit", "1"])
+        await s.elapse(1)
+        await s.rise()
+        await s.sit()
+        await s.elapse(30)
+        assert list(s.it.hand.orders) == [order_id]
+        assert s.it.hand.done[order_id] == 1
+        assert s.it.guard.causes.keys() >= {"manual"}
+        assert "its fill" in " ".join(s.it.stands(s.it.hours.now()))
+        s.it.type("fill", [order_id, "0.95", "debit"])
+        await s.elapse(1)
+        assert trade not in ledger(s)
+
+    seated(scenario)
+
+
+def test_an_order_in_the_place_of_one_by_hand_is_by_hand_too() -> None:
+    async def scenario(s: Seat) -> None:
+        await s.opened()
+        one = s.it
+        one.type("on", [])
+        one.tell(Word.FLATTEN)
+        await s.elapse(1)
+        (first,) = one.hand.orders
+        one.tell(Word.RESUME, sure=True)
+        await s.elapse(1)
+        assert not one.manual()
+        sent = len(s.exchange.records(ACCOUNT))
+        one.tell(Word.FLATTEN)
+        await s.elapse(30)
+        (second,) = one.hand.orders
+        assert second != first
+        assert len(s.exchange.records(ACCOUNT)) == sent
+
+    seated(scenario)
+
+
+def test_a_reading_that_fails_is_no_reconciliation() -> None:
+    async def scenario(s: Seat) -> None:
+        await s.to(9, 40)
+        s.emulator.faults.add(Fault(Kind.STATUS, "GET", "/accounts/*", Aim(times=None), status=403))
+        with pytest.raises(TomkingError, match="could not be read"):
+            await s.wait(s.it.reconcile())
+
+    seated(scenario)

@@ -1,0 +1,103 @@
+"""A flatten walks: from the mid to the natural price, each step in the journal before it goes out."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.emulator.faults import Aim, Fault, Kind
+from live.flatten import begins, closer, quoted, to_close
+from sim.model.event import Command, OrderFilled, Reprice, Standing, Submit, Word
+from sim.model.order import Intent
+from tests.live.seated import ACCOUNT, Seat, seated
+
+
+@given(st.integers(-5_000, 5_000), st.integers(0, 5_000))
+def test_each_step_gives_up_half_of_the_way_and_comes_to_its_end(natural: int, above: int) -> None:
+    limit: int | None = natural + above
+    steps = 0
+    while limit is not None:
+        following = closer(limit, natural)
+        assert following is None or natural < following < limit
+        limit, steps = following, steps + 1
+    assert steps <= max(above, 1).bit_length() + 1
+
+
+def test_a_flatten_begins_at_the_mid_and_walks_to_the_natural_price() -> None:
+    async def scenario(s: Seat) -> None:
+        trade = await s.opened()
+        core = s.it.core
+        market = quoted(core, to_close(core.session.engine.desk.ledger.open[trade]), s.it.hours.now())
+        assert market is not None
+        assert market.tradable
+        ((name, first),) = begins(core, s.it.hours.now())
+        assert name == trade
+        assert market.natural <= first
+        assert 2 * first >= market.mid2
+        s.it.tell(Word.FLATTEN)
+        await s.until(lambda: not core.session.engine.desk.ledger.open, 600)
+        told = s.written()
+        (command,) = [each for each, _ in told if isinstance(each, Command)]
+        assert command.limits == ((trade, first),)
+        limits = [
+            d.order.request.limit
+            for each, decisions in told
+            for d in decisions
+            if isinstance(d, Submit) and d.order.request.intent is Intent.CLOSE and isinstance(each, Command | Reprice)
+        ]
+        assert limits[0] == first
+        assert limits == sorted(limits, key=lambda x: -(x if x is not None else -(10**9)))
+        assert all(limit is None or limit >= market.natural for limit in limits)
+        # Every order that the exchange saw had its intent on disk, has all legs, and is a limit.
+        sent = [o for o in s.exchange.records(ACCOUNT) if o.ticket.external != trade]
+        assert len(sent) >= len([limit for limit in limits if limit is not None])
+        assert all(len(order.ticket.legs) == 4 for order in sent)
+        (last,) = [each for each, _ in told if isinstance(each, OrderFilled) and each.fill.order_id != trade]
+        assert last.left == 0
+        assert s.it.guard.standing is Standing.EXIT_ONLY
+
+    seated(scenario)
+
+
+def test_what_was_refused_is_not_asked_again_at_once() -> None:
+    async def scenario(s: Seat) -> None:
+        await s.opened()
+        s.it.tell(Word.FLATTEN)
+        await s.until(lambda: s.working)
+        s.emulator.faults.add(Fault(Kind.STATUS, "*", "/accounts/*/orders/*", Aim(times=None), status=422))
+        await s.elapse(120)
+        asked = [each for each, _ in s.written() if isinstance(each, Reprice)]
+        assert 1 <= len(asked) <= 13
+
+    seated(scenario)
+
+
+def test_a_flatten_says_what_each_trade_costs_in_account_currency() -> None:
+    async def scenario(s: Seat) -> None:
+        assert s.it.asks(Word.FLATTEN) == "flatten: nothing is held; nothing new is opened"
+        trade = await s.opened()
+        (book,) = s.it.core.session.engine.desk.ledger.open.values()
+        market = quoted(s.it.core, to_close(book), s.it.hours.now())
+        assert market is not None
+        dollars = -market.natural * 0.01 * 100 * book.trade.quantity
+        said = s.it.asks(Word.FLATTEN)
+        assert f"{trade} SPY {book.trade.structure} x {book.trade.quantity}: ${dollars:,.2f} to pay" in said
+        assert said.endswith(f"in all ${dollars:,.2f} to pay, before fees")
+        assert s.it.needs(Word.FLATTEN) == 2
+
+    seated(scenario)
+
+
+@pytest.mark.parametrize("standing", [Standing.HALTED, Standing.ENTRIES_STOPPED])
+def test_a_flatten_walks_whatever_the_guard_says(standing: Standing) -> None:
+    async def scenario(s: Seat) -> None:
+        await s.opened()
+        event = s.it.guard.set("kill", standing, "kill is there", s.it.hours.now())
+        assert event is not None
+        s.it.runner.post(event)
+        await s.elapse(1)
+        s.it.tell(Word.FLATTEN)
+        await s.until(lambda: not s.it.core.session.engine.desk.ledger.open, 600)
+
+    seated(scenario)

@@ -1,0 +1,76 @@
+"""What simulated weeks have found in the product, each by itself. ``docs/simulation.md`` has the seeds."""
+
+from __future__ import annotations
+
+from datetime import time
+
+import pytest
+
+from adapters.emulator.faults import Aim, Fault, Kind
+from adapters.emulator.streams.stream_faults import FaultKind, StreamFault
+from live.guard import Guard
+from live.inputs import Input, Tick
+from live.runner import SECOND_NS
+from sim.calendar import at_ny
+from sim.model.event import Standing
+from tests.live.holds import Holds
+from tests.live.simulation import CALM, Simulation, lived
+from tests.live.troubles import Troubles
+
+
+def test_a_chain_that_cannot_be_read_in_the_morning_ends_no_session() -> None:
+    """Seed 1002: twelve servers' errors in a row ended a session that had stood for days."""
+    made = Simulation(1, CALM, days=1)
+    made.emulator.faults.add(Fault(Kind.STATUS, "GET", "/option-chains/*", Aim(times=12), status=503))
+    lived(made)
+    assert "SPY: what it lists could not be read, and is asked for again" in "\n".join(made.said)
+    assert (made.seen["trades"], made.seen["broker gave up"]) == (1, 0)
+
+
+def test_who_was_flattened_stays_closing_only_in_the_next_life() -> None:
+    """Seed 5: after a restart the cause of a person stood for less than he had said."""
+    guard = Guard()
+    guard.restored(Standing.EXIT_ONLY, "person: flattened by a person; vix: never heard", 1)
+    assert {name: cause.standing for name, cause in guard.causes.items()} == {"person": Standing.EXIT_ONLY}
+    stopped = Guard()
+    stopped.restored(Standing.EXIT_ONLY, "difference: ours 1, theirs 0; person: stopped by a person", 1)
+    assert stopped.causes["person"].standing is Standing.ENTRIES_STOPPED
+
+
+def test_a_session_that_begins_again_wakes_nobody_for_what_it_cannot_have_heard_yet() -> None:
+    """Seed 5: each new life told of a feed that was never heard, at its first look."""
+    made = Simulation(1, CALM, days=1)
+    made.troubles.plan.append((at_ny(made.dates[0], time(10, 31)), "deaths"))
+    lived(made)
+    assert made.seen["lives"] == 1
+    assert not [line for line in made.said if line.startswith("FEED")]
+    assert made.seen["trades"] == 1
+
+
+def test_a_feed_is_stale_while_a_channel_that_was_asked_for_later_is_not_open() -> None:
+    """Seed 4: the candles' channel was not opened, and the feed called itself whole."""
+    made = Simulation(1, CALM, days=1)
+    made.emulator.stream_faults["dxlink"].add(StreamFault(FaultKind.HALF, match="CHANNEL_OPENED", times=3))
+    lived(made)
+    assert made.seen["trades"] == 1
+
+
+def test_a_duty_that_was_slept_through_is_done_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found while dull hours were made to pass fast: a machine that sleeps over noon forgot what is to be closed then.
+    It only closes, so that it is not too late; an entry is."""
+    made = Simulation(1, CALM, days=1)
+    noon = at_ny(made.dates[0], time(12))
+    made.troubles.plan.append((noon - 90 * SECOND_NS, "jumps"))
+    monkeypatch.setattr(Troubles, "_strike", lambda self, kind, whom: whom.skew(240 * SECOND_NS))
+    woken: list[int] = []
+
+    def heard(self: Holds, what: Input) -> None:
+        if isinstance(what, Tick) and what.wake:
+            woken.append(what.ts)
+
+    monkeypatch.setattr(Holds, "heard", heard)
+    monkeypatch.setattr(Holds, "decided", lambda *_: None)
+    monkeypatch.setattr(Holds, "look", lambda *_: None)
+    lived(made)
+    assert [ts for ts in woken if noon <= ts < noon + 5 * 60 * SECOND_NS] != []
+    assert not [ts for ts in woken if noon - 60 * SECOND_NS <= ts < noon]

@@ -1,0 +1,104 @@
+"""What a person may say to a session: each command journalled, shown, and what it does."""
+
+from __future__ import annotations
+
+import pytest
+
+from sim.model.event import Cancel, Command, Guarded, Reprice, Standing, Word
+from tests.live.seated import ACCOUNT, Seat, seated
+
+
+def shown(s: Seat) -> list[str]:
+    return [each.text for each in s.it.look().decisions if each.kind == "command"]
+
+
+@pytest.mark.parametrize(
+    ("word", "said", "standing"),
+    [
+        (Word.STOP_ENTRIES, "no new entries from now on; exits go on", "ENTRIES_STOPPED"),
+        (Word.CANCEL_ALL, "0 working orders are being cancelled", "RUNNING"),
+        (Word.FLATTEN, "0 trades are being closed, and nothing new is opened", "EXIT_ONLY"),
+        (Word.RESUME, "running", "RUNNING"),
+    ],
+)
+def test_every_command_is_journalled_and_shown(word: Word, said: str, standing: str) -> None:
+    async def scenario(s: Seat) -> None:
+        await s.to(9, 45)
+        assert s.it.tell(word) == said
+        await s.elapse(1)
+        assert [e.word for e, _ in s.written() if isinstance(e, Command)] == [word]
+        assert shown(s) == [f"{word.value}: {said}"]
+        assert s.it.core.session.engine.standing.value == standing
+        assert f"{word.value}: {said}" in s.said
+
+    seated(scenario)
+
+
+def test_a_flatten_of_a_closed_market_stops_what_is_new_and_says_so() -> None:
+    async def scenario(s: Seat) -> None:
+        assert s.it.core.day is None
+        assert "the market is closed" in s.it.tell(Word.FLATTEN)
+        await s.to(9, 45)
+        assert s.it.guard.standing is Standing.EXIT_ONLY
+        assert not [e for e, _ in s.written() if isinstance(e, Command)]
+
+    seated(scenario)
+
+
+def test_the_account_is_told_by_its_last_digits() -> None:
+    async def scenario(s: Seat) -> None:
+        await s.to(9, 45)
+        assert s.it.look().account == ACCOUNT[-2:]
+        assert s.it.scrubbed(f"of {ACCOUNT}") == "of …01"
+
+    seated(scenario)
+
+
+def test_cancel_all_cancels_and_a_walk_of_what_is_gone_comes_to_nothing() -> None:
+    async def scenario(s: Seat) -> None:
+        await s.opened()
+        s.it.tell(Word.FLATTEN)
+        await s.until(lambda: any(order.status.name == "LIVE" for order in s.working.values()))
+        (order_id,) = s.working
+        assert "cancel 1 working orders, exits included" in s.it.asks(Word.CANCEL_ALL)
+        s.it.tell(Word.CANCEL_ALL)
+        s.it.runner.post(Reprice(s.it.hours.now(), "nobody", None, "no such order"))
+        await s.until(lambda: not s.working)
+        decisions = [d for e, all_ in s.written() if isinstance(e, Command) for d in all_]
+        assert Cancel(order_id, "cancel all") in decisions
+
+    seated(scenario)
+
+
+def test_a_difference_asks_twice_and_is_accepted_as_it_is() -> None:
+    async def scenario(s: Seat) -> None:
+        await s.opened()
+        legs = list(s.it.core.session.engine.desk.held())
+        # As if somebody had bought one elsewhere: the books say one thing, the broker another.
+        book = s.it.core.session.engine.desk.ledger.open.popitem()
+        s.it.core.session.engine.desk.watches.clear()
+        await s.elapse(300)
+        assert s.it.guard.causes.keys() == {"difference"}
+        assert s.it.needs(Word.RESUME) == 2
+        assert s.it.tell(Word.RESUME).startswith("not resumed, ")
+        assert s.it.tell(Word.RESUME) == "running"
+        assert len(s.it.warden.reconciler.accepted) >= len(legs)
+        await s.elapse(300)
+        assert s.it.guard.causes == {}
+        assert any(isinstance(e, Guarded) and e.standing is Standing.RUNNING for e, _ in s.written())
+        s.it.core.session.engine.desk.ledger.open[book[0]] = book[1]
+
+    seated(scenario)
+
+
+def test_a_resume_that_is_not_repeated_soon_is_a_new_one() -> None:
+    async def scenario(s: Seat) -> None:
+        await s.to(9, 45)
+        s.it.hand.doubles.append("one fill too many")
+        assert s.it.tell(Word.RESUME).startswith("not resumed, 1 stand: one fill too many")
+        await s.elapse(s.it.terms.again + 1)
+        assert s.it.tell(Word.RESUME).startswith("not resumed")
+        assert s.it.tell(Word.RESUME, sure=True) == "running"
+        assert s.it.hand.doubles == []
+
+    seated(scenario)
