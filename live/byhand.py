@@ -43,6 +43,8 @@ class ByHand:
     """Units of them that have filled."""
     doubles: list[str] = field(default_factory=list)
     """Fills at the broker of what a person had closed, in words."""
+    gone: set[str] = field(default_factory=set)
+    """Orders that are over in the books and yet followed at the broker, where others have taken their place."""
     _ever: dict[str, None] = field(default_factory=dict)
     _trades: set[str] = field(default_factory=set)
     _owed: dict[str, None] = field(default_factory=dict)
@@ -177,7 +179,10 @@ class ByHand:
             self.inner.cancel(order_id)
 
     def _once(self, event: Event) -> list[Event]:
-        """An event of the broker, but a fill that would close what a person has closed already."""
+        """An event of the broker, but what is told anew of an order that is over in the books, and a fill that would
+        close what a person has closed already."""
+        if not isinstance(event, OrderFilled) and getattr(event, "order_id", "") in self.gone:
+            return []
         if not isinstance(event, OrderFilled) or not self._twice(event):
             return [event]
         fill, unit = event.fill, event.fill.legs[0].contract.product.increment

@@ -138,6 +138,8 @@ class Recovered:
     waiting: dict[str, Following]
     cancels: tuple[str, ...]
     inputs: int
+    before: tuple[Order, ...] = ()
+    """Orders that are over, whose place at the broker one of ``working`` has taken."""
 
 
 def recover(core: Core, journal: Journal, codec: Codec) -> Recovered:
@@ -164,9 +166,20 @@ def recover(core: Core, journal: Journal, codec: Codec) -> Recovered:
         if fill.order_id in open_:
             filled[fill.order_id] = filled.get(fill.order_id, 0) + fill.quantity
     here = {order.id for order in working}
-    replaced = {each.after[0]: name for name, each in pairs.items() if name in here and each.after[0] in here}
+    replaced, before = dict[str, str](), list[Order]()
+    for name in here:
+        # The broker's successor of an order goes by the first one's name: the whole chain must be known.
+        while (link := pairs.get(name)) is not None and len(link.after) == 1:
+            old = session.orders[link.after[0]].order
+            if not alike(old, link.order):
+                break
+            replaced[old.id] = name
+            if old.id not in open_:
+                before.append(old)
+                filled[old.id] = sum(fill.quantity for fill in session.fills if fill.order_id == old.id)
+            name = old.id
     unsaid = tuple(order.id for order in working if order.id in cancels and order.id not in replaced)
-    return Recovered(working, filled, replaced, waiting, unsaid, inputs)
+    return Recovered(working, filled, replaced, waiting, unsaid, inputs, tuple(before))
 
 
 def _as_it_stands(session: Session, order_id: str) -> Order:

@@ -110,6 +110,10 @@ class Painter:
         core, now = self.core, self.now()
         desk, engine = core.session.engine.desk, core.session.engine
         open_ = desk.book is not None and core.day is not None
+        if open_:
+            # The minute may have turned since the last input: what stands is carried on, as the next one will do.
+            core.market.roll(now)
+            core.refresh()
         k = core.column(now)
         vix = desk.last_vix() if open_ else float("nan")
         nlv = float(desk.nlv(k)) if open_ else None

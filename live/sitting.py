@@ -158,7 +158,8 @@ class Sitting:
                 self.guard.set("manual", Standing.EXIT_ONLY, text, now)
         working = [order for order in found.working if order.id not in hand.orders]
         replaced = {old: new for old, new in found.replaced.items() if not {old, new} & hand.orders.keys()}
-        self.live.broker.adopt(working, filled=found.filled, replaced=replaced)
+        hand.gone = {order.id for order in found.before}
+        self.live.broker.adopt([*working, *found.before], filled=found.filled, replaced=replaced)
         self.runner.orders.waiting |= {n: each for n, each in found.waiting.items() if n not in hand.orders}
         self.notebook.remember([(order, "adopted") for order in found.working])
         if found.inputs and (event := self.guard.refreshed(self.core.session.engine.standing, now)) is not None:

@@ -23,7 +23,7 @@ from live.journal import Journal
 from live.keep import lives, recover
 from live.sitting import Sitting
 from sim.calendar import at_ny, ny
-from sim.model.event import Decision, Standing, Submit
+from sim.model.event import Cancel, Decision, Standing, Submit
 from sim.model.instrument import OptionContract
 from sim.model.order import Intent
 
@@ -34,6 +34,8 @@ LATE_NS: Final = 90 * 1_000_000_000
 CENT: Final = Decimal("0.01")
 CLOCK: Final = "time"
 """Why an exit is due that no price has brought about: its price is the broker's business, who guesses none either."""
+WAITED: Final = "not filled in time"
+"""Why an order is sent again across the spread: no price has brought that about either."""
 FOUND_NS: Final = 20 * 60 * 1_000_000_000
 """So long a fill may be unknown whose every notice was lost."""
 
@@ -111,8 +113,10 @@ class Holds:
 
     def decided(self, one: Sitting, what: Input, decisions: Sequence[Decision]) -> None:
         """Nothing is opened but while it runs, and no price from before a silence moves anything."""
-        engine = one.core.session.engine
+        engine, waited = one.core.session.engine, False
         for decision in decisions:
+            if isinstance(decision, Cancel):
+                waited = decision.reason.startswith(WAITED)
             if not isinstance(decision, Submit):
                 continue
             order = decision.order
@@ -124,7 +128,7 @@ class Holds:
                 self.hold(engine.standing is Standing.RUNNING, f"{order.id} opened while {engine.standing.value}")
                 k = one.core.column(one.core.last)
                 self._limits(one, k, order.id)
-            elif isinstance(what, Tick) and not what.wake and order.request.reason != CLOCK:
+            elif isinstance(what, Tick) and not what.wake and order.request.reason != CLOCK and not waited:
                 stale = [leg.contract for leg in order.request.legs if leg.contract not in self._fresh]
                 names = ", ".join(contract.label for contract in stale)
                 self.hold(not stale, f"{order.id} ({order.request.reason}) goes by prices of {names} before a silence")

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -60,6 +61,11 @@ WORDS: Final = (
 MANUAL: Final = (Action.SWITCH_TO_MANUAL, Action.EMERGENCY_MANUAL_MODE)
 
 
+@cache
+def configuration() -> dict[str, Any]:
+    return compose(WORDS)
+
+
 @dataclass
 class Seat:
     """``one`` is the session that runs, ``said`` what it told."""
@@ -74,7 +80,7 @@ class Seat:
     _task: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
-        self.config = compose(WORDS)
+        self.config = configuration()
         self.day = sessions(MONDAY)[0]
         self.emulator: Emulator = emulated(
             week(self.seed, MONDAY), fees=self._living().fees, margin=margin_model("default"),

@@ -101,3 +101,24 @@ def test_a_flatten_walks_whatever_the_guard_says(standing: Standing) -> None:
         await s.until(lambda: not s.it.core.session.engine.desk.ledger.open, 600)
 
     seated(scenario)
+
+
+def test_a_walk_goes_on_in_the_next_life() -> None:
+    """The broker calls a replacement by the first order's name: the whole chain is known again."""
+
+    async def scenario(s: Seat) -> None:
+        await s.opened()
+        s.it.tell(Word.FLATTEN)
+        await s.until(lambda: sum(isinstance(each, Reprice) for each, _ in s.written()) == 2, 600)
+        await s.elapse(3)
+        (order_id,) = s.working
+        await s.rise()
+        await s.sit()
+        await s.elapse(5)
+        assert list(s.working) == [order_id]
+        await s.until(lambda: not s.it.core.session.engine.desk.ledger.open, 600)
+        assert s.it.warden.differences == []
+        assert [order.status for order in s.exchange.records(ACCOUNT)].count("Filled") == 2
+        assert not s.it.live.broker.strangers
+
+    seated(scenario)

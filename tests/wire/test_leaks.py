@@ -50,6 +50,7 @@ async def talk(live: Connected, made: Emulator, events: list[Event], said: list[
         return lambda: any(isinstance(e, kind) and name in str(e) for e in events)
 
     live.quotes.watch([put()])
+    await until(lambda: live.quotes.quote(put()) is not None)
     live.submit(order("fills", 2_000))
     await until(over(OrderFilled, "fills"))
     live.submit(order("rests", 1))
@@ -73,7 +74,8 @@ def test_no_secret_and_no_account_is_in_anything_that_was_written(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     caplog.set_level(logging.DEBUG)
-    made, said, events, secrets = emulator(hands=stopwatch), list[str](), list[Event](), list[str]()
+    made = emulator(hands=stopwatch, sleep=asyncio.sleep)
+    said, events, secrets = list[str](), list[Event](), list[str]()
     keys = Credentials(made.doors.client_secret, made.doors.refresh_token)
 
     async def use(server: Server) -> None:

@@ -52,8 +52,8 @@ class CandleSpec:
 
 @dataclass(frozen=True, slots=True)
 class Candle:
-    """One candle: ``time_ms`` its start, UTC; prices in points; ``iv`` the 30-day volatility at its end, a fraction. NaN
-    where it is not known."""
+    """One candle: ``time_ms`` its start, UTC; prices in points; ``iv`` a 30-day volatility at its end, as a fraction.
+    NaN where it is not known."""
 
     time_ms: int
     count: int
