@@ -120,11 +120,14 @@ usage: tomking explain RUN [--date DAY] [--at HH:MM] [--json]
 tomking verify: proofs about a run; exit code 1 where one does not hold
 
 usage: tomking verify replay|lookahead RUN [--json]
+       tomking verify parity [strategy=...] [market=...] [date=YYYY-MM-DD] [--json]
 
-  replay      the same run again, every table byte for byte
+  replay      the same run again, every table byte for byte; of a live session every decision of its journal
   lookahead   the same decisions with the data cut at each of them
+  parity      a day by replay, and through the emulator over real sockets: the same orders, fills and P/L
 
   tomking verify replay runs/2026-08-15/101500-zero_dte
+  tomking verify parity strategy=lt112 market=es_2024 date=2024-03-06 account.nlv=150000
   tomking verify lookahead runs/2026-08-15/101500-zero_dte --json""",
     "doctor": """\
 tomking doctor: what this machine has; with an adapter, the way to its broker step by step

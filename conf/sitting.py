@@ -51,7 +51,8 @@ if TYPE_CHECKING:
 
 JOURNAL: Final = "journal.sqlite"
 KEYS: Final = (
-    "name", "fx", "rest", "settle", "glance", "positions", "everything", "limits", "ceilings", "page", "alerts", "kill",
+    "name", "fx", "rest", "settle", "glance", "positions", "everything", "walk", "limits", "ceilings", "page", "alerts",
+    "kill",
 )  # fmt: skip
 
 
@@ -98,7 +99,7 @@ def terms_of(node: Mapping[str, Any], speed: float) -> Terms:
     )
     return Terms(
         Pace(settle=settle, glance=glance, first=10.0 * speed, look=max(5.0, speed)), Rounds(positions, everything),
-        aged, kill_of(node),
+        aged, kill_of(node), number("live.walk", row["walk"], POSITIVE),
     )  # fmt: skip
 
 

@@ -44,7 +44,8 @@ commands
   report RUN [--compare RUN]       rebuild a run's page, or compare two runs
   explain RUN [--date D]           why it traded and why it did not, rule by rule
   verify lookahead RUN             the same decisions with the data cut at each of them
-  verify replay RUN                the same run again, byte for byte
+  verify replay RUN                the same run or session again, byte for byte
+  verify parity [strategy=...]     a day by replay and through the emulator: the same orders, fills and P/L
   doctor                           versions, calendar, store, credentials present or not
   doctor adapter=sandbox           walks there: login, account, quotes, an order placed and cancelled; asks first
   emulator                         serve TastyTrade's wire on this machine

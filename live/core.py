@@ -121,7 +121,7 @@ class Core:
             case Holiday(ts, day, name):
                 session.closed_day(day, max(ts, session.clock.now()), name)
             case Missed(ts, strategy, why):
-                session.missed(strategy, max(ts, session.clock.now()), why)
+                session.missed(strategy, max(ts, session.clock.now()), why, "missed", "Slept through")
         return []
 
     def _open(self, ts: int, day: date) -> None:

@@ -12,14 +12,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Final, Protocol
 
 from adapters.tastytrade.errors import CredentialError
 from adapters.tastytrade.window import ChainOf
 from live.core import Core
 from live.feed import Named, Tape, named
-from live.inputs import Closed, Earlier, Input, Listing, Missed, Opened, Silent, Tick, Told
+from live.inputs import Closed, Earlier, Holiday, Input, Listing, Missed, Opened, Silent, Tick, Told
 from live.orders import Desk as OrderDesk
 from sim.calendar import Session, Venue, at_ny, load_calendar, ny
 from sim.daybook import DayBook
@@ -33,6 +33,7 @@ from sim.ports import LiveBroker, Strategy
 from sim.view import View
 
 SECOND_NS: Final = 1_000_000_000
+NEVER_LATE: Final = "nothing is entered late"
 LOOKS: Final = 3
 """So often at most a strategy is asked at its time before it counts: one chain may lead to another."""
 
@@ -100,6 +101,9 @@ class Runner:
     _minute: int = 0
     _glanced: int = 0
     _rehearsed: int = 0
+    _lived: int = 0
+    """When an earlier life of this trade date ended, UTC ns; 0 where there was none."""
+    _last_day: date | None = None
 
     def __post_init__(self) -> None:
         self.orders = OrderDesk(self.broker)
@@ -115,6 +119,7 @@ class Runner:
                 day, hours = self._next_day()
                 if not await self._until(hours.open_ns):
                     break
+                self._holidays(day)
                 if await self._begin(day, hours):
                     await self._through(day, hours)
         finally:
@@ -206,6 +211,7 @@ class Runner:
         earlier = [each for each in past if isinstance(each, Earlier)]
         if self.core.day == day:
             # The day goes on: of what was said while nobody listened only the underlyings' minutes are known.
+            self._lived = self.core.last
             self._take(Silent(ts, self.core.last))
         else:
             if self.core.day is not None:
@@ -215,6 +221,7 @@ class Runner:
             for one in past:
                 if one not in earlier:
                     self._take(one)
+            self._lived = 0
             self._take(Opened(ts, day))
         for one in earlier:
             self._take(one)
@@ -267,9 +274,9 @@ class Runner:
         """One trade date, minute by minute, and look by look where something is held."""
         wakes = self._wakes(day)
         duties = {at_ny(day, w) for w in self.core.session.engine.duties.times}
-        late = [(at, who) for at, names in wakes.items() if at < self._book.ts(self._minute) for who in names]
-        for at, who in late:
-            self.say(f"{who}: the session began after its time, {stamp(at)}")
+        for at, names in wakes.items():
+            if at < self._book.ts(self._minute):
+                self._late(at, names)
         while not self._over() and self.hours.now() < hours.close_ns:
             now = self.hours.now()
             next_minute = self._book.ts(self._minute + 1) + int(self.pace.settle * SECOND_NS)
@@ -295,6 +302,23 @@ class Runner:
             self._hear()
             self._look(Closed(self.hours.now(), day))
 
+    def _late(self, at: int, names: Sequence[str]) -> None:
+        """A wake that lies behind: of one that fell into a death it is kept that it was slept through."""
+        for who in names:
+            if self._lived and at > self._lived:
+                self._take(Missed(self.hours.now(), who, f"{stamp(at)} New York was slept through: {NEVER_LATE}"))
+            elif not self._lived:
+                self.say(f"{who}: the session began after its time, {stamp(at)}")
+
+    def _holidays(self, day: date) -> None:
+        """Weekdays without a session since the last one: who would have woken is told that the market is closed."""
+        calendar, last = load_calendar(), self._last_day
+        self._last_day = day
+        while last is not None and (last := last + timedelta(days=1)) < day:
+            wakes = [w for s in self.strategies for w in s.wakes(last)]
+            if last.weekday() < 5 and wakes and not calendar.is_session(last):
+                self._take(Holiday(self.hours.now(), last, calendar.name_of(last)))
+
     def _watching(self) -> bool:
         """Whether a contract that is held was quoted since the last look."""
         held = self.core.session.engine.desk.held()
@@ -309,7 +333,7 @@ class Runner:
         for at, names in wakes.items():
             if book.ts(self._minute) < at < begun:
                 for who in names:
-                    self._take(Missed(now, who, f"{stamp(at)} New York was slept through: nothing is entered late"))
+                    self._take(Missed(now, who, f"{stamp(at)} New York was slept through: {NEVER_LATE}"))
         wake = begun in wakes or any(book.ts(self._minute) < at <= begun for at in duties)
         self._minute = column
         self._look(Tick(now, wake))

@@ -25,6 +25,7 @@ from live.reconcile import AtRisk, Changed, Difference, Holdings, Reconciler, as
 from live.runner import SECOND_NS, Hours
 from live.settled import Ended, settlements
 from live.snapshot import AgeShown
+from live.tripwires import WATCHED, tripped
 from sim.calendar import Venue, load_calendar
 from sim.model.errors import BrokerError, DataError
 from sim.model.event import Event, OrderFilled, OrderInDoubt, Settled, Standing
@@ -75,8 +76,10 @@ class Warden:
     """When a person last typed a quote, UTC ns."""
     _before: dict[str, Decimal] = field(default_factory=dict)
     _doubts: set[str] = field(default_factory=set)
+    _tripped: int = 0
     _filled: dict[OptionContract, int] = field(default_factory=dict)
     _settled: set[str] = field(default_factory=set)
+    _lasts: dict[Series, float] = field(default_factory=dict)
     _told: set[str] = field(default_factory=set)
     _looked: int = 0
     _began: int = 0
@@ -222,8 +225,10 @@ class Warden:
         for day in self.core.market.days().values():
             if day.underlying == series.product.underlying and day.k >= 0:
                 price = day.forward(series, day.k)
-                return price if price == price else None
-        return None
+                if price == price:
+                    self._lasts[series] = price
+        # Of a day that is closed nothing is shown any more, and what has ended in it is settled afterwards.
+        return self._lasts.get(series)
 
     def _at_risk(self, now: int) -> None:
         """Short options that may be assigned today, each told once a day."""
@@ -290,6 +295,32 @@ class Warden:
                 self._clear(name, now)
         self._fx(now)
         self._fall(now)
+        self._clock(now)
+        if now - self._tripped >= 60 * SECOND_NS:
+            self._tripped = now
+            self._trip(now)
+
+    def _clock(self, now: int) -> None:
+        """Tokens, orders and every timer go by the clock: one that is wrong opens nothing."""
+        skew = self.live.rest.skew
+        if skew is None:
+            return
+        if abs(skew) > self.limits.skew:
+            side = "ahead of" if skew > 0 else "behind"
+            self._set("clock", Standing.ENTRIES_STOPPED, f"{abs(skew):.0f} s {side} the broker's, at most "
+                      f"{self.limits.skew:g}", now)  # fmt: skip
+        elif "clock" in self.guard.causes:
+            self._clear("clock", now)
+
+    def _trip(self, now: int) -> None:
+        """Rules that refuse every entry for what was lost stand as causes, so that a person sees them before the next
+        refusal."""
+        found = tripped(self.core, now)
+        for code in WATCHED:
+            if code in found:
+                self._set(code, Standing.ENTRIES_STOPPED, found[code], now)
+            elif code in self.guard.causes:
+                self._clear(code, now)
 
     def ages(self, now: int) -> list[AgeShown]:
         """How old everything is, in seconds."""

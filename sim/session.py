@@ -107,10 +107,12 @@ class Session:
             self.seq += 1
             self._keep(ts, refuse)
 
-    def missed(self, strategy: str, ts: int, why: str) -> None:
-        """Records a wish that came to nothing because the market is closed at its time."""
+    def missed(
+        self, strategy: str, ts: int, why: str, rule: str = CLOSED_MARKET, reason: str = "Market closed"
+    ) -> None:
+        """Records a wish that came to nothing because the market is closed at its time, or nobody was there."""
         self.seq += 1
-        self._keep(ts, Refuse(ts, Refused(strategy, CLOSED_MARKET, "Market closed", why)))
+        self._keep(ts, Refuse(ts, Refused(strategy, rule, reason, why)))
 
     def handle(self, event: Event) -> list[Decision]:
         """One event in, decisions out, both kept."""

@@ -75,3 +75,18 @@ def test_7_6_four_per_cent_in_five_minutes_stops_everything_but_exits(path: Sequ
         assert "fall" in guard.causes
         guard.resume(3)
         assert not guard.causes
+
+
+def test_a_clock_that_is_wrong_opens_nothing() -> None:
+    guard, said = Guard(), list[Event]()
+    made = cast(Any, object.__new__(Warden))
+    rest = SimpleNamespace(skew=-6.4)
+    made.live, made.guard, made.limits, made.post = SimpleNamespace(rest=rest), guard, Limits(), said.append
+    made._clock(1)
+    assert guard.why == "clock: 6 s behind the broker's, at most 5"
+    rest.skew = 0.4
+    made._clock(2)
+    assert not guard.causes
+    rest.skew = None
+    made._clock(3)
+    assert not guard.causes

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from decimal import Decimal
+from email.utils import format_datetime
 from typing import Any
 
 import httpx
@@ -462,3 +464,14 @@ def test_a_log_has_one_line_a_request_and_no_account() -> None:
     assert " 200 " in lines[1]
     assert lines[1].endswith(" ms")
     assert not any(ACCOUNT in line or "XYZ" in line for line in lines)
+
+
+def test_the_brokers_clock_is_heard_from_its_answers() -> None:
+    time = Time()
+    at = datetime.fromtimestamp(time.wall() - 7, UTC)
+    dated = httpx.Response(200, json={"data": {}}, headers={"date": format_datetime(at, usegmt=True)})
+    rest = client(Broker(reply({}), dated), time=time)
+    run(rest.accounts.customer())
+    assert rest.skew is None
+    run(rest.accounts.customer())
+    assert rest.skew == pytest.approx(6.5, abs=1.0)

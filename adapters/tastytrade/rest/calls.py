@@ -17,6 +17,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any, Final, Protocol
 from urllib.parse import quote
@@ -118,6 +119,7 @@ class Calls:
         "_wall_ns",
         "_whole",
         "_wire",
+        "skew",
     )
 
     def __init__(
@@ -143,6 +145,8 @@ class Calls:
         self._backoff = backoff or Backoff()
         self._now, self._sleep = now, sleep
         self._wall_ns = wall_ns or WallClock().now
+        self.skew: float | None = None
+        """Seconds that our clock is ahead of the broker's, by its last answer; None where it tells no time."""
 
     async def aclose(self) -> None:
         await self._wire.aclose()
@@ -240,7 +244,10 @@ class Calls:
             headers["Authorization"] = f"Bearer {token}"
         if call.versioned and self._site.accept_version:
             headers["Accept-Version"] = self._site.accept_version
-        return await self._wire.exchange(call.method, call.target, call.shown, headers, body)
+        got = await self._wire.exchange(call.method, call.target, call.shown, headers, body)
+        if isinstance(got, Answer) and (told := clock_of(got.date)) is not None:
+            self.skew = self._wall_ns() / 1e9 - told
+        return got
 
     def _payload(self, call: Call, answer: Answer) -> Any:
         if not answer.body.strip():
@@ -343,3 +350,11 @@ def _said(answer: Answer) -> str:
     said = None if answer.html else error_of(parsed(answer.body))
     words = " ".join(part for part in said[:2] if part) if said else text_of(answer.body)
     return f"{answer.status} {words}".strip()
+
+
+def clock_of(header: str) -> float | None:
+    """The middle of the second that a ``Date`` header names, seconds since 1970; None where it names none."""
+    try:
+        return parsedate_to_datetime(header).timestamp() + 0.5
+    except (TypeError, ValueError):
+        return None

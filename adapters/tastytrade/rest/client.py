@@ -73,6 +73,11 @@ class Rest:
         self.instruments = Instruments(self._calls)
         self.market = Markets(self._calls)
 
+    @property
+    def skew(self) -> float | None:
+        """Seconds that our clock is ahead of the broker's, by its last answer; None where it tells no time."""
+        return self._calls.skew
+
     async def __aenter__(self) -> Rest:
         return self
 

@@ -31,12 +31,14 @@ _NEVER_SENT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back whole. ``support``: the broker's identifier of the case, where it gave one."""
+    """What came back whole. ``support``: the broker's identifier of the case; ``date``: its clock, as its header has
+    it. Empty where it gave none."""
 
     status: int
     body: bytes = field(repr=False)
     content_type: str
     support: str = ""
+    date: str = ""
 
     @property
     def html(self) -> bool:
@@ -178,7 +180,9 @@ class Wire:
             support = found.group(1)
         if not re.fullmatch(r"[A-Za-z0-9\-]{0,64}", support):
             support = ""
-        return Answer(response.status_code, body, response.headers.get("content-type", "").lower(), support)
+        headers = response.headers
+        kind, told = headers.get("content-type", "").lower(), headers.get("date", "")
+        return Answer(response.status_code, body, kind, support, told)
 
 
 def _words(error: Exception) -> str:
