@@ -74,6 +74,8 @@ class Core:
     day: date | None = None
     dirty: bool = False
     last: int = 0
+    woken: int = 0
+    """When somebody was last woken, UTC ns: a clock that is set back brings no minute twice."""
     settled_cash: Decimal = Decimal(0)
     """Product currency that settlements have paid out so far, after fees."""
 
@@ -135,6 +137,8 @@ class Core:
             return []
         self.market.roll(tick.ts)
         self.refresh()
+        if tick.wake:
+            self.woken = max(self.woken, tick.ts)
         book = self.session.engine.desk.day
         k = int((tick.ts - book.open_ns) // MINUTE_NS)
         if not 0 <= k < book.minutes:

@@ -165,13 +165,12 @@ def recover(core: Core, journal: Journal, codec: Codec) -> Recovered:
     for fill in session.fills:
         if fill.order_id in open_:
             filled[fill.order_id] = filled.get(fill.order_id, 0) + fill.quantity
-    here = {order.id for order in working}
     replaced, before = dict[str, str](), list[Order]()
-    for name in here:
-        # The broker's successor of an order goes by the first one's name: the whole chain must be known.
+    for name in [order.id for order in working]:
+        # The broker's successor of an order goes by the first one's name: the whole chain must be known, once.
         while (link := pairs.get(name)) is not None and len(link.after) == 1:
             old = session.orders[link.after[0]].order
-            if not alike(old, link.order):
+            if old.id in replaced or not alike(old, link.order):
                 break
             replaced[old.id] = name
             if old.id not in open_:

@@ -334,7 +334,9 @@ class Runner:
             if book.ts(self._minute) < at < begun:
                 for who in names:
                     self._take(Missed(now, who, f"{stamp(at)} New York was slept through: {NEVER_LATE}"))
-        wake = begun in wakes or any(book.ts(self._minute) < at <= begun for at in duties)
+        # A clock that was set back brings its minutes again, also over a restart: nobody enters twice.
+        again = begun in wakes and begun <= self.core.woken
+        wake = not again and (begun in wakes or any(book.ts(self._minute) < at <= begun for at in duties))
         self._minute = column
         self._look(Tick(now, wake))
         self._let_go(now, begun, wakes)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import time
 
 import pytest
 
+from adapters.emulator.exchange.profiles import Script
 from adapters.emulator.faults import Aim, Fault, Kind
 from adapters.emulator.streams.stream_faults import FaultKind, StreamFault
 from live.guard import Guard
-from live.inputs import Input, Tick
+from live.inputs import Input, Tick, Told
 from live.runner import SECOND_NS
 from sim.calendar import at_ny
-from sim.model.event import Standing
+from sim.model.event import Decision, Reprice, Standing, Word
 from tests.live.holds import Holds
-from tests.live.simulation import CALM, Simulation, lived
+from tests.live.simulation import CALM, Death, Simulation, lived
 from tests.live.troubles import Troubles
 
 
@@ -74,3 +76,49 @@ def test_a_duty_that_was_slept_through_is_done_late(monkeypatch: pytest.MonkeyPa
     lived(made)
     assert [ts for ts in woken if noon <= ts < noon + 5 * 60 * SECOND_NS] != []
     assert not [ts for ts in woken if noon - 60 * SECOND_NS <= ts < noon]
+
+
+def test_a_session_that_dies_while_a_flatten_walks_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seed 40034: two orders of one chain of replacements worked when the process died; the next one adopted what had
+    come before them twice, and could not start."""
+    made = Simulation(1, CALM, days=1)
+    made.troubles.plan.append((at_ny(made.dates[0], time(10, 40)), "words"))
+    decided, repriced = Simulation._decided, list[Input]()
+
+    def dies(self: Simulation, what: Input, decisions: Sequence[Decision]) -> None:
+        decided(self, what, decisions)
+        if isinstance(what, Told) and isinstance(what.event, Reprice):
+            repriced.append(what)
+            if len(repriced) == 3:
+                raise Death
+
+    monkeypatch.setattr(Simulation, "_decided", dies)
+    monkeypatch.setattr(Troubles, "_strike", lambda self, kind, whom: whom.say(Word.FLATTEN))
+    monkeypatch.setattr(Troubles, "script", lambda self, order, units: None if order.endswith("1") else Script("never"))
+    lived(made)
+    assert made.seen["lives"] == 1
+    assert len(repriced) > 3
+
+
+def test_what_ends_worthless_is_settled_at_the_last_price_that_was_known() -> None:
+    """Weeks held to expiration: the day was closed when the broker told of it, and the price was booked as 0."""
+    made = lived(Simulation(2, CALM, days=2))
+    told = [line for line in made.said if "the broker told no price" in line]
+    assert told == ["SPY 2024-05-21: the broker told no price; 504.26 is the last that was known"]
+
+
+def test_a_clock_that_is_set_back_over_a_restart_enters_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seed 20807: half past ten came again, in the next life. ``Holds`` counts the entries of a day."""
+    made = Simulation(1, CALM, days=1)
+    first = made.dates[0]
+    made.troubles.plan += [(at_ny(first, time(10, 31)), "jumps"), (at_ny(first, time(10, 32)), "deaths")]
+
+    def strike(self: Troubles, kind: str, whom: Simulation) -> None:
+        if kind == "jumps":
+            whom.skew(-10 * 60 * SECOND_NS)
+        else:
+            whom.die(1)
+
+    monkeypatch.setattr(Troubles, "_strike", strike)
+    lived(made)
+    assert (made.seen["lives"], made.seen["trades"]) == (1, 1)

@@ -50,12 +50,12 @@ class Chances:
     jumps: float = 0.3
     expiries: float = 0.5
     full: float = 0.05
-    words: float = 0.1
+    words: float = 0.25
     scripts: float = 0.3
 
 
 CALM: Final = Chances(0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-WILD: Final = Chances(9.0, 6.0, 3.0, 3.0, 0.02, 1.0, 2.0, 0.3, 0.3, 0.8)
+WILD: Final = Chances(9.0, 6.0, 3.0, 3.0, 0.02, 1.0, 2.0, 0.3, 0.6, 0.8)
 KINDS: Final = ("rest", "frames", "restarts", "deaths", "resets", "jumps", "expiries", "full", "words")
 
 
