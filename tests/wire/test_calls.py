@@ -395,7 +395,7 @@ def test_decimals_are_written_without_an_exponent() -> None:
     assert broker.bodies()[0]["stop-trigger"] == "0.0000001"
 
 
-@pytest.mark.parametrize("bad", [Decimal("NaN"), object(), Decimal("Infinity")], ids=repr)
+@pytest.mark.parametrize("bad", [Decimal("NaN"), object(), Decimal("Infinity")], ids=["NaN", "object", "Infinity"])
 def test_a_body_that_cannot_be_written_is_an_error_before_anything_is_sent(bad: Any) -> None:
     broker = Broker(GOOD)
     with pytest.raises(UsageError):
