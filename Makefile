@@ -4,6 +4,7 @@
 
 PYTHON ?= python3
 SOAK_MINUTES ?= 30
+TEST_WORKERS ?= 2
 BIN := .venv/bin
 # Constraints of the build environment too, so that hatchling is the same one everywhere (old pip reads the first name, new the second).
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m pip
@@ -16,7 +17,7 @@ backtest: .venv/.installed ## one backtest on the embedded market; prints the su
 	@$(BIN)/tomking backtest
 
 test: .venv/.test ## the whole suite, but for the long ones
-	@$(BIN)/python -m pytest -m "not bench and not soak and not cert"
+	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile -m "not bench and not soak and not cert"
 
 clients: .clients/.python .clients/.node ## two clients of the broker's API by other people, which the suite then runs too
 
