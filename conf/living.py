@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from math import isinf
+from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from conf import build
 from conf.gate import Rules
 from conf.gate import rules as build_gate
 from conf.run import account_nlv, engine_of, groups_of
+from live.checkpoint import Checkpoint
 from live.core import Core, Rates
+from live.journal import Journal as LiveJournal
 from live.market import About, LiveMarket
 from sim.clock import SimulatedClock
 from sim.engine import Settings
@@ -81,3 +85,20 @@ def living(
         "plays": json.dumps([[s.name, s.describe()] for s in strategies] if len(strategies) > 1 else []),
     }
     return Living(core, strategies, rules, fees, nlv, facts)
+
+
+def checkpoint_of(made: Living, path: Path, key: str, say: Callable[[str], None]) -> Checkpoint:
+    """What keeps where a session stands: the core with whatever it shares objects with."""
+    rate_of = made.core.session.engine.desk.ledger.rate_of
+    return Checkpoint(
+        path, key, (made.core, made.strategies, made.rules),
+        {"rate_of": rate_of} if isinstance(rate_of, FunctionType) else {},
+        frozenset(type(strategy).__module__ for strategy in made.strategies), say,
+    )  # fmt: skip
+
+
+def resumed(made: Living, checkpoint: Checkpoint, journal: LiveJournal) -> Living:
+    """A core that has lived as far as was kept."""
+    checkpoint.resume(journal)
+    core, strategies, rules = checkpoint.parts
+    return replace(made, core=core, strategies=strategies, rules=rules)

@@ -22,11 +22,13 @@ from conf.attending import Day, first_order, header
 from conf.backtest import commit
 from conf.compose import as_yaml, home
 from conf.leaving import Ended, Sat, resting, written
-from conf.living import Living, living
+from conf.living import Living, checkpoint_of, living, resumed
 from conf.speaking import Pulse, Speaker, told
 from conf.stage import PAPER, Authority, Bringing, Stage, about_of, carried_of, fx_of, in_dollars, stage
 from live.alerts import risk_refusal
 from live.ceilings import Ceilings
+from live.checkpoint import NAME as CHECKPOINT
+from live.checkpoint import Checkpoint
 from live.codec import Codec
 from live.control import served_control, socket_of
 from live.failover import Failover, Judge
@@ -168,6 +170,22 @@ def waits() -> Iterator[float]:
     return (backoff.delay(attempt) for attempt in range(1, 9))
 
 
+def key_of(config: Mapping[str, Any], run_id: str) -> str:
+    """What a checkpoint must agree with to be gone on from: session, configuration, program and what it runs on."""
+    import platform
+
+    import numpy as np
+
+    from conf.live import bound_to, code_version
+
+    return digest(
+        {
+            "run": run_id, "config": bound_to(config), "code": code_version(config),
+            "python": platform.python_version(), "numpy": np.__version__,
+        }
+    )  # fmt: skip
+
+
 async def sitting(config: Mapping[str, Any], asked: Asked, authority: Authority = PAPER) -> Sat:
     """Runs a session until it ends, by itself, by a signal or by what went wrong."""
     if (kill := kill_of(config["live"])).exists():
@@ -190,13 +208,15 @@ async def sitting(config: Mapping[str, Any], asked: Asked, authority: Authority 
     about = about_of(config)
     rate_of = rates_of(config)
     made = living(config, run_id[:8], about, rate_of=rate_of)
-    carried = None
-    if asked.resume is not None and config["adapter"].get("name") == "emulator":
-        earlier = living(config, run_id[:8], about, rate_of=rate_of).core
-        with Journal.read_only(asked.resume / JOURNAL) as journal:
-            recover(earlier, journal, Codec())
-        carried = carried_of(earlier, config)
     speaker = Speaker(f"{made.facts['name']} ({asked.kind})", WallClock().now, asked.quiet or asked.screen)
+    checkpoint, carried = checkpoint_of(made, Path(), key_of(config, run_id), speaker.say), None
+    if asked.resume is not None:
+        checkpoint.path = asked.resume / CHECKPOINT
+        with Journal.read_only(asked.resume / JOURNAL) as journal:
+            made = resumed(made, checkpoint, journal)
+            recover(made.core, journal, Codec(), checkpoint.trail)
+        if config["adapter"].get("name") == "emulator":
+            carried = carried_of(made.core, config)
     for account in (authority.account, str(config["adapter"].get("account") or "")):
         speaker.hide(account)
     guard = Guard()
@@ -224,9 +244,10 @@ async def sitting(config: Mapping[str, Any], asked: Asked, authority: Authority 
         if asked.resume is None:
             (folder / "config.yaml").write_text(as_yaml(shown), encoding="utf-8")
             write_json(folder / "manifest.json", manifest)
+        checkpoint.path = folder / CHECKPOINT
         speaker.log = folder / "log.jsonl"
         journal = stack.enter_context(Journal.open(folder / JOURNAL))
-        one, fx = _made(config, made, there, journal, guard, speaker, authority)
+        one, fx = _made(config, made, there, journal, checkpoint, guard, speaker, authority)
         one.runner.until = until
         permit.post = one.runner.post
         if question is not None:
@@ -254,6 +275,7 @@ def _made(
     made: Living,
     there: Stage,
     journal: Journal,
+    checkpoint: Checkpoint,
     guard: Guard,
     speaker: Speaker,
     authority: Authority,
@@ -268,6 +290,7 @@ def _made(
         made.core, there.live, made.strategies, there.hours, _chain(there), journal, Codec(), rulers_of(made, config),
         labels, speaker.say, speaker.alert, terms, fx, failed=judge.failed, well=judge.well, risky=risk_refusal,
         guard=guard, fees=made.fees, resumed=judge.failover.resume,
+        trail=checkpoint.trail, kept=checkpoint.look,
     )  # fmt: skip
 
     def hold(seconds: float) -> None:

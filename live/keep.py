@@ -7,7 +7,7 @@ power had led to nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
@@ -38,11 +38,37 @@ MOST: Final = 500
 
 
 @dataclass(slots=True)
+class Trail:
+    """What is known of the inputs so far besides the books. ``row``: of the journal, where it was last kept."""
+
+    row: int = 0
+    inputs: int = 0
+    pairs: dict[str, Following] = field(default_factory=dict)
+    """Orders that follow others, by their id."""
+    cancels: set[str] = field(default_factory=set)
+    """Orders that were to be cancelled."""
+
+    def note(self, decisions: Sequence[Decision]) -> None:
+        """One input more, and what was decided about it."""
+        self.inputs += 1
+        if decisions:
+            self.pairs |= {each.order.id: each for each in followers(decisions)}
+            self.cancels |= {d.order_id for d in decisions if isinstance(d, Cancel)}
+
+
+def unkept(journal: Journal, trail: Trail) -> None:
+    """Nobody keeps where it stands."""
+
+
+@dataclass(slots=True)
 class Notebook:
-    """Writes. ``journal`` is open to write; ``codec`` knows the products that stand in it."""
+    """Writes. ``journal`` is open to write; ``codec`` knows the products that stand in it; ``kept`` is asked each
+    minute to keep where it stands."""
 
     journal: Journal
     codec: Codec
+    trail: Trail = field(default_factory=Trail)
+    kept: Callable[[Journal, Trail], None] = unkept
     _rows: list[Row] = field(default_factory=list)
     _orders: list[OrderRow] = field(default_factory=list)
     _known: dict[str, OrderRow] = field(default_factory=dict)
@@ -50,6 +76,7 @@ class Notebook:
     def put(self, what: Input, decisions: Sequence[Decision]) -> None:
         """JournalError where it cannot be kept: then nothing may go out."""
         self._rows.append(Row(type(what).__name__, what.ts, self.codec.encode(what)))
+        self.trail.note(decisions)
         if isinstance(what, Told):
             self._heard(what.event)
         if decisions:
@@ -59,6 +86,11 @@ class Notebook:
                     self._note(_row(decision.order, what.ts))
         if decisions or isinstance(what, Told) or len(self._rows) >= MOST:
             self.flush()
+
+    def minute(self) -> None:
+        """A minute is over: all of it is on disk, and now and then where it stands."""
+        self.flush()
+        self.kept(self.journal, self.trail)
 
     def flush(self) -> None:
         if self._rows:
@@ -106,12 +138,13 @@ def _row(order: Order, ts: int, state: str = "new") -> OrderRow:
     return OrderRow(order.id, ts, r.strategy, r.intent.value, state, r.trade_id or order.id, what, r.reason)
 
 
-def lives(journal: Journal, codec: Codec) -> Iterator[tuple[Input, tuple[Decision, ...]]]:
-    """Every input of the journal with what was decided about it. DataError where a row cannot be read."""
+def lives(journal: Journal, codec: Codec, after: int = 0) -> Iterator[tuple[Input, tuple[Decision, ...]]]:
+    """Every input of the journal behind row ``after``, with what was decided about it. DataError where a row cannot be
+    read."""
     for no, body in journal.products():
         codec.learn(no, body)
     waiting: Input | None = None
-    for _, row in journal.rows():
+    for _, row in journal.rows(after):
         found = codec.decode(row.body)
         if row.kind == DECIDED:
             if waiting is None:
@@ -142,17 +175,13 @@ class Recovered:
     """Orders that are over, whose place at the broker one of ``working`` has taken."""
 
 
-def recover(core: Core, journal: Journal, codec: Codec) -> Recovered:
-    """Lives through a journal: the core stands where it stood."""
-    pairs: dict[str, Following] = {}
-    cancels: set[str] = set()
-    inputs = 0
-    for what, decisions in lives(journal, codec):
+def recover(core: Core, journal: Journal, codec: Codec, trail: Trail) -> Recovered:
+    """Lives through a journal behind where the trail ends, and leads it on: the core stands where it stood."""
+    for what, decisions in lives(journal, codec, trail.row):
         core.again(what, decisions)
-        pairs |= {each.order.id: each for each in followers(decisions)}
-        cancels |= {d.order_id for d in decisions if isinstance(d, Cancel)}
-        inputs += 1
-    session = core.session
+        trail.note(decisions)
+    trail.row = journal.last
+    session, pairs = core.session, trail.pairs
     open_ = session.engine.desk.orders
     waiting: dict[str, Following] = {}
     for name, each in pairs.items():
@@ -177,8 +206,8 @@ def recover(core: Core, journal: Journal, codec: Codec) -> Recovered:
                 before.append(old)
                 filled[old.id] = sum(fill.quantity for fill in session.fills if fill.order_id == old.id)
             name = old.id
-    unsaid = tuple(order.id for order in working if order.id in cancels and order.id not in replaced)
-    return Recovered(working, filled, replaced, waiting, unsaid, inputs, tuple(before))
+    unsaid = tuple(order.id for order in working if order.id in trail.cancels and order.id not in replaced)
+    return Recovered(working, filled, replaced, waiting, unsaid, trail.inputs, tuple(before))
 
 
 def _as_it_stands(session: Session, order_id: str) -> Order:

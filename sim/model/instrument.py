@@ -158,6 +158,10 @@ class OptionContract:
     def __hash__(self) -> int:
         return self._hash
 
+    def __reduce__(self) -> tuple[type[OptionContract], tuple[Series, int, Right]]:
+        # Another process hashes dates differently.
+        return OptionContract, (self.series, self.strike_e4, self.right)
+
     @property
     def strike(self) -> Decimal:
         return Decimal(self.strike_e4) / STRIKE_SCALE

@@ -20,7 +20,7 @@ from conf.living import Living
 from live.codec import Codec
 from live.inputs import Input, Prices, Silent, Tick
 from live.journal import Journal
-from live.keep import lives, recover
+from live.keep import Trail, lives, recover
 from live.sitting import Sitting
 from sim.calendar import at_ny, ny
 from sim.model.event import Cancel, Decision, Standing, Submit
@@ -57,6 +57,9 @@ class Tap:
 
     def flush(self) -> None:
         self.inner.flush()  # type: ignore[attr-defined]
+
+    def minute(self) -> None:
+        self.inner.minute()  # type: ignore[attr-defined]
 
 
 @dataclass
@@ -268,7 +271,7 @@ class Holds:
             # Who died was adopted on the way.
             with Journal.read_only(path) as journal:
                 adopted = living().core
-                recover(adopted, journal, Codec())
+                recover(adopted, journal, Codec(), Trail())
             lived.append((adopted, "adopted"))
         for other, how in lived:
             if books(other) != books(one.core):

@@ -35,7 +35,7 @@ from conf.living import living
 from conf.paper import composed
 from live.codec import Codec
 from live.journal import Journal
-from live.keep import recover
+from live.keep import Trail, recover
 from live.market import About
 from live.warden import flows_of
 from sim.clock import stopwatch
@@ -241,7 +241,7 @@ def judged(arena: Arena) -> Verdict:
         composed(arena.words, str(arena.folder / "conf")), "killed", About("killed", "an emulator", synthetic=True)
     ).core
     with Journal.read_only(run / "journal.sqlite") as journal:
-        recover(core, journal, Codec())
+        recover(core, journal, Codec(), Trail())
     desk = core.session.engine.desk
     ours = {_symbol(contract): n for contract, n in desk.held().items() if n}
     assert ours == arena.positions(), f"ours {ours}, theirs {arena.positions()}"

@@ -40,8 +40,9 @@ from adapters.tastytrade.sender import Conduct
 from adapters.tastytrade.window import chain_of
 from adapters.tastytrade.wiring import Wiring
 from conf.compose import compose
-from conf.living import Living, living
+from conf.living import Living, checkpoint_of, living, resumed
 from conf.sitting import rulers_of
+from live.checkpoint import NAME as CHECKPOINT
 from live.codec import Codec
 from live.guard import Limits
 from live.inputs import Input
@@ -292,8 +293,13 @@ class Simulation:
 
     def _process(self, path: Path) -> Sitting:
         """A new process on the journal."""
-        made = self._living()
-        em = self.emulator
+        made, em = self._living(), self.emulator
+        self.journal = Journal.open(path, durable=False, fault=self._disk)
+        checkpoint = checkpoint_of(made, path.with_name(CHECKPOINT), f"seed {self.seed}", self.said.append)
+        checkpoint.every = 200
+        if self.journal.last:
+            made = resumed(made, checkpoint, self.journal)
+            self.seen["inputs skipped"] += checkpoint.trail.inputs
         keys = Credentials(em.doors.client_secret, em.doors.refresh_token)
         wiring = Wiring(
             fees=made.fees, column=made.core.column, credentials=lambda _: keys, transport=lambda: self.app,
@@ -303,7 +309,6 @@ class Simulation:
         )  # fmt: skip
         conduct = Conduct(reads=(1.0, 2.0, 4.0), busy=5.0, step=1.0, audit=300.0, patience=60.0, beat=30.0)
         connected = Sandbox(rest=REST, account_streamer=STREAM).connect(wiring, conduct)
-        self.journal = Journal.open(path, durable=False, fault=self._disk)
         terms = Terms(
             Pace(settle=0.5, glance=5.0, rehearse=60.0, again=30.0, first=10.0, look=60.0),
             Rounds(240.0, 1800.0, 60.0), Limits(positions=900.0, quotes=500.0, vix=3600.0, grace=90.0),
@@ -316,6 +321,7 @@ class Simulation:
             made.core, connected, made.strategies, Hours(self.now, self.pause), chain, self.journal, Codec(),
             rulers_of(made, self.config), Labels("simulation", "emulator", "", "week", "", synthetic=True),
             self.said.append, lambda kind, text: self.said.append(f"{kind}: {text}"), terms,
+            trail=checkpoint.trail, kept=checkpoint.look,
         )  # fmt: skip
         one.runner.until = self.ends
         one.runner.done.append(self._decided)
