@@ -16,6 +16,7 @@ from conf.gate import Rules
 from conf.gate import rules as build_gate
 from conf.run import account_nlv, engine_of, groups_of
 from live.checkpoint import Checkpoint
+from live.contained import Contained
 from live.core import Core, Rates
 from live.journal import Journal as LiveJournal
 from live.market import About, LiveMarket
@@ -55,7 +56,7 @@ def living(
     ledger = Ledger(currency, nlv, rate_of or rates)
     rest = flag("live.rest", config["live"]["rest"]) if "live" in config else False
     settings = Settings(run_key, every_minute=False, vix_source="market", rest=rest)
-    engine = engine_of(config, strategies, rules.gate, rules, ledger, settings)
+    engine = engine_of(config, [Contained(each) for each in strategies], rules.gate, rules, ledger, settings)
     session = Session(engine, Journal(), SimulatedClock())
     underlyings = tuple(sorted({u for s in strategies for u in s.underlyings}))
     core = Core(session, LiveMarket(about), underlyings, rates)

@@ -1,9 +1,10 @@
 """Manual mode: a broker around the broker. While the session stands there nothing is sent: an order becomes a ticket
 that a person places elsewhere, and works "by hand" until he types its fill or takes it back.
 
-What worked at the broker when that began may work there still; what was to be cancelled is cancelled when the broker
-answers again. An order that takes the place of one by hand is by hand too, whatever the mode. Of a trade that a person
-has closed a fill at the broker is not booked a second time: it is told, and stands as a difference until he resumes.
+What worked at the broker when that began may work there still. What is to be cancelled is cancelled at once: that takes
+no risk on; where the broker cannot be reached, as soon as it answers again. An order that takes the place of one by
+hand is by hand too, whatever the mode. Of a trade that a person has closed a fill at the broker is not booked a second
+time: it is told, and stands as a difference until he resumes.
 
 Refuses to do: guess a fill, or believe that an order at the broker is over because nobody hears of it.
 """
@@ -37,6 +38,8 @@ class ByHand:
     keep: Callable[[Sequence[str]], None]
     say: Callable[[str], None]
     alert: Callable[[str, str], None]
+    cut: Callable[[], bool] = lambda: False
+    """Whether the broker cannot be reached: what is to be cancelled there waits until it can."""
     orders: dict[str, Order] = field(default_factory=dict)
     """Orders that work by hand, as they were made."""
     done: dict[str, int] = field(default_factory=dict)
@@ -71,7 +74,7 @@ class ByHand:
         if order_id in self.orders:
             self.say(f"{order_id} is by hand: cancel it where you placed it")
             self.back(order_id)
-        elif self.on():
+        elif self.cut():
             self._owed[order_id] = None
         else:
             self.inner.cancel(order_id)
@@ -173,7 +176,7 @@ class ByHand:
     # -- the broker again ---------------------------------------------------------------------------------------------
 
     def over(self) -> None:
-        """Manual mode is over: what was to be cancelled is."""
+        """The broker can be reached: what was to be cancelled is."""
         owed, self._owed = list(self._owed), {}
         for order_id in owed:
             self.inner.cancel(order_id)

@@ -18,6 +18,7 @@ from typing import Final, Protocol
 from adapters.tastytrade.errors import CredentialError
 from adapters.tastytrade.window import ChainOf
 from live.core import Core
+from live.ears import Ears
 from live.feed import Named, Tape, named
 from live.inputs import Closed, Earlier, Holiday, Input, Listing, Missed, Opened, Silent, Tick, Told
 from live.orders import Desk as OrderDesk
@@ -25,7 +26,7 @@ from sim.calendar import Session, Venue, at_ny, load_calendar, ny
 from sim.daybook import DayBook
 from sim.market import products
 from sim.market.futures import future
-from sim.model.errors import BrokerError, DataError
+from sim.model.errors import BrokerError
 from sim.model.event import Decision, Event
 from sim.model.instrument import OptionContract
 from sim.model.market import MINUTE_NS
@@ -46,6 +47,9 @@ class Keep(Protocol):
 
     def flush(self) -> None:
         """Everything that was put is on disk when this returns."""
+
+    def minute(self) -> None:
+        """The same, once a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,7 @@ class Runner:
     until: int | None = None
     """The instant at which it ends by itself, UTC ns; None: when it is stopped."""
     orders: OrderDesk = field(init=False)
+    ears: Ears = field(init=False)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _failure: BaseException | None = None
     _minute: int = 0
@@ -107,13 +112,15 @@ class Runner:
 
     def __post_init__(self) -> None:
         self.orders = OrderDesk(self.broker)
+        readers = (("broker", self._read_broker), ("feed", self.tape.listen))
+        self.ears = Ears(readers, self.failed, self.hours.pause)
         self.tape.news = self._news
 
     # -- running ------------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Runs until it is stopped. Raises what the broker or the feed died of, after everything was written down."""
-        tasks = [asyncio.ensure_future(work) for work in (self._read_broker(), self._read_feed())]
+        self.ears.open()
         try:
             while not self._over():
                 day, hours = self._next_day()
@@ -123,9 +130,7 @@ class Runner:
                 if await self._begin(day, hours):
                     await self._through(day, hours)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.ears.close()
             self.keep.flush()
 
     def end(self) -> None:
@@ -165,20 +170,11 @@ class Runner:
         return self.stop.is_set() or (self.until is not None and self.hours.now() >= self.until)
 
     async def _read_broker(self) -> None:
-        try:
-            while True:
-                # Not in one statement: the list is another one after the wait.
-                told = await self.broker.events()
-                self.events += told
-                self._news.set()
-        except BrokerError as error:
-            self.failed(error)
-
-    async def _read_feed(self) -> None:
-        try:
-            await self.tape.listen()
-        except BrokerError as error:
-            self.failed(error)
+        while True:
+            # Not in one statement: the list is another one after the wait.
+            told = await self.broker.events()
+            self.events += told
+            self._news.set()
 
     # -- days ---------------------------------------------------------------------------------------------------------
 
@@ -341,7 +337,7 @@ class Runner:
         self._look(Tick(now, wake))
         self._let_go(now, begun, wakes)
         self._glanced = now
-        self.keep.flush()
+        self.keep.minute()
 
     def _let_go(self, now: int, begun: int, wakes: Iterable[int]) -> None:
         """A chain that a strategy has looked at is not listened to any longer than somebody may need it."""
@@ -398,8 +394,9 @@ class Runner:
         )  # fmt: skip
         for strategy in self.strategies:
             if strategy.wakes(day):
-                # On prices that are not all there yet a strategy may miss what it needs.
-                with suppress(DataError):
+                # On prices that are not all there yet a strategy may miss what it needs; what it dies of is told at
+                # its time.
+                with suppress(Exception):
                     strategy.decide(view)
         wanted = [c for own in core.market.days().values() for series in own.asked for c in own.contracts(series)]
         fresh = self.tape.want([*wanted, *desk.held()])

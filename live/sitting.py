@@ -14,33 +14,37 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Final
 
+from adapters.tastytrade.errors import CredentialError
 from adapters.tastytrade.orders.fills import Fee
 from adapters.tastytrade.window import ChainOf
 from adapters.tastytrade.wiring import Connected
 from live.byhand import ByHand
 from live.codec import Codec
+from live.commands import Commands
 from live.core import Core
 from live.feed import Tape
-from live.flatten import Walker, begins, quoted, to_close
+from live.flatten import Walker
 from live.guard import KILL, Guard, Limits
 from live.inputs import Fx, Input, Told
 from live.journal import Journal
-from live.keep import Notebook, Recovered, recover
+from live.keep import Notebook, Recovered, Trail, recover, unkept
 from live.keyboard import Keyboard
 from live.picture import Labels, Painter, Rulers, rests
 from live.reconcile import Reconciler, holdings
 from live.runner import SECOND_NS, Hours, Pace, Runner, stamp
 from live.snapshot import Snapshot
+from live.tape_stall import Stall
 from live.warden import Rounds, Warden
-from live.words import cash
 from sim.fees import FeeSchedule
-from sim.ledger import OpenTrade
 from sim.model.errors import BrokerError, UsageError
-from sim.model.event import Alert, Command, Decision, Event, OrderFilled, Refuse, Standing, Word
+from sim.model.event import Alert, Decision, Event, OrderFilled, Refuse, Standing, Word
 from sim.model.instrument import OptionContract
 from sim.ports import Strategy
 
+BROKER: Final = "broker"
+"""The cause that stands while the broker cannot be reached."""
 Alerting = Callable[[str, str], None]
 """Kind and text of what must reach a person wherever he is."""
 
@@ -75,7 +79,8 @@ def nothing() -> None:
 class Sitting:
     """One session. ``journal`` is open to write. ``fx`` gives the exchange rate of now, None where none is told.
     ``risky`` tells a refusal by a risk limit from one by calendar or time. ``fees``: what a fill by hand costs;
-    ``resumed`` is told that a person has resumed."""
+    ``resumed`` is told that a person has resumed. ``trail`` leads to where ``core`` stands in the journal; ``kept`` is
+    asked each minute to keep that."""
 
     core: Core
     live: Connected
@@ -96,8 +101,11 @@ class Sitting:
     guard: Guard = field(default_factory=Guard)
     fees: FeeSchedule | None = None
     resumed: Callable[[], None] = nothing
+    trail: Trail = field(default_factory=Trail)
+    kept: Callable[[Journal, Trail], None] = unkept
     hand: ByHand = field(init=False)
     keyboard: Keyboard = field(init=False)
+    commands: Commands = field(init=False)
     walker: Walker = field(init=False)
     runner: Runner = field(init=False)
     warden: Warden = field(init=False)
@@ -106,15 +114,13 @@ class Sitting:
     recovered: Recovered | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _was_manual: bool = False
-    _asked: int = 0
-    """When a resume was refused because something stands."""
 
     def __post_init__(self) -> None:
         feed = getattr(self.live.quotes, "feed", None)
         if feed is None:
             raise UsageError("a live session needs a feed of quotes: set adapter.quotes to own or production")
         tape = Tape(feed)
-        self.notebook = Notebook(self.journal, self.codec)
+        self.notebook = Notebook(self.journal, self.codec, self.trail, self.kept)
         self.hand = ByHand(
             self.live, self.core, self.manual, self._post, self.hours.now, self._keep, self.say, self.alert
         )  # fmt: skip
@@ -122,6 +128,8 @@ class Sitting:
             self.core, self.hand, tape, self.strategies, self.hours, self.chain, self.notebook, self.say,
             self.terms.pace,
         )  # fmt: skip
+        self.runner.ears.refused = self._refused
+        self.hand.cut = lambda: BROKER in self.guard.causes
         self.runner.orders.aside = self.hand.aside
         self.warden = Warden(
             self.core, self.live, tape, self.guard, Reconciler(int(self.terms.limits.grace * SECOND_NS)),
@@ -132,20 +140,27 @@ class Sitting:
             self.core, self.guard, self.rulers, self.labels, self.hours.now, self.warden.ages,
             self._differences, self.hand.shown, lambda: rests(self.live.snapshot()), self._next_wake, self._digits,
         )  # fmt: skip
-        self.walker = Walker(self.core, self._post, self.manual, self.terms.walk)
+        self.walker = Walker(self.core, self._post, self.manual, self.terms.walk, self.say)
         self.keyboard = Keyboard(
             self.core, self.hand, self.hours.now, self.runner.look, lambda: "quotes" in self.guard.causes,
             self._typed, None if self.fees is None else _fee(self.fees),
         )  # fmt: skip
+        self.commands = Commands(
+            self.core, self.guard, self.warden, self.hand, self.keyboard, self.journal, self.painter, self.hours.now,
+            self._post, self.manual, self.say, self.resumed, self.terms.again,
+        )  # fmt: skip
         self.runner.watchers.append(self.warden.heard)
-        self.runner.lookers += [self.warden.look, self._kill, self._mode, self.walker.look]
+        limits = self.terms.limits
+        # Twice as long: a market may be told by the minute.
+        stall = Stall(self.core, tape, self.say, limits.quotes, 2 * limits.quotes)
+        self.runner.lookers += [stall.look, self.warden.look, self._kill, self._mode, self.walker.look]
         self.runner.done.append(self._done)
 
     # -- start and end ------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """From the journal to the end. What was the matter is raised after everything was written down."""
-        self.recovered = found = recover(self.core, self.journal, self.codec)
+        self.recovered = found = recover(self.core, self.journal, self.codec, self.trail)
         now, session = self.hours.now(), self.core.session
         hand, engine = self.hand, session.engine
         ever = (self.journal.meta("byhand") or "").split()
@@ -189,6 +204,15 @@ class Sitting:
             self.runner.failed(error)
             raise
 
+    def _refused(self, error: CredentialError, which: str) -> None:
+        """A stream does not take the credentials: a person places the orders until it does."""
+        now = self.hours.now()
+        standing = self.failed(error, which, now) or Standing.MANUAL
+        event = self.guard.set(BROKER, standing, f"the {which} takes no credentials: {error}", now)
+        if event is not None:
+            self.alert("FAULT", f"{standing.value}: {error}")
+            self._post(event)
+
     async def _first(self) -> None:
         """What the account holds before the session does anything: what is neither ours nor explained is foreign."""
         if self.fx is not None and (fx := await self.fx()) is not None:
@@ -214,119 +238,16 @@ class Sitting:
     # -- what a person may say ----------------------------------------------------------------------------------------
 
     def tell(self, word: Word, *, sure: bool = False) -> str:
-        """A command of a person, journalled; what it will do, in words. A resume in spite of what stands must be said
-        twice within ``terms.again``, or be ``sure``."""
-        now = self.hours.now()
-        said = self._resume(now, sure=sure) if word is Word.RESUME else self._do(word, now)
-        self.painter.commanded(now, word.value, said)
-        self.say(f"{word.value}: {said}")
-        return said
-
-    def _do(self, word: Word, now: int) -> str:
-        desk = self.core.session.engine.desk
-        match word:
-            case Word.STOP_ENTRIES:
-                self._post(Command(now, word))
-                self._set(Standing.ENTRIES_STOPPED, "stopped by a person", now)
-                return "no new entries from now on; exits go on"
-            case Word.CANCEL_ALL:
-                self._post(Command(now, word))
-                return f"{len(desk.orders)} working orders are being cancelled"
-            case _:
-                self._set(Standing.EXIT_ONLY, "flattened by a person", now)
-                if self.core.day is None:
-                    return "the market is closed: nothing new is opened; say it again when it is open"
-                self._post(Command(now, word, () if self.manual() else begins(self.core, now)))
-                how = "are yours to close: the orders are below" if self.manual() else "are being closed"
-                return f"{len(desk.ledger.open)} trades {how}, and nothing new is opened"
-
-    def _set(self, standing: Standing, text: str, now: int) -> None:
-        if (event := self.guard.set("person", standing, text, now)) is not None:
-            self._post(event)
-
-    def _resume(self, now: int, *, sure: bool) -> str:
-        stands = self.stands(now)
-        if stands and not sure and (not self._asked or now - self._asked > self.terms.again * SECOND_NS):
-            self._asked = now
-            return f"not resumed, {len(stands)} stand: {'; '.join(stands)}; say it again to resume all the same"
-        self._asked = 0
-        self._accept()
-        self.resumed()
-        self._post(Command(now, Word.RESUME))
-        # The engine takes the word of a person for it; what still is wrong it must hear again.
-        self._post(self.guard.resume(now) or self.guard.again(now))
-        return "running" if not self.guard.why else f"resumed, but {self.guard.why}"
-
-    def _accept(self) -> None:
-        """What differs is as a person wants it: it is shown again when it changes."""
-        warden = self.warden
-        if warden.differences:
-            warden.reconciler.accepted |= {each.what: each.text for each in warden.differences}
-            self.journal.set_meta("accepted", json.dumps(warden.reconciler.accepted))
-            warden.differences = []
-            # Cash differs with the positions, and from here on counts as it is.
-            warden.cash_base = None
-        self.hand.doubles.clear()
-        self.keyboard.differences.clear()
-
-    def stands(self, now: int) -> list[str]:
-        """What a person should settle before he resumes, in words."""
-        causes, warden = self.guard.causes, self.warden
-        settled = warden.differences if {"manual", "difference"} & causes.keys() else warden.reconciler.standing(now)
-        out = [*self.hand.stands(), *(each.text for each in settled)]
-        if (cause := causes.get("manual")) is not None and warden.seen_everything < cause.since:
-            out.append("the account has not been read since: tomking account reconcile reads it")
-        return out
+        return self.commands.tell(word, sure=sure)
 
     def needs(self, word: Word) -> int:
-        """How often a person must say yes to a command."""
-        twice = word is Word.FLATTEN or (word is Word.RESUME and bool(self.stands(self.hours.now())))
-        return 2 if twice else 1
+        return self.commands.needs(word)
 
     def asks(self, word: Word) -> str:
-        """What a command would do, for the question before it is done."""
-        desk = self.core.session.engine.desk
-        match word:
-            case Word.FLATTEN:
-                return self._flattens()
-            case Word.CANCEL_ALL:
-                return f"cancel {len(desk.orders)} working orders, exits included"
-            case Word.STOP_ENTRIES:
-                return "stop new entries"
-            case Word.RESUME:
-                stands = self.stands(self.hours.now())
-                also = f"; what stands: {'; '.join(stands)}" if stands else ""
-                return f"resume: {self.guard.why or 'nothing stands in the way'}{also}"
+        return self.commands.asks(word)
 
-    def _flattens(self) -> str:
-        """Each trade with what closing it costs at the natural price of now, in account currency."""
-        ledger, day, now = self.core.session.engine.desk.ledger, self.core.day, self.hours.now()
-        if not ledger.open:
-            return "flatten: nothing is held; nothing new is opened"
-        if day is None:
-            return f"flatten {len(ledger.open)} trades: the market is closed, nothing can be closed now"
-        rate, total, parts = ledger.rate_of(day).fx, Decimal(0), []
-        for trade_id, book in ledger.open.items():
-            trade = book.trade
-            name = f"{trade_id} {trade.underlying} {trade.structure} x {trade.quantity}"
-            cost = self._cost(book, now)
-            if cost is None:
-                parts.append(f"{name}: no market now")
-                continue
-            total += cost / rate
-            parts.append(f"{name}: {_costs(cost / rate, ledger.currency)}")
-        return (
-            f"close {len(parts)} trades at limits that walk from the mid to the natural price, where they come to: "
-            f"{'; '.join(parts)}; in all {_costs(total, ledger.currency)}, before fees"
-        )
-
-    def _cost(self, book: OpenTrade, now: int) -> Decimal | None:
-        """Product currency that closing a trade costs at the natural price; None without a market."""
-        legs = to_close(book)
-        market = quoted(self.core, legs, now)
-        if market is None or not market.tradable:
-            return None
-        return -market.natural * legs[0][0].product.tick_value * book.trade.quantity
+    def stands(self, now: int) -> list[str]:
+        return self.commands.stands(now)
 
     # -- by hand ------------------------------------------------------------------------------------------------------
 
@@ -365,9 +286,9 @@ class Sitting:
             self.runner.orders.release()
             for line in self.hand.shown():
                 self.say(line)
-        if self._was_manual and not on:
-            self.hand.over()
         self._was_manual = on
+        if not self.hand.cut():
+            self.hand.over()
 
     def _keep(self, ever: Sequence[str]) -> None:
         self.journal.set_meta("byhand", "\n".join(ever))
@@ -444,7 +365,3 @@ def _fee(fees: FeeSchedule) -> Fee:
         return fees.option_fee(contract.product, quantity, opening=opening, done=done)
 
     return fee
-
-
-def _costs(amount: Decimal, currency: str) -> str:
-    return f"{cash(float(abs(amount)), currency, decimals=2)} {'to pay' if amount >= 0 else 'to receive'}"

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 from adapters.emulator.assembly import Tokens, Ways, emulated
 from adapters.emulator.emulator import Emulator
 from adapters.emulator.exchange.exchange import Exchange
+from adapters.emulator.exchange.profiles import Script, Scripted
 from adapters.emulator.faults import Aim, Fault, Kind
 from adapters.emulator.opening import Opening
 from adapters.emulator.streams.account_server import AccountOptions
@@ -213,6 +214,11 @@ class Seat:
 
     def mend(self) -> None:
         self.emulator.faults.clear()
+
+    def nothing_fills(self) -> None:
+        """From now on every order that is sent works and is never filled."""
+        never = Scripted(default=Script("never"))
+        self.exchange._profile = self.exchange._desk.profile = never
 
     @property
     def working(self) -> dict[str, Order]:

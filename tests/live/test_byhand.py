@@ -167,26 +167,49 @@ def test_positions_and_the_line_are_compared_and_not_booked() -> None:
     seated(scenario)
 
 
-def test_what_works_at_the_broker_is_listed_and_cancelled_when_it_answers() -> None:
+async def flattening(s: Seat) -> str:
+    """The day's trade is being closed; the order that works for it."""
+    await s.opened()
+    s.nothing_fills()
+    s.it.tell(Word.FLATTEN)
+    await s.until(lambda: any(o.status.name == "LIVE" for o in s.working.values()))
+    (old,) = s.working
+    return old
+
+
+def at_the_broker(s: Seat, order_id: str) -> list[str]:
+    return [o.status for o in s.exchange.records(ACCOUNT) if o.ticket.external == order_id]
+
+
+def test_in_manual_mode_what_is_to_be_cancelled_is_at_once() -> None:
     async def scenario(s: Seat) -> None:
-        await s.opened()
-        one = s.it
-        one.tell(Word.FLATTEN)
-        await s.until(lambda: any(o.status.name == "LIVE" for o in s.working.values()))
-        (old,) = s.working
+        old, one = await flattening(s), s.it
         one.type("on", [])
+        assert one.tell(Word.CANCEL_ALL) == "1 working orders are being cancelled"
+        await s.until(lambda: not s.working, 60)
+        assert at_the_broker(s, old) == ["Cancelled"]
         one.tell(Word.FLATTEN)
         await s.elapse(2)
-        (new,) = one.hand.orders
-        shown = "\n".join(one.look().manual)
-        assert f"{old} may still work at the broker and is to be cancelled there" in shown
+        assert one.tell(Word.CANCEL_ALL) == (
+            "0 working orders are being cancelled; 1 by hand: cancel them where you placed them"
+        )
+
+    seated(scenario)
+
+
+def test_what_works_at_a_broker_that_is_cut_off_is_listed_and_cancelled_when_it_answers() -> None:
+    async def scenario(s: Seat) -> None:
+        old, one = await flattening(s), s.it
+        s.cut()
+        await s.until(one.manual, 900)
+        assert one.tell(Word.CANCEL_ALL).startswith("the broker cannot be reached: 1 working orders may work on")
+        await s.elapse(2)
+        assert f"{old} may still work at the broker and is to be cancelled there" in "\n".join(one.look().manual)
         with pytest.raises(TomkingError, match="was sent to the broker"):
             one.type("fill", [old, "0.9"])
-        assert one.type("cancel", [new]).startswith(f"{new} counts as cancelled")
-        await s.elapse(1)
-        one.tell(Word.RESUME, sure=True)
-        await s.until(lambda: not s.working, 60)
-        assert [o.status for o in s.exchange.records(ACCOUNT) if o.ticket.external == old] == ["Cancelled"]
+        s.mend()
+        await s.until(lambda: old not in s.working, 900)
+        assert not [each for each in at_the_broker(s, old) if each not in ("Cancelled", "Replaced")]
 
     seated(scenario)
 
@@ -228,8 +251,8 @@ def test_a_fill_by_hand_and_one_at_the_broker_do_not_both_count() -> None:
         one.hand.inner = inner
         assert told == [OrderCancelled(again.ts, old.id)]
         assert flows_of(one.core) == before
-        assert f"{old.id} has filled at the broker too, 4 at 0.93 DEBIT" in one.look().differences[0]
-        assert one.tell(Word.RESUME).startswith("not resumed, 1 stand")
+        assert f"{old.id} has filled at the broker too, 4 at 0.93 DEBIT" in "; ".join(one.look().differences)
+        assert one.tell(Word.RESUME).startswith("not resumed, ")
         one.tell(Word.RESUME)
         assert one.look().differences == ()
 
