@@ -18,7 +18,7 @@ from live.ceilings import Ceilings
 from live.inputs import Closed, Input
 from live.sitting import Sitting
 from sim.calendar import ny
-from sim.model.errors import BrokerError
+from sim.model.errors import RiskStop
 from sim.model.event import Cancel, Decision, Refuse, Submit
 from sim.model.order import Order
 
@@ -114,7 +114,7 @@ class Day:
 
     def end(self, code: int, why: str) -> None:
         """The session ends, in the middle of a day or not."""
-        if code == BrokerError.exit_code:
+        if code not in (0, RiskStop.exit_code):
             self.speaker.alert("FAULT", f"the session has ended: {why}")
         if self.made.core.day is not None:
             self.speaker.alert("SUMMARY", summary_of(self.made.core, self._since))

@@ -1,9 +1,9 @@
 """``tomking paper``: the strategy of a backtest on the wall clock, on paper.
 
 ``adapter=emulator`` (the default) needs nothing: it serves a day of the market on this machine, sixty times as fast as
-the clock, and ends with it. ``adapter=sandbox`` trades TastyTrade's. Ctrl-C or SIGTERM ends it in order: what works at
-the broker works on, and it says so; the next start goes on from the journal (``--resume RUN``). ``tomking live`` runs
-through here as well, and brings its keys.
+the clock, and ends with it. ``adapter=sandbox`` trades TastyTrade's. Ctrl-C, SIGTERM or a hang-up ends it in order:
+exits that rest at the broker work on, and it says so; the next start goes on from the journal (``--resume RUN``).
+``tomking live`` runs through here as well, and brings its keys.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -124,10 +125,14 @@ async def _sit(config: Mapping[str, Any], options: Options, kind: str, authority
             os._exit(130)
         signs.append(sign.name)
         first = stopwatch()
-        console.note(f"{sign.name}: ending in order; once more ends at once")
         stop.set()
+        # A hang-up is the terminal's: nobody may read this.
+        with suppress(OSError):
+            console.note(f"{sign.name}: ending in order; once more ends at once")
 
-    for sign in (signal.SIGINT, signal.SIGTERM):
+    # Under nohup a hang-up is to be lived through.
+    hangs = [signal.SIGHUP] if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN else []
+    for sign in (signal.SIGINT, signal.SIGTERM, *hangs):
         loop.add_signal_handler(sign, leave, sign)
     resume, quiet = options.value("resume"), options.flag("json")
     asked = Asked(

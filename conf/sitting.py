@@ -21,10 +21,11 @@ from conf import console
 from conf.attending import Day, first_order, header
 from conf.backtest import commit
 from conf.compose import as_yaml, home
-from conf.leaving import Ended, Sat, resting, written
+from conf.leaving import Ended, Sat, written
 from conf.living import Living, checkpoint_of, living, resumed
 from conf.speaking import Pulse, Speaker, told
 from conf.stage import PAPER, Authority, Bringing, Stage, about_of, carried_of, fx_of, in_dollars, stage
+from conf.turning import left_of, through
 from live.alerts import risk_refusal
 from live.ceilings import Ceilings
 from live.checkpoint import NAME as CHECKPOINT
@@ -43,8 +44,8 @@ from live.sitting import Sitting, Terms
 from live.warden import Rounds
 from sim.calendar import at_ny, date_ny, ny, parse_time
 from sim.clock import WallClock
-from sim.model.errors import BrokerError, ConfigError, DataError, RiskStop, UsageError
-from sim.model.event import Standing, Word
+from sim.model.errors import ConfigError, DataError, RiskStop, UsageError
+from sim.model.event import Word
 from sim.model.given import COUNT, FROM_ONE, PART, POSITIVE, SHARE, amount, number, section, whole
 from sim.report.folder import digest, read_json, write_json
 
@@ -263,10 +264,15 @@ async def sitting(config: Mapping[str, Any], asked: Asked, authority: Authority 
                 header(made.facts["name"], asked.kind, there, folder, page, kill, authority)
             if old:
                 speaker.say(old)
-            code, why = await _through(one, asked, fx, question)
+            ended = await through(one, asked.stop, asked.signs, fx, question, screen=asked.screen)
+        code, why = ended.code, ended.why
         day.end(code, why)
+        left = left_of(one, own=there.adapter == "emulator")
+        if ended.fault is not None:
+            for line in left:
+                speaker.say(line)
+            raise ended.fault
         notice = one.painter.labels.notice
-        left = resting(one.look(), own=there.adapter == "emulator")
     return written(folder, shown, made, there, {**manifest, "notice": notice}, Ended(code, why, left))
 
 
@@ -369,71 +375,23 @@ async def _page(config: Mapping[str, Any], one: Sitting) -> AsyncIterator[str]:
 
 
 def pressing(one: Sitting) -> Callable[[str], Any]:
-    """What a button of the page does: a word with a question mark asks what it would do."""
+    """What a button of the page does: a word with a question mark asks what there is to confirm once more. A resume in
+    spite of what stands takes a yes to exactly that."""
+    asked: list[str] = []
 
     async def press(text: str) -> str:
         word = Word(text.removesuffix("?"))
-        return one.asks(word) if text.endswith("?") else one.tell(word, sure=True)
+        if text.endswith("?"):
+            if one.needs(word) < 2:
+                return ""
+            asked[:] = one.stands(one.hours.now())
+            return one.asks(word)
+        if word is Word.RESUME and (new := [each for each in one.stands(one.hours.now()) if each not in asked]):
+            raise UsageError(f"this stands since you were asked: {'; '.join(new)}; nothing was done, ask again")
+        asked.clear()
+        return one.tell(word, sure=True)
 
     return press
-
-
-async def _through(
-    one: Sitting, asked: Asked, fx: Callable[[], Awaitable[Fx]] | None, question: Question | None
-) -> tuple[int, str]:
-    """The exit code, and why it ended."""
-    running = asyncio.ensure_future(one.run())
-    stopped = asyncio.ensure_future(asked.stop.wait())
-    beside: list[asyncio.Future[Any]] = [stopped]
-    if asked.screen:
-        beside.append(asyncio.ensure_future(_shown(one, question)))
-    if fx is not None:
-        beside.append(asyncio.ensure_future(_renewed(one, fx)))
-    try:
-        await asyncio.wait((running, stopped), return_when=asyncio.FIRST_COMPLETED)
-        if stopped.done() and not running.done():
-            one.end()
-        try:
-            await running
-        except BrokerError as error:
-            return error.exit_code, str(error)
-    finally:
-        for task in beside:
-            task.cancel()
-        await asyncio.gather(*beside, return_exceptions=True)
-    halted = one.guard.standing is Standing.HALTED
-    return (RiskStop.exit_code if halted else 0), (one.guard.why if halted else ", ".join(asked.signs))
-
-
-async def _renewed(one: Sitting, fx: Callable[[], Awaitable[Fx]]) -> None:
-    """The exchange rate, asked for anew on each date: a rate that was given keeps its own and grows old."""
-    told = date_ny(one.hours.now())
-    while True:
-        await one.hours.pause(3600.0)
-        today = date_ny(one.hours.now())
-        if today != told:
-            try:
-                one.runner.take(await fx())
-                told = today
-            except BrokerError as error:
-                one.say(f"the exchange rate could not be read: {error}")
-
-
-async def _shown(one: Sitting, question: Question | None) -> None:
-    from live.screen import view
-
-    while True:
-        with console.live_view() as update:
-            while not _asking(question):
-                update(view(one.look()))
-                await asyncio.sleep(0.5)
-        # The screen is the terminal's again until the question is answered.
-        while _asking(question):
-            await asyncio.sleep(0.5)
-
-
-def _asking(question: Question | None) -> bool:
-    return question is not None and question.asking
 
 
 def _iso(ns: int) -> str:

@@ -10,7 +10,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -68,11 +68,13 @@ class Speaker:
         for secret, instead in self.hides.items():
             text = text.replace(secret, instead)
         text = clean(text)
+        # A disk that is full or a terminal that has gone away must not end what it would have told of.
         if self.log is not None:
-            with self.log.open("a", encoding="utf-8") as out:
+            with suppress(OSError), self.log.open("a", encoding="utf-8") as out:
                 out.write(json.dumps({"at": self.now(), "event": event, "text": text}) + "\n")
         if not self.quiet:
-            console.note(f"{ny(self.now()):%H:%M} {before}{text}")
+            with suppress(OSError):
+                console.note(f"{ny(self.now()):%H:%M} {before}{text}")
         return text
 
 

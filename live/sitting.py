@@ -167,7 +167,7 @@ class Sitting:
         hand.restore(ever, {name: each.order for name, each in session.orders.items()}, engine.desk.orders)
         if found.inputs:
             self.say(f"{found.inputs:,} inputs of the journal were lived through; {len(found.working)} orders adopted")
-            self.guard.restored(engine.standing, engine.why, now)
+            self.guard.restored(engine.causes.values(), engine.standing, engine.why)
             if (engine.standing is Standing.MANUAL or hand.orders) and "manual" not in self.guard.causes:
                 text = "the session ended in manual mode: look at the differences, then resume"
                 self.guard.set("manual", Standing.EXIT_ONLY, text, now)
@@ -330,8 +330,10 @@ class Sitting:
             match decision:
                 case Refuse(_, refused) if self.risky(refused.rule):
                     self.alert("REFUSAL", f"{refused.strategy}: {refused.reason} ({refused.detail})")
-                case Alert(_, text):
-                    self.alert("STATE", text)
+                case Alert(ts, text, kind):
+                    self.alert(kind, text)
+                    if kind == "DIFFERENCE" and (event := self.guard.set("difference", Standing.EXIT_ONLY, text, ts)):
+                        self._post(event)
                 case _:
                     pass
         if isinstance(what, Told):
@@ -353,11 +355,17 @@ class Sitting:
         if there and KILL not in self.guard.causes:
             event = self.guard.set(KILL, Standing.HALTED, f"{self.terms.kill.name} is there", now)
         elif not there and KILL in self.guard.causes:
+            self._after_the_kill(now)
             event = self.guard.clear(KILL, now)
         else:
             return
         if event is not None:
             self.runner.post(event)
+
+    def _after_the_kill(self, now: int) -> None:
+        """What was halted closes again by itself, and opens when a person says so."""
+        text = "halted by the kill file, which was removed: exits go on, resume opens again"
+        self.guard.set("person", Standing.ENTRIES_STOPPED, text, now)
 
 
 def _fee(fees: FeeSchedule) -> Fee:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
+from conf.sitting import pressing
+from sim.model.errors import UsageError
 from sim.model.event import Cancel, Command, Guarded, Reprice, Standing, Word
 from tests.live.seated import ACCOUNT, Seat, seated
 
@@ -100,5 +105,41 @@ def test_a_resume_that_is_not_repeated_soon_is_a_new_one() -> None:
         assert s.it.tell(Word.RESUME).startswith("not resumed")
         assert s.it.tell(Word.RESUME, sure=True) == "running"
         assert s.it.hand.doubles == []
+
+    seated(scenario)
+
+
+def test_the_pages_resume_takes_a_yes_to_what_stands_and_to_no_more() -> None:
+    async def scenario(s: Seat) -> None:
+        await s.to(9, 45)
+        press = pressing(s.it)
+        assert await press("resume?") == ""
+        s.it.hand.doubles.append("one fill too many")
+        with pytest.raises(UsageError, match="this stands since you were asked: one fill too many"):
+            await press("resume")
+        assert "one fill too many" in await press("resume?")
+        s.it.hand.doubles.append("another one")
+        with pytest.raises(UsageError, match="another one; nothing was done"):
+            await press("resume")
+        assert "another one" in await press("resume?")
+        assert await press("resume") == "running"
+        assert s.it.hand.doubles == []
+
+    seated(scenario)
+
+
+def test_where_the_kill_file_is_removed_exits_go_on_and_entries_when_a_person_resumes(tmp_path: Path) -> None:
+    async def scenario(s: Seat) -> None:
+        kill = tmp_path / "kill"
+        s.it.terms = replace(s.it.terms, kill=kill)
+        await s.to(9, 45)
+        kill.touch()
+        await s.elapse(60)
+        assert s.it.core.session.engine.standing is Standing.HALTED
+        kill.unlink()
+        await s.elapse(60)
+        assert s.it.core.session.engine.standing is Standing.ENTRIES_STOPPED
+        assert "which was removed: exits go on, resume opens again" in s.it.guard.why
+        assert s.it.tell(Word.RESUME) == "running"
 
     seated(scenario)
