@@ -159,14 +159,11 @@ class Core:
         return self._handle(event, given)
 
     def _paid(self, event: Settled) -> Decimal:
-        """What a settlement pays for all that is held of it."""
-        paid, books = Decimal(0), self.session.engine.desk.ledger.open.values()
-        for leg in event.settlement.legs:
-            for book in books:
-                held = book.left.get(leg.contract, 0)
-                if held and not (event.settlement.early and held > 0):
-                    paid += leg.unit_cash * held
-                    paid -= leg.fee if leg.outcome(held) is not Outcome.EXPIRED else Decimal(0)
+        """What a settlement pays for all that it ends."""
+        paid = Decimal(0)
+        for leg, _, held in self.session.engine.desk.ledger.ending(event.settlement):
+            paid += leg.unit_cash * held
+            paid -= leg.fee if leg.outcome(held) is not Outcome.EXPIRED else Decimal(0)
         return paid
 
     def _close(self, ts: int, day: date, given: Sequence[Decision] | None) -> list[Decision]:

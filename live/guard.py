@@ -1,32 +1,25 @@
 """What a session may do at present, and why: the worst of the causes that stand.
 
 A cause has a name, a standing and a text. Some go when what they were about is well again (``feed``, ``vix``,
-``positions``, ``clock``, ``fx``, ``doubt``, ``broker``); the others (``LATCHED``) stay until a person resumes, and
-those of a person only he takes back. It decides nothing else and sends nothing: the engine refuses and closes by its
-word.
+``positions``, ``clock``, ``fx``, ``doubt``, ``broker``); the others (``LATCHED``) stay until a person resumes, stand
+for no less meanwhile than they ever did, and outlive the process. It decides nothing else and sends nothing: the engine
+refuses and closes by its word.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from sim.engine import rank
-from sim.model.event import Guarded, Standing
+from sim.causes import graver, in_words, worst
+from sim.model.event import Cause, Guarded, Standing
 
-LATCHED: Final = frozenset({"person", "difference", "fall", "manual", "ceiling", "journal"})
+LATCHED: Final = frozenset({"person", "difference", "fall", "manual", "ceiling", "journal", "nlv"})
 """Causes that no machine takes back."""
 WELL: Final = "all is well"
 KILL: Final = "kill"
 """The kill file: it stands for as long as the file does."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    name: str
-    standing: Standing
-    text: str
-    since: int
 
 
 @dataclass(slots=True)
@@ -38,20 +31,23 @@ class Guard:
 
     @property
     def standing(self) -> Standing:
-        return max((c.standing for c in self.causes.values()), key=rank, default=Standing.RUNNING)
+        return worst(self.causes.values())
 
     @property
     def why(self) -> str:
         """Every cause, the gravest first: ``feed: nothing heard for 46 s``."""
-        ordered = sorted(self.causes.values(), key=lambda c: (-rank(c.standing), c.since, c.name))
-        return "; ".join(f"{c.name}: {c.text}" for c in ordered)
+        return in_words(self.causes.values())
 
     def set(self, name: str, standing: Standing, text: str, now: int) -> Guarded | None:
-        """A cause stands, since now where it is new. The text of one that stood already does not change the core's."""
-        before = self.causes.get(name)
+        """A cause stands, since now where it is new. The text of one that stood already does not change the core's, and
+        one that only a person takes back becomes no milder."""
+        before, cause = self.causes.get(name), Cause(name, standing, text, now)
         if before is not None and before.standing is standing:
             return None
-        self.causes[name] = Cause(name, standing, text, now)
+        if name in LATCHED:
+            graver(self.causes, cause)
+        else:
+            self.causes[name] = cause
         return self._tell(now)
 
     def clear(self, name: str, now: int) -> Guarded | None:
@@ -66,22 +62,16 @@ class Guard:
             del self.causes[name]
         return self._tell(now)
 
-    def restored(self, standing: Standing, why: str, now: int) -> None:
-        """The causes of an earlier life that outlive it; the others are found again or are gone. The first one is the
-        gravest: it stands for what stood then, whatever it is usually for."""
-        if standing is Standing.RUNNING:
-            return
-        for n, part in enumerate(why.split("; ")):
-            name, _, text = part.partition(": ")
-            if name in LATCHED:
-                usual = LASTING.get(name, standing)
-                self.causes[name] = Cause(name, standing if n == 0 else min(usual, standing, key=rank), text, now)
+    def restored(self, causes: Iterable[Cause], standing: Standing, why: str) -> None:
+        """The causes of an earlier life that outlive it, and what the core stands at; the others are found again or are
+        gone."""
+        self.causes |= {cause.name: cause for cause in causes if cause.name in LATCHED}
         self._told = (standing, why)
 
     def again(self, now: int) -> Guarded:
         """What stands, told once more."""
         self._told = (self.standing, self.why or WELL)
-        return Guarded(now, *self._told)
+        return self._guarded(now)
 
     def refreshed(self, standing: Standing, now: int) -> Guarded | None:
         """What the core must hear after a recovery, where it stood otherwise."""
@@ -92,14 +82,10 @@ class Guard:
         if told == self._told:
             return None
         self._told = told
-        return Guarded(now, *told)
+        return self._guarded(now)
 
-
-LASTING: Final = {
-    "person": Standing.ENTRIES_STOPPED, "difference": Standing.EXIT_ONLY, "fall": Standing.EXIT_ONLY,
-    "manual": Standing.MANUAL, "ceiling": Standing.ENTRIES_STOPPED, "journal": Standing.HALTED,
-}  # fmt: skip
-"""What each of the latched causes stands for."""
+    def _guarded(self, now: int) -> Guarded:
+        return Guarded(now, *self._told, tuple(self.causes.values()))
 
 
 @dataclass(frozen=True, slots=True)

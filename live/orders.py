@@ -70,7 +70,8 @@ class Desk:
     def _cancel(self, order_id: str) -> None:
         held_back = self.waiting.pop(order_id, None)
         if held_back is not None:
-            self.refused.append(OrderRejected(held_back.order.created_ns, order_id, "cancelled before it was sent"))
+            why = "cancelled before it was sent"
+            self.refused.append(OrderRejected(held_back.order.created_ns, order_id, why, sent=False))
             return
         self.broker.cancel(order_id)
 
@@ -83,7 +84,7 @@ class Desk:
                 continue
             # The one that it follows has not gone out itself: it takes its place in the queue.
             why = f"replaced by {each.order.id} before it was sent"
-            self.refused.append(OrderRejected(each.order.created_ns, old, why))
+            self.refused.append(OrderRejected(each.order.created_ns, old, why, sent=False))
             after += held_back.after
         if self.aside(each.order, after):
             return
@@ -104,7 +105,8 @@ class Desk:
                 # Less is left to close than they name.
                 for name in [n for n, each in self.waiting.items() if fill.order_id in each.after]:
                     del self.waiting[name]
-                    self.refused.append(OrderRejected(ts, name, f"{fill.order_id} filled: less is left to close"))
+                    why = f"{fill.order_id} filled: less is left to close"
+                    self.refused.append(OrderRejected(ts, name, why, sent=False))
             case _:
                 pass
 

@@ -17,6 +17,7 @@ from sim.ledger import Ledger, OpenTrade
 from sim.model.book import Account, Claim, Trade
 from sim.model.errors import DataError
 from sim.model.event import OrderFilled, Settled
+from sim.model.fill import Fill, LegFill
 from sim.model.instrument import OptionContract
 from sim.model.market import Floats
 from sim.model.order import Intent, Order, OrderRequest, Status
@@ -159,6 +160,30 @@ class Desk:
             self._changed()
         return self.orders.get(order_id)
 
+    def takes(self, fill: Fill) -> int:
+        """Units of a fill that the books can take: of a closing one no more than its trade holds."""
+        order = self.orders.get(fill.order_id) or self._gone.get(fill.order_id)
+        if order is None:
+            return 0
+        if order.request.intent is Intent.OPEN:
+            return fill.quantity
+        book = self.ledger.open.get(order.request.trade_id)
+        left = {} if book is None else book.left
+        return min(fill.quantity, *(_units(left.get(leg.contract, 0), leg, fill.quantity) for leg in fill.legs))
+
+    def passed(self, event: OrderFilled) -> None:
+        """A fill that the books cannot take: its order is over, or works on with what is left of it."""
+        order = self.orders.get(event.fill.order_id)
+        if order is None:
+            return
+        if event.left:
+            self.orders[order.id] = Order(
+                order.id, replace(order.request, quantity=event.left), Status.LIVE, order.created_ns
+            )
+        else:
+            self.to(order.id, Status.FILLED)
+        self._changed()
+
     def filled(self, event: OrderFilled) -> None:
         """Books a fill: opens a trade, or reduces the one it closes. While units are left the order works on with
         those."""
@@ -190,11 +215,11 @@ class Desk:
         ]
         for trade_id in touched:
             self._piece(trade_id, k)
-        before = self.ledger.cash
+        before, known = self.ledger.cash, set(self.ledger.open)
         self.ledger.apply_settlement(event.settlement, self.day.session)
         self.marks.flow(k, self.ledger.cash - before)
         self._changed()
-        for trade_id in touched:
+        for trade_id in [*touched, *(t for t in self.ledger.open if t not in known)]:
             self._finish(trade_id, event.ts, k)
 
     def _piece(self, trade_id: str, until: int) -> None:
@@ -356,6 +381,11 @@ class Desk:
             past = self._past
             self._past = Past(past.start, past.ends, (*known, *fresh), past.kept)
         return self._past
+
+
+def _units(held: int, leg: LegFill, units: int) -> int:
+    """Of ``units`` that a leg has filled, those that reduce ``held`` signed contracts."""
+    return abs(held) * units // abs(leg.quantity) if held * leg.quantity < 0 else 0
 
 
 def _last_known(values: Floats) -> float:

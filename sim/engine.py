@@ -11,10 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
+from sim import closes, targets
+from sim.causes import DIFFERENCE, PERSON, graver, in_words, told, worst
 from sim.desk import Desk
 from sim.model.event import (
     Alert,
     Cancel,
+    Cause,
     Command,
     Decision,
     Event,
@@ -35,34 +38,21 @@ from sim.model.event import (
     Submit,
     Word,
 )
-from sim.model.exits import Condition, Measure, Side, patience_of
-from sim.model.order import Action as A
-from sim.model.order import Approved, Intent, Leg, Order, OrderRequest, Pass, Refused, Status, TimeInForce
+from sim.model.exits import Condition, Side
+from sim.model.fill import part_of
+from sim.model.order import Approved, Intent, Order, OrderRequest, Pass, Refused, Status
 from sim.ports import Strategy
 from sim.rules.advice import Advice
-from sim.rules.duties import Duties, Held
+from sim.rules.duties import Duties
 from sim.rules.gate import Checks, closing
+from sim.setbacks import MANY, Setbacks, refused_again
 from sim.view import View
 
 CLOSED_MARKET: Final = "market_open"
 NO_DUTIES: Final = Duties((), ())
-ORDER: Final = tuple(Standing)
-CLOSING_ONLY: Final = frozenset({Standing.EXIT_ONLY, Standing.MANUAL})
-
-
-def can_rest(condition: Condition) -> bool:
-    """Whether a broker can hold an exit for us: a plain profit target, good at any time of any day."""
-    return (
-        condition.side is Side.AT_MOST
-        and condition.measure is Measure.MARK
-        and all(each is None for each in (condition.start, condition.stop, condition.on, condition.dte))
-        and (not condition.watched or condition.watched == condition.legs)
-    )
-
-
-def rank(standing: Standing) -> int:
-    """How little a session may do that stands so."""
-    return ORDER.index(standing)
+CLOSING_ONLY: Final = frozenset({Standing.EXIT_ONLY, Standing.MANUAL, Standing.HALTED})
+SENDS: Final = frozenset({Standing.RUNNING, Standing.ENTRIES_STOPPED, Standing.EXIT_ONLY})
+FLATTEN: Final = Condition("flatten", Side.CLOCK, 0, cross=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +75,20 @@ class Engine:
 
     __slots__ = (
         "_again",
+        "_beside",
         "_counter",
         "_entries",
+        "_looked",
         "_stamp",
         "_warned",
+        "_withheld",
         "advice",
+        "causes",
         "desk",
         "duties",
+        "flattens",
         "gate",
+        "setbacks",
         "settings",
         "standing",
         "strategies",
@@ -121,6 +117,17 @@ class Engine:
         self.standing = Standing.RUNNING
         """What this session may do at present."""
         self.why = ""
+        self.causes: dict[str, Cause] = {}
+        """Why, as the guard and persons have said it, by name."""
+        self.flattens = False
+        """A person wants everything closed, and has not said otherwise since."""
+        self.setbacks = Setbacks()
+        self._beside: Cause | None = None
+        """Something has filled that the books do not hold."""
+        self._withheld: frozenset[str] = frozenset()
+        """Trades whose targets a person has cancelled."""
+        self._looked = -1
+        """The column of the last moment."""
         self._warned: tuple[str, ...] = ()
 
     def step(self, event: Event) -> list[Decision]:
@@ -131,37 +138,51 @@ class Engine:
             case SessionOpened():
                 self._entries = {s.name: 0 for s in self.strategies}
                 self._stamp = event.session.isoformat()[2:].replace("-", "")
+                self._looked = -1
+                self.setbacks.keep(self.desk.ledger.open)
                 self.desk.open_day()
-            case OrderAccepted():
-                self.desk.to(event.order_id, Status.LIVE)
+            case OrderAccepted(ts, order_id):
+                request = self.desk.to(order_id, Status.LIVE).request
+                self.setbacks.accepted(request.trade_id, ts, resting=request.resting)
             case OrderFilled():
-                self.desk.filled(event)
-                return self._rest(event) if self.settings.rest else []
+                return self._filled(event)
             case OrderCancelled():
                 self.desk.to(event.order_id, Status.CANCELLED)
             case OrderExpired(ts, order_id):
                 return self._unfilled(self.desk.to(order_id, Status.EXPIRED), ts)
-            case OrderRejected(ts, order_id, reason):
-                self.desk.to(order_id, Status.REJECTED)
-                return [Alert(ts, f"order {order_id} was rejected: {reason}")]
-            case OrderInDoubt(ts, order_id, reason):
-                self.desk.doubted(order_id)
-                return [Alert(ts, f"order {order_id} is in doubt: {reason}")]
+            case OrderRejected(_, order_id):
+                return self._rejected(event, self.desk.to(order_id, Status.REJECTED).request)
+            case OrderInDoubt():
+                return self._doubted(event)
             case Settled():
                 self.desk.settled(event)
             case SessionClosed():
                 self.desk.close_day()
-                return self._warn(event.ts)
+                return [*self._warn(event.ts), *self._unmet(event.ts)]
             case Command(ts, word, limits):
                 return self._command(ts, word, dict(limits))
             case Reprice():
                 return self._repriced(event)
-            case Guarded(ts, standing, why):
-                return self._guarded(ts, standing, why)
+            case Guarded():
+                return self._guarded(event)
         return []
 
-    def _guarded(self, ts: int, standing: Standing, why: str) -> list[Decision]:
-        """Another standing: said, and where only closing is left every working opening is taken back."""
+    # -- what it may do -----------------------------------------------------------------------------------------------
+
+    def _guarded(self, event: Guarded) -> list[Decision]:
+        """Another word of the guard. It may not have heard yet what has filled beside the books."""
+        self.causes = told(event)
+        if self._beside is None or DIFFERENCE in self.causes:
+            return self._stand(event.ts, event.standing, event.why)
+        return self._cause(self._beside, event.ts)
+
+    def _cause(self, cause: Cause, ts: int) -> list[Decision]:
+        """One more cause, of a person or of these books."""
+        graver(self.causes, cause)
+        return self._stand(ts, worst(self.causes.values()), in_words(self.causes.values()))
+
+    def _stand(self, ts: int, standing: Standing, why: str) -> list[Decision]:
+        """Another standing: said, and where nothing may be opened every working opening is taken back."""
         before, self.standing, self.why = self.standing, standing, why
         out: list[Decision] = []
         if before is not standing:
@@ -169,6 +190,57 @@ class Engine:
         if standing in CLOSING_ONLY:
             openings = [o for o in self.desk.orders.values() if o.request.intent is Intent.OPEN]
             out += [Cancel(o.id, f"{standing.value}: {why}") for o in openings]
+        if standing is Standing.MANUAL and self.flattens:
+            self.flattens = False
+            if held := len(self.desk.ledger.open):
+                what = f"flatten is not done, and manual mode ends it: {held} trades are yours to close"
+                out.append(Alert(ts, what, "FAULT"))
+        return out
+
+    # -- what has become of orders ------------------------------------------------------------------------------------
+
+    def _filled(self, event: OrderFilled) -> list[Decision]:
+        """Books a fill. What of it the books cannot take is real all the same: a person is told, nothing is opened."""
+        fill = event.fill
+        units = self.desk.takes(fill)
+        if units == fill.quantity:
+            self.desk.filled(event)
+            return [*closes.left_over(self.desk), *(self._rest(event) if self.settings.rest else [])]
+        if units:
+            self.desk.filled(replace(event, fill=part_of(fill, units)))
+        else:
+            self.desk.passed(event)
+        legs = ", ".join(f"{leg.quantity:+d} {leg.contract.label}" for leg in fill.legs)
+        more = fill.quantity - units
+        text = (
+            f"{fill.order_id} has filled {more} that no open trade holds (of {legs}): it is real, and not in the books"
+        )
+        self._beside = Cause(DIFFERENCE, Standing.EXIT_ONLY, text, event.ts)
+        out = [*closes.left_over(self.desk), Alert(event.ts, text, "DIFFERENCE")]
+        if fill.order_id in self.desk.orders:
+            out.append(Cancel(fill.order_id, "it fills what no open trade holds"))
+        return [*out, *self._cause(self._beside, event.ts)]
+
+    def _rejected(self, event: OrderRejected, request: OrderRequest) -> list[Decision]:
+        """An order that never came to be; what would close a trade waits before it asks again."""
+        said: list[Decision] = [Alert(event.ts, f"order {event.order_id} was rejected: {event.reason}")]
+        if request.intent is Intent.OPEN or not event.sent:
+            return said
+        setback = self.setbacks.refused(request.trade_id, event.ts, resting=request.resting)
+        return said if setback.times < MANY else refused_again(event, request, setback)
+
+    def _doubted(self, event: OrderInDoubt) -> list[Decision]:
+        """Nobody knows of an order. One that was over and has turned up again is not wanted where another has taken its
+        place."""
+        known = event.order_id in self.desk.orders
+        order = self.desk.doubted(event.order_id)
+        out: list[Decision] = [Alert(event.ts, f"order {event.order_id} is in doubt: {event.reason}")]
+        if known or order is None or order.request.intent is not Intent.CLOSE:
+            return out
+        trade_id, legs = order.request.trade_id, {leg.contract for leg in order.request.legs}
+        others = [o for o in self.desk.orders.values() if o.request.trade_id == trade_id and o.id != order.id]
+        if trade_id not in self.desk.ledger.open or any(legs & {g.contract for g in o.request.legs} for o in others):
+            out.append(Cancel(order.id, "it was taken for lost, and is not wanted any more"))
         return out
 
     def _warn(self, ts: int) -> list[Decision]:
@@ -176,6 +248,13 @@ class Engine:
         before, held = self._warned, self.desk.claims()
         self._warned = () if self.advice is None or not held else self.advice.warnings(held)
         return [Alert(ts, f"warning: {text}") for text in self._warned if text not in before]
+
+    def _unmet(self, ts: int) -> list[Decision]:
+        """A flatten that a trade date has ended on."""
+        held = len(self.desk.ledger.open)
+        if not self.flattens or not held:
+            return []
+        return [Alert(ts, f"flatten is not done: {held} trades are open; it goes on when the market does", "FAULT")]
 
     def closed_day(self, day: date, ts: int, name: str) -> list[Decision]:
         """The wishes of a weekday on which the market is closed: refused, one row each."""
@@ -195,17 +274,24 @@ class Engine:
         return best
 
     def _moment(self, now: Moment) -> list[Decision]:
-        if self.standing is Standing.HALTED:
-            return []
+        begun, self._looked = now.k != self._looked, now.k
         decisions: list[Decision] = self._impatient(now) if self.desk.deadlines else []
+        if self.flattens:
+            decisions += self._flatten_on(now)
+        if self.standing is Standing.HALTED:
+            return decisions
         replaced = {d.order.request.trade_id for d in decisions if isinstance(d, Submit)}
         for trade_id, watch in self.desk.watched():
-            if trade_id in replaced:
+            if trade_id in replaced or self.setbacks.waits(trade_id, now.ts, resting=False):
                 continue
             order, closing = self.desk.being_closed(trade_id)
             condition = watch.hit(now.k, closing, crossing=order is not None and order.request.cross)
             if condition is not None:
                 decisions += self._close(trade_id, order, condition, now)
+        if begun and self.settings.rest and self.standing in SENDS and not self.flattens:
+            for trade_id in [t for t in self.desk.ledger.open if t not in self._withheld]:
+                if not self.setbacks.waits(trade_id, now.ts, resting=True):
+                    decisions += self._targets(trade_id, now.ts, now.k)
         if now.wake or self.settings.every_minute:
             view = self.view(now)
             if now.wake and self.duties.duties and self.desk.ledger.open:
@@ -225,25 +311,20 @@ class Engine:
     def _do_duties(self, view: View, now: Moment) -> list[Decision]:
         """What the account must close unasked: at the natural price, whatever order works on the trade already."""
         out: list[Decision] = []
-        for due in self.duties.due(self._standing(now.k), view):
-            order, closing = self.desk.being_closed(due.trade_id)
-            left = self.desk.ledger.open[due.trade_id].remaining
-            if order is not None and order.request.cross and len(closing) >= len(left.legs):
+        for due in self.duties.due(closes.judged(self.desk, now.k), view):
+            if self._crosses_whole(due.trade_id):
                 continue
+            order = self.desk.closing_order(due.trade_id)
             out.append(Alert(now.ts, f"{due.code}: {due.reason} ({due.detail}): closes {due.trade_id}"))
             why = Condition(due.code, Side.CLOCK, 0, cross=True)
             out += self._close(due.trade_id, order, why, now, emergency=True)
         return out
 
-    def _standing(self, k: int) -> list[Held]:
-        """Every open trade as the duties judge it, oldest first."""
-        desk = self.desk
-        account = desk.account(k)
-        strained = account.bp_used is not None and account.bp_used > account.nlv
-        return [
-            Held(book.remaining, desk.profit(book, k), desk.alone(book, k) if strained else None)
-            for book in desk.ledger.open.values()
-        ]
+    def _crosses_whole(self, trade_id: str) -> bool:
+        """Whether an order that crosses closes all that is left of a trade already."""
+        order, closing = self.desk.being_closed(trade_id)
+        left = self.desk.ledger.open[trade_id].remaining
+        return order is not None and order.request.cross and len(closing) >= len(left.legs)
 
     def _ask(self, view: View, now: Moment) -> list[Decision]:
         decisions: list[Decision] = []
@@ -289,7 +370,9 @@ class Engine:
     def again(self, event: Event, decisions: Sequence[Decision]) -> None:
         """An event of an earlier life of this session, and what was decided about it then: what both changed here is
         changed again, and nothing is asked."""
-        if not isinstance(event, Moment):
+        if isinstance(event, Moment):
+            self._looked = event.k
+        else:
             self._again = True
             try:
                 self.step(event)
@@ -309,11 +392,14 @@ class Engine:
                 pass
 
     def _impatient(self, now: Moment) -> list[Decision]:
-        """Orders that have waited long enough: an opening is cancelled and said so, a closing crosses the spread."""
+        """Orders that have waited long enough: an opening is cancelled and said so, a closing crosses the spread, but
+        where nothing may be sent."""
         out: list[Decision] = []
         for order_id in [o for o, d in self.desk.deadlines.items() if d <= now.k]:
-            del self.desk.deadlines[order_id]
             order = self.desk.orders[order_id]
+            if self.standing is Standing.HALTED and order.request.intent is not Intent.OPEN:
+                continue
+            del self.desk.deadlines[order_id]
             if order.request.intent is Intent.OPEN:
                 out += [Cancel(order_id, "not filled in time"), *self._unfilled(order, now.ts)]
             else:
@@ -334,19 +420,8 @@ class Engine:
         self, trade_id: str, working: Order | None, condition: Condition, now: Moment, *, emergency: bool = False,
         limit: int | None = None,
     ) -> list[Decision]:  # fmt: skip
-        open_trade = self.desk.ledger.open[trade_id]
-        trade = open_trade.trade
-        legs = tuple(
-            Leg(c, abs(q) // trade.quantity, A.BUY_TO_CLOSE if q < 0 else A.SELL_TO_CLOSE)
-            for i, (c, q) in enumerate(open_trade.left.items())
-            if q and (not condition.legs or i in condition.legs)
-        )
-        request = OrderRequest(
-            trade.strategy, legs, trade.quantity, limit, Intent.CLOSE, condition.reason, TimeInForce.DAY,
-            trade_id=trade_id, structure=trade.structure, cross=condition.cross, emergency=emergency,
-            patience=None if condition.cross else patience_of(trade.exits),
-        )  # fmt: skip
-        named = {leg.contract for leg in legs}
+        request = closes.request(self.desk, trade_id, condition, emergency=emergency, limit=limit)
+        named = {leg.contract for leg in request.legs}
         others = [o for o in self.desk.resting(trade_id) if named & {leg.contract for leg in o.request.legs}]
         # The one that is most like it comes last: it is the one that the new order takes the place of.
         others.sort(key=lambda o: {leg.contract for leg in o.request.legs} == named)
@@ -357,51 +432,60 @@ class Engine:
     # -- what rests at the broker -------------------------------------------------------------------------------------
 
     def _rest(self, event: OrderFilled) -> list[Decision]:
-        """A trade that has been opened whole has its profit targets put to the broker; of one that is closed nothing
-        is left there."""
-        desk, ts = self.desk, event.ts
-        over = [order for order in desk.resting() if order.request.trade_id not in desk.ledger.open]
-        out: list[Decision] = [Cancel(order.id, "its trade is closed") for order in over]
+        """A trade that has been opened whole has its profit targets put to the broker."""
         opened = event.fill.order_id
-        if event.left or not event.fill.legs[0].opening:
-            return out
-        for trade_id in [t for t in desk.ledger.open if t == opened or t.startswith(f"{opened}/")]:
-            targets = [c for c in desk.ledger.open[trade_id].trade.conditions() if can_rest(c)]
-            out += [self._submit(closing(self._target(trade_id, target)), ts) for target in targets]
-        return out
+        if event.left or not event.fill.legs[0].opening or self.flattens or self.standing is Standing.HALTED:
+            return []
+        trades = [t for t in self.desk.ledger.open if t == opened or t.startswith(f"{opened}/")]
+        return [each for trade_id in trades for each in self._targets(trade_id, event.ts, event.fill.k)]
 
-    def _target(self, trade_id: str, condition: Condition) -> OrderRequest:
-        """The order that closes what a profit target closes, at its price and no worse."""
-        trade = self.desk.ledger.open[trade_id].trade
-        legs = tuple(
-            Leg(h.contract, abs(h.quantity) // trade.quantity, A.BUY_TO_CLOSE if h.short else A.SELL_TO_CLOSE)
-            for i, h in enumerate(trade.legs)
-            if not condition.legs or i in condition.legs
-        )
-        last = max(leg.contract.expiration for leg in legs)
-        tif = TimeInForce.DAY if last <= self.desk.day.session else TimeInForce.GTC
-        return OrderRequest(
-            trade.strategy, legs, trade.quantity, -(condition.bound2 // 2), Intent.CLOSE, condition.reason, tif,
-            trade_id=trade_id, structure=trade.structure, resting=True,
-        )  # fmt: skip
+    def _targets(self, trade_id: str, ts: int, k: int) -> list[Decision]:
+        """Those of a trade that do not work."""
+        return [self._submit(closing(request), ts) for request in targets.wanted(self.desk, trade_id, k)]
+
+    # -- what a person says -------------------------------------------------------------------------------------------
 
     def _command(self, ts: int, word: Word, limits: Mapping[str, int]) -> list[Decision]:
         match word:
             case Word.STOP_ENTRIES:
-                return self._guarded(ts, max(self.standing, Standing.ENTRIES_STOPPED, key=rank), "stopped by a person")
+                return self._cause(Cause(PERSON, Standing.ENTRIES_STOPPED, "stopped by a person", ts), ts)
             case Word.RESUME:
-                return self._guarded(ts, Standing.RUNNING, "resumed by a person")
+                self.flattens, self._withheld, self._beside, self.causes = False, frozenset(), None, {}
+                return self._stand(ts, Standing.RUNNING, "resumed by a person")
             case Word.CANCEL_ALL:
+                self.flattens, self._withheld = False, frozenset(self.desk.ledger.open)
                 return [Cancel(order_id, "cancel all") for order_id in self.desk.orders]
             case Word.FLATTEN:
                 now = Moment(ts, self.desk.day.column(ts))
-                whole = Condition("flatten", Side.CLOCK, 0, cross=True)
-                orders = list(self.desk.orders.values())
-                out: list[Decision] = [Cancel(o.id, "flatten") for o in orders if o.request.intent is Intent.OPEN]
+                self.setbacks.clear()
+                out: list[Decision] = []
                 for trade_id in self.desk.ledger.open:
-                    working, limit = self.desk.closing_order(trade_id), limits.get(trade_id)
-                    out += self._close(trade_id, working, whole, now, emergency=True, limit=limit)
-                return out
+                    out += self._flatten(trade_id, now, limits.get(trade_id))
+                # By hand it is the person's to finish.
+                self.flattens = self.standing is not Standing.MANUAL
+                return [*out, *self._cause(Cause(PERSON, Standing.EXIT_ONLY, "flattened by a person", ts), ts)]
+
+    def _flatten(self, trade_id: str, now: Moment, limit: int | None) -> list[Decision]:
+        """Closes what still trades of a trade; in parts it has no limit of its own."""
+        what = closes.alive(self.desk, trade_id, FLATTEN, now.k)
+        if what is None:
+            return []
+        working = self.desk.closing_order(trade_id)
+        return self._close(trade_id, working, what, now, emergency=True, limit=None if what.legs else limit)
+
+    def _flatten_on(self, now: Moment) -> list[Decision]:
+        """What a flatten has not closed, since its order was refused or ended, or since an opening has filled after it:
+        again, from the mid where that is known."""
+        out: list[Decision] = []
+        for trade_id in list(self.desk.ledger.open):
+            if self._crosses_whole(trade_id) or self.setbacks.waits(trade_id, now.ts, resting=False):
+                continue
+            watch = self.desk.watches.get(trade_id)
+            mark2 = None if watch is None else watch.mark_at(now.k)
+            orders = self._flatten(trade_id, now, None if mark2 is None else -(mark2 // 2))
+            if orders:
+                out += [Alert(now.ts, f"flatten: {trade_id} is still open, and is being closed again"), *orders]
+        return out
 
     def _repriced(self, event: Reprice) -> list[Decision]:
         """A closing order at another limit, in the place of the one that works; nothing where it works no more."""

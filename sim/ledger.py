@@ -15,7 +15,7 @@ from typing import Final
 
 from sim.model.book import Holding, Trade
 from sim.model.errors import TomkingError
-from sim.model.fill import Fill, Outcome, Settlement
+from sim.model.fill import Fill, Outcome, SettledLeg, Settlement
 from sim.model.instrument import OptionContract
 from sim.model.order import Intent, Order, OrderRequest
 from sim.model.quick import quick
@@ -247,21 +247,53 @@ class Ledger:
         self.cash += net
         self._moved += net
 
-    def apply_settlement(self, settlement: Settlement, session: date) -> None:
-        """Pays out every leg of the series at its one price."""
-        fx = self.rate_of(session).fx
+    def ending(self, settlement: Settlement) -> list[tuple[SettledLeg, OpenTrade, int]]:
+        """Which contracts of which trades a settlement ends, signed; nothing is booked."""
+        out: list[tuple[SettledLeg, OpenTrade, int]] = []
+        gone: dict[tuple[str, OptionContract], int] = {}
         for leg in settlement.legs:
+            most = leg.quantity
             for book in self.open.values():
-                held = book.left.get(leg.contract, 0)
-                if not held or (settlement.early and held > 0):
+                key = (book.trade.id, leg.contract)
+                held = book.left.get(leg.contract, 0) - gone.get(key, 0)
+                if not held or most == 0 or (settlement.early and held > 0):
                     continue
-                outcome = leg.outcome(held)
-                fee = ZERO if outcome is Outcome.EXPIRED else leg.fee
+                if most is not None:
+                    held = max(held, -most) if held < 0 else min(held, most)
+                    most -= abs(held)
+                gone[key] = gone.get(key, 0) + held
+                out.append((leg, book, held))
+        return out
+
+    def apply_settlement(self, settlement: Settlement, session: date) -> None:
+        """Pays out every leg of the series at its one price. An early end of some contracts of a trade is one of as
+        many of its units, which go on as a trade of their own without that leg."""
+        fx = self.rate_of(session).fx
+        for leg, whole, ended in self.ending(settlement):
+            fee = ZERO if (outcome := leg.outcome(ended)) is Outcome.EXPIRED else leg.fee
+            parts = self._units_of(whole, leg.contract, ended) if settlement.early else [(whole, ended)]
+            for book, held in parts:
                 self._move(book, leg.unit_cash * held / fx, fee / fx)
+                fee = ZERO
                 paid_out = leg.unit_cash * held / leg.contract.product.tick_value / book.trade.quantity
                 book.pay(-round(2 * paid_out))
-                book.left[leg.contract] = 0
+                book.left[leg.contract] -= held
                 book.outcomes.add(outcome.value)
+
+    def _units_of(self, book: OpenTrade, contract: OptionContract, ended: int) -> list[tuple[OpenTrade, int]]:
+        """The units of a trade that ``ended`` contracts (signed) belong to, as trades, and how many of each: whole
+        units, and one more for what is left over."""
+        units = book.trade.quantity
+        if any(n % units for n in book.left.values()):
+            return [(book, ended)]
+        each = abs(book.left[contract]) // units
+        full, rest = divmod(abs(ended), each)
+        sign = -1 if ended < 0 else 1
+        out = []
+        for count, n in ((full, full * each), (min(rest, 1), rest)):
+            if count:
+                out.append((book if count == book.trade.quantity else self._split(book, count), sign * n))
+        return out
 
     def close_if_flat(self, trade_id: str, ts: int) -> ClosedTrade | None:
         """Moves the trade to the closed ones when nothing of it is left."""

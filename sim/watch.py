@@ -295,6 +295,11 @@ class Watch:
 
     # -- the mark -----------------------------------------------------------------------------------------------------
 
+    def mark_at(self, k: int) -> int | None:
+        """``mark2`` of column ``k``; None where it is not to be trusted."""
+        i = k - self.offset - self._base
+        return int(self.mark2[i]) if 0 <= i < len(self.mark2) and self.valid[i] else None
+
     def last_mark(self, k: int, otherwise: int) -> int:
         """``mark2`` of the last column up to ``k`` in which it was trusted; ``otherwise`` where today had none."""
         upto = min(k - self.offset, self.minutes - 1) + 1 - self._base

@@ -62,9 +62,12 @@ class OrderCancelled:
 
 @dataclass(frozen=True, slots=True)
 class OrderRejected:
+    """``sent``: somebody was asked and said no; else it was taken back before it went out."""
+
     ts: int
     order_id: str
     reason: str
+    sent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +139,23 @@ class Standing(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a session stands as it does. ``since`` UTC ns."""
+
+    name: str
+    standing: Standing
+    text: str
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
 class Guarded:
-    """The guard of a live session has changed its mind, and why."""
+    """The guard of a live session has changed its mind, and why: every cause that stands, and all of them in words."""
 
     ts: int
     standing: Standing
     why: str
+    causes: tuple[Cause, ...] = ()
 
 
 Event = (
@@ -186,10 +200,11 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Something a person should know."""
+    """Something a person should know. ``kind``: ``STATE``, ``DIFFERENCE`` (books and broker), ``FAULT``."""
 
     ts: int
     text: str
+    kind: str = "STATE"
 
 
 Decision = Submit | Cancel | Refuse | Alert

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum
 
@@ -39,6 +39,13 @@ class Fill:
     legs: tuple[LegFill, ...]
 
 
+def part_of(fill: Fill, units: int) -> Fill:
+    """So many units of a fill, with their share of the fees."""
+    whole = fill.quantity
+    legs = tuple(replace(leg, quantity=leg.quantity * units // whole, fee=leg.fee * units / whole) for leg in fill.legs)
+    return replace(fill, quantity=units, legs=legs)
+
+
 class Outcome(Enum):
     """How a leg ended at its expiration."""
 
@@ -51,11 +58,13 @@ class Outcome(Enum):
 @dataclass(frozen=True, slots=True)
 class SettledLeg:
     """One contract at its end: ``unit_cash`` is the intrinsic value of one long contract in product currency, never
-    negative; ``fee`` is charged once a trade that is exercised or assigned in it."""
+    negative; ``fee`` is charged once a trade that is exercised or assigned in it. ``quantity``: how many contracts have
+    ended, of the oldest trades first; None: all that are held."""
 
     contract: OptionContract
     unit_cash: Decimal
     fee: Decimal
+    quantity: int | None = None
 
     def outcome(self, held: int) -> Outcome:
         """How a position of ``held`` contracts (signed) ended."""

@@ -40,6 +40,8 @@ ORDER: Final[tuple[tuple[str, ...], ...]] = (
     ("desk", "revalue"),
     ("liquidation",),
     ("strategies", "rules"),  # 4
+    ("causes", "closes", "setbacks"),
+    ("targets",),
     ("engine", "journal"),  # 5
     ("session", "venue", "market"),  # 6
     ("report",),  # 7

@@ -14,7 +14,7 @@ from live.guard import Guard
 from live.inputs import Input, Tick, Told
 from live.runner import SECOND_NS
 from sim.calendar import at_ny
-from sim.model.event import Decision, Reprice, Standing, Word
+from sim.model.event import Cause, Decision, Reprice, Standing, Word
 from tests.live.holds import Holds
 from tests.live.simulation import CALM, Death, Simulation, lived
 from tests.live.troubles import Troubles
@@ -32,10 +32,12 @@ def test_a_chain_that_cannot_be_read_in_the_morning_ends_no_session() -> None:
 def test_who_was_flattened_stays_closing_only_in_the_next_life() -> None:
     """Seed 5: after a restart the cause of a person stood for less than he had said."""
     guard = Guard()
-    guard.restored(Standing.EXIT_ONLY, "person: flattened by a person; vix: never heard", 1)
+    flattened = Cause("person", Standing.EXIT_ONLY, "flattened by a person", 1)
+    guard.restored([flattened, Cause("vix", Standing.ENTRIES_STOPPED, "never heard", 1)], Standing.EXIT_ONLY, "")
     assert {name: cause.standing for name, cause in guard.causes.items()} == {"person": Standing.EXIT_ONLY}
     stopped = Guard()
-    stopped.restored(Standing.EXIT_ONLY, "difference: ours 1, theirs 0; person: stopped by a person", 1)
+    differs = Cause("difference", Standing.EXIT_ONLY, "ours 1, theirs 0", 1)
+    stopped.restored([differs, Cause("person", Standing.ENTRIES_STOPPED, "stopped", 1)], Standing.EXIT_ONLY, "")
     assert stopped.causes["person"].standing is Standing.ENTRIES_STOPPED
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from sim.daybook import DayBook
-from sim.engine import can_rest
 from sim.model.defence import CloseByDte, EarlyProfit, OfPart
 from sim.model.event import (
     Alert,
@@ -27,6 +26,7 @@ from sim.model.event import (
 from sim.model.exits import CloseAt, Exit, ProfitTarget, Review, StopLoss
 from sim.model.order import Action, Intent, Leg, OrderRequest, Status, TimeInForce
 from sim.session import Session
+from sim.targets import can_rest
 from sim.watch import Watch
 from tests.hand import STOCK, HandDay, HandMarket, Sides, contract
 from tests.rig import Play, play

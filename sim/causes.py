@@ -1,0 +1,43 @@
+"""What a session may do for the causes that stand: the worst of them decides, and all of them are said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from sim.model.event import Cause, Guarded, Standing
+
+ORDER: Final = tuple(Standing)
+PERSON: Final = "person"
+DIFFERENCE: Final = "difference"
+
+
+def rank(standing: Standing) -> int:
+    """How little a session may do that stands so."""
+    return ORDER.index(standing)
+
+
+def worst(causes: Iterable[Cause]) -> Standing:
+    """What a session may do; everything where nothing speaks against it."""
+    return max((c.standing for c in causes), key=rank, default=Standing.RUNNING)
+
+
+def in_words(causes: Iterable[Cause]) -> str:
+    """Every cause, the gravest first: ``feed: nothing heard for 46 s``."""
+    ordered = sorted(causes, key=lambda c: (-rank(c.standing), c.since, c.name))
+    return "; ".join(f"{c.name}: {c.text}" for c in ordered)
+
+
+def graver(causes: dict[str, Cause], cause: Cause) -> None:
+    """Adds one that no machine takes back: it never stands for less than it did."""
+    before = causes.get(cause.name)
+    if before is None or rank(before.standing) < rank(cause.standing):
+        causes[cause.name] = cause
+
+
+def told(event: Guarded) -> dict[str, Cause]:
+    """The causes of a guard's word. One that names none (of an older journal) has one, which its text begins with."""
+    if event.causes or event.standing is Standing.RUNNING:
+        return {cause.name: cause for cause in event.causes}
+    name, _, text = event.why.partition(": ")
+    return {name: Cause(name, event.standing, text, event.ts)}

@@ -1,0 +1,68 @@
+"""What closes trades: the orders, by what has come due; what of a trade is there to be closed; what is left after it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sim.desk import Desk
+from sim.model.event import Cancel, Decision
+from sim.model.exits import Condition, patience_of
+from sim.model.instrument import OptionContract
+from sim.model.order import Action, Intent, Leg, OrderRequest, TimeInForce
+from sim.rules.duties import Held
+
+
+def request(
+    desk: Desk, trade_id: str, condition: Condition, *, emergency: bool = False, limit: int | None = None
+) -> OrderRequest:
+    """Closes what is left of the legs that a condition closes. ``limit``: net ticks of one unit; None: the market's."""
+    book = desk.ledger.open[trade_id]
+    trade = book.trade
+    legs = tuple(
+        Leg(c, abs(q) // trade.quantity, Action.BUY_TO_CLOSE if q < 0 else Action.SELL_TO_CLOSE)
+        for i, (c, q) in enumerate(book.left.items())
+        if q and (not condition.legs or i in condition.legs)
+    )
+    return OrderRequest(
+        trade.strategy, legs, trade.quantity, limit, Intent.CLOSE, condition.reason, TimeInForce.DAY,
+        trade_id=trade_id, structure=trade.structure, cross=condition.cross, emergency=emergency,
+        patience=None if condition.cross else patience_of(trade.exits),
+    )  # fmt: skip
+
+
+def alive(desk: Desk, trade_id: str, condition: Condition, k: int) -> Condition | None:
+    """The condition for the legs that still trade in column ``k``: for all that is left where it names none. None where
+    nothing does any more."""
+    left = desk.ledger.open[trade_id].left
+    held = [i for i, n in enumerate(left.values()) if n]
+    trades = [i for i, contract in enumerate(left) if i in held and not ended(desk, contract, k)]
+    if not trades:
+        return None
+    return condition if len(trades) == len(held) else replace(condition, legs=tuple(trades))
+
+
+def ended(desk: Desk, contract: OptionContract, k: int) -> bool:
+    """Whether a contract trades no more in column ``k``."""
+    day = desk.day
+    if contract.expiration > day.session:
+        return False
+    return contract.expiration < day.session or k >= day.last_column((contract,))
+
+
+def left_over(desk: Desk) -> list[Decision]:
+    """Of a trade that is closed nothing is left at the broker."""
+    over = [
+        order for order in desk.orders.values()
+        if order.request.intent is Intent.CLOSE and order.request.trade_id not in desk.ledger.open
+    ]  # fmt: skip
+    return [Cancel(order.id, "its trade is closed") for order in over]
+
+
+def judged(desk: Desk, k: int) -> list[Held]:
+    """Every open trade as the duties judge it, oldest first."""
+    account = desk.account(k)
+    strained = account.bp_used is not None and account.bp_used > account.nlv
+    return [
+        Held(book.remaining, desk.profit(book, k), desk.alone(book, k) if strained else None)
+        for book in desk.ledger.open.values()
+    ]
