@@ -110,7 +110,7 @@ class Commands:
             self.journal.set_meta("accepted", json.dumps(warden.reconciler.accepted))
             warden.differences = []
             # Cash differs with the positions, and from here on counts as it is.
-            warden.cash_base = None
+            warden.cash.base = None
         self.hand.doubles.clear()
         self.keyboard.differences.clear()
 

@@ -1,9 +1,10 @@
 """Ours against theirs: positions contract by contract, working orders, cash; and what has become of a position.
 
-``theirs`` is the broker's word. A difference is explained where something of ours is under way for the contract (an
-order that works or has just filled, an expiration that has not been booked yet); what is not is counted from when it
-was first seen, and after a grace it stands. Refuses to do: correct anything. Pure: time and both sides come from
-outside.
+``theirs`` is the broker's word. A difference is counted from when it was first seen; one that is seen again after its
+grace stands. A contract that has just filled, or whose expiration has not been booked yet, has none. An order that
+works explains what its own fill would, and no more than is left of it: such a difference has a longer grace, for the
+orders are read again meanwhile. **A target that rests explains nothing**: it works for as long as its trade lives, and
+would hide whatever becomes of that. Refuses to do: correct anything. Pure: time and both sides come from outside.
 """
 
 from __future__ import annotations
@@ -13,10 +14,17 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from adapters.tastytrade.account_book import Book
 from adapters.tastytrade.symbols import SymbolError, contract_of
 from sim.model.instrument import OptionContract
+from sim.model.order import Order
+
+EXPLAINED: Final = 4
+"""So many times its grace a difference may last that the fill of a working order would explain."""
+Span = tuple[int, int]
+"""The least and the most, signed contracts."""
 
 
 class Change(StrEnum):
@@ -74,22 +82,39 @@ def holdings(book: Book) -> Holdings:
     return Holdings({c: n for c, n in options.items() if n}, others)
 
 
+def outstanding(orders: Iterable[Order]) -> dict[OptionContract, Span]:
+    """What may yet come of orders that work, by contract. Of one that rests nothing is counted."""
+    out: dict[OptionContract, Span] = {}
+    for order in orders:
+        if order.request.resting:
+            continue
+        for leg in order.request.legs:
+            low, high = out.get(leg.contract, (0, 0))
+            n = leg.signed * order.request.quantity
+            out[leg.contract] = low + min(n, 0), high + max(n, 0)
+    return out
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """``what`` names it for good; ``text`` says it. ``since``: when it was first seen, UTC ns."""
+    """``what`` names it for good; ``text`` says it. ``since``: when it was first seen, ``last``: when it was seen last,
+    UTC ns. ``explained``: a working order's fill would make it."""
 
     what: str
     text: str
     since: int
+    last: int = 0
+    explained: bool = False
 
 
 @dataclass(slots=True)
 class Reconciler:
     """``grace``: nanoseconds in which a difference may explain itself. ``foreign``: symbols that the account held when
-    the session began and that are none of its business."""
+    the session began, ``known``: orders that worked in it then; both are none of its business."""
 
     grace: int
     foreign: dict[str, Decimal] = field(default_factory=dict)
+    known: frozenset[str] = frozenset()
     accepted: dict[str, str] = field(default_factory=dict)
     """Differences that a person has looked at and resumed in spite of, by what they are of, in the words of then."""
     _seen: dict[str, Difference] = field(default_factory=dict)
@@ -101,39 +126,62 @@ class Reconciler:
         theirs: Holdings,
         *,
         moving: Iterable[OptionContract] = (),
+        working: Mapping[OptionContract, Span] | None = None,
         today: date | None = None,
         strangers: Sequence[str] = (),
+        missing: Sequence[str] = (),
         cash: Decimal | None = None,
     ) -> list[Difference]:
-        """Every difference, explained or not. ``moving``: contracts that something is under way for; ``strangers``:
-        ids of working orders that are not ours; ``cash``: theirs less ours, None where it was not asked."""
-        under_way = set(moving)
+        """Every difference but those that are explained and still may be. ``moving``: contracts that have just filled,
+        or ended; ``working``: what may come of working orders (``outstanding``); ``strangers``: ids of working orders
+        that are not ours; ``missing``: ids of orders of ours that are not at the broker; ``cash``: theirs less ours,
+        None where it was not asked."""
+        under_way, spans = set(moving), working or {}
         found: dict[str, str] = {}
-        foreign = self._foreign()
-        for contract in sorted({*ours, *theirs.options}, key=lambda c: c.symbol):
-            mine = ours.get(contract, 0)
-            yours = theirs.options.get(contract, 0) - foreign.get(contract, 0)
+        explained: set[str] = set()
+        net = self.net(theirs)
+        for contract in sorted({*ours, *net}, key=lambda c: c.symbol):
+            mine, yours = ours.get(contract, 0), net.get(contract, 0)
             if mine == yours or contract in under_way or (today is not None and contract.expiration < today):
                 continue
             found[contract.symbol] = f"{contract.symbol}: ours {mine:+d}, the broker's {yours:+d}"
+            low, high = spans.get(contract, (0, 0))
+            if low <= yours - mine <= high:
+                explained.add(contract.symbol)
         for symbol, quantity in theirs.others.items():
             if quantity != self.foreign.get(symbol, Decimal(0)):
                 found[symbol] = f"{symbol}: the broker holds {quantity:+f}, which is none of ours"
         for order_id in strangers:
-            found[f"order {order_id}"] = f"order {order_id} works at the broker and is none of ours"
+            if order_id not in self.known:
+                found[f"order {order_id}"] = f"order {order_id} works at the broker and is none of ours"
+        for order_id in missing:
+            found[f"order {order_id}"] = f"order {order_id} of ours works in the books and is not at the broker"
         if cash:
             found["cash"] = f"cash: the broker has {cash:+,.2f} dollars more than our books"
         found = {what: text for what, text in found.items() if self.accepted.get(what) != text}
-        # What was explained in between begins anew.
-        self._seen = {what: self._seen.get(what, Difference(what, text, now)) for what, text in found.items()}
-        return [Difference(what, found[what], seen.since) for what, seen in self._seen.items()]
+        self._see(now, found, explained, asked=cash is not None)
+        return [each for each in self._seen.values() if not each.explained or self._stands(each, now)]
+
+    def _see(self, now: int, found: Mapping[str, str], explained: set[str], *, asked: bool) -> None:
+        """What was explained in between begins anew. Cash that was not asked about stays as it was seen."""
+        before, self._seen = self._seen, {}
+        for what, text in found.items():
+            since = before[what].since if what in before else now
+            self._seen[what] = Difference(what, text, since, now, what in explained)
+        if not asked and "cash" in before and self.accepted.get("cash") != before["cash"].text:
+            self._seen["cash"] = before["cash"]
 
     def standing(self, now: int) -> list[Difference]:
         """Those that have outlived their grace."""
-        return [each for each in self._seen.values() if now - each.since >= self.grace]
+        return [each for each in self._seen.values() if self._stands(each, now)]
 
-    def _foreign(self) -> dict[OptionContract, int]:
-        return dict(holdings(Book(self.foreign, None, None, None, 0)).options)
+    def _stands(self, each: Difference, now: int) -> bool:
+        return min(each.last, now) - each.since >= self.grace * (EXPLAINED if each.explained else 1)
+
+    def net(self, theirs: Holdings) -> dict[OptionContract, int]:
+        """The account's options less what it held before."""
+        foreign = holdings(Book(self.foreign, None, None, None, 0)).options
+        return {c: theirs.options.get(c, 0) - foreign.get(c, 0) for c in {*theirs.options, *foreign}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,24 +3,30 @@
 The model settles a series once, at one price, for every leg. A cash settlement says its price itself; a delivery is
 booked at the strike, and its price is that of the close-out at once after it, or the last that was known when the
 series ended: then ``estimated`` says so, and what was delivered is held by the account and told as a difference.
+
+Quantities are the broker's: what it told of a contract in all, less what the books have settled of it, is new. So a
+row that is read again, in this life or the next, is booked once. **American shorts may be assigned before they end**:
+those rows are settled early, for as many contracts as they say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from adapters.tastytrade.rest.shapes_account import Transaction
 from adapters.tastytrade.symbols import SymbolError, contract_of
-from sim.model.fill import SettledLeg, Settlement
-from sim.model.instrument import OptionContract, Series
+from sim.model.fill import Fill, SettledLeg, Settlement
+from sim.model.instrument import OptionContract, Series, Style
 
 RECEIVE: Final = "Receive Deliver"
 EXPIRED: Final = "Expiration"
 CASH: Final = ("Cash Settled Assignment", "Cash Settled Exercise")
-DELIVERED: Final = ("Assignment", "Exercise")
+ASSIGNED: Final = "Assignment"
+DELIVERED: Final = (ASSIGNED, "Exercise")
 CLOSED_OUT: Final = "Close Out"
 
 
@@ -32,15 +38,39 @@ class Ended:
     estimated: bool
 
 
+def early(ours: Mapping[OptionContract, int], theirs: Mapping[OptionContract, int]) -> set[OptionContract]:
+    """American shorts of which the broker holds fewer than we: somebody may have exercised his side of them."""
+    return {c for c, n in ours.items() if n < min(theirs.get(c, 0), 0) and c.product.style is Style.AMERICAN}
+
+
+def booked(past: Iterable[Settlement]) -> Counter[OptionContract]:
+    """How many contracts earlier settlements were told of."""
+    out: Counter[OptionContract] = Counter()
+    for settlement in past:
+        for leg in settlement.legs:
+            out[leg.contract] += leg.quantity or 0
+    return out
+
+
+def opened(fills: Iterable[Fill], contracts: Collection[OptionContract]) -> int | None:
+    """When any of the contracts was traded first, UTC ns; None where none was."""
+    return min((f.ts for f in fills if any(leg.contract in contracts for leg in f.legs)), default=None)
+
+
 def settlements(
     told: Iterable[Transaction],
     held: Mapping[OptionContract, int],
     last: Callable[[Series], float | None],
     now: int,
+    *,
+    before: Mapping[OptionContract, int] | None = None,
+    running: Collection[OptionContract] = (),
 ) -> list[Ended]:
-    """Settlements of series that are ``held`` here, from the broker's transactions; ``last`` is the last known price of
-    a series' own underlying. A contract of which nothing was told waits."""
-    by: dict[Series, dict[OptionContract, Transaction]] = {}
+    """Settlements of series that are ``held`` here, from all that the broker told of their contracts; ``last`` is the
+    last known price of a series' own underlying; ``before``: contracts that are settled already. ``running`` contracts
+    have not ended: of those only assignments count. A contract of which nothing was told waits."""
+    # What has ended is settled with its series, what runs on by itself.
+    by: dict[tuple[Series, OptionContract | None], dict[OptionContract, list[Transaction]]] = {}
     closed_out: dict[str, Decimal] = {}
     for one in told:
         if one.transaction_type != RECEIVE:
@@ -52,41 +82,70 @@ def settlements(
             contract = contract_of(one.symbol)
         except SymbolError:
             continue
-        if held.get(contract):
-            by.setdefault(contract.series, {})[contract] = one
-    return [_ended(series, found, closed_out, last, now) for series, found in by.items()]
+        if held.get(contract) and (contract not in running or one.transaction_sub_type == ASSIGNED):
+            key = (contract.series, contract if contract in running else None)
+            by.setdefault(key, {}).setdefault(contract, []).append(one)
+    out = []
+    for (series, alone), rows in by.items():
+        found = {c: new for c, all_ in rows.items() if (new := _new(all_, abs(held[c]), (before or {}).get(c, 0)))}
+        if found:
+            out.append(_ended(series, found, closed_out, last, now, early=alone is not None))
+    return out
+
+
+def _new(told: Sequence[Transaction], held: int, before: int) -> list[tuple[Transaction, int]]:
+    """What was told and is not booked, with its contracts, in the order in which the broker numbered it: at most those
+    that are held. A row without a quantity is of all."""
+    out: list[tuple[Transaction, int]] = []
+    for one in sorted(told, key=_numbered):
+        n = held if one.quantity is None else int(abs(one.quantity))
+        known = min(n, before)
+        before -= known
+        if n := min(n - known, held):
+            held -= n
+            out.append((one, n))
+    return out
+
+
+def _numbered(one: Transaction) -> tuple[int, str]:
+    """Numbers of the broker, the oldest first."""
+    text = "" if one.id is None else str(one.id)
+    return len(text), text
 
 
 def _ended(
     series: Series,
-    found: Mapping[OptionContract, Transaction],
+    found: Mapping[OptionContract, Sequence[tuple[Transaction, int]]],
     closed_out: Mapping[str, Decimal],
     last: Callable[[Series], float | None],
     now: int,
+    *,
+    early: bool,
 ) -> Ended:
-    price, estimated = _price(found, closed_out)
+    price, estimated = _price([(c, one) for c, rows in found.items() for one, _ in rows], closed_out)
     if price is None:
         known = last(series)
         price, estimated = (Decimal(repr(round(known, 6))) if known is not None else Decimal(0)), True
     legs = tuple(
-        SettledLeg(contract, _worth(contract, one, price) * contract.product.multiplier, _fee(one))
-        for contract, one in sorted(found.items(), key=lambda item: item[0].row_key)
+        SettledLeg(contract, _worth(contract, one, price) * contract.product.multiplier, _fee(one), n)
+        for contract, rows in sorted(found.items(), key=lambda item: item[0].row_key)
+        for one, n in rows
     )
-    return Ended(Settlement(series, now, price, legs), estimated)
+    return Ended(Settlement(series, now, price, legs, early), estimated)
 
 
 def _price(
-    found: Mapping[OptionContract, Transaction], closed_out: Mapping[str, Decimal]
+    found: Sequence[tuple[OptionContract, Transaction]], closed_out: Mapping[str, Decimal]
 ) -> tuple[Decimal | None, bool]:
-    for contract, one in found.items():
+    for contract, one in found:
         if one.transaction_sub_type in CASH and one.price is not None:
             return contract.strike + (one.price if contract.is_call else -one.price), False
-    for contract, one in found.items():
+    for contract, one in found:
         if one.transaction_sub_type in DELIVERED:
             for name in (one.underlying_symbol, contract.underlying):
                 if name in closed_out:
                     return closed_out[name], False
-    return None, all(one.transaction_sub_type == EXPIRED for one in found.values())
+    return None, all(one.transaction_sub_type == EXPIRED for _, one in found)
 
 
 def _worth(contract: OptionContract, one: Transaction, price: Decimal) -> Decimal:

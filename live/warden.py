@@ -2,16 +2,18 @@
 tells the guard what is wrong.
 
 Positions are read every five seconds, everything each minute and after each reconnection; the instants of the last
-good readings are kept, because what is old must not pass as fresh. Readings that fail are judged by ``Failover``.
+good readings are kept, because what is old must not pass as fresh. Readings that fail are judged by ``Failover``. What
+differs anew has the orders read at once: a fill whose every notice was lost is known before the difference stands.
+Where the broker holds fewer American shorts than the books, its transactions say whether they were assigned.
 Refuses to do: send an order, or correct the books by anything but the broker's own word of a settlement.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Final
 
@@ -19,18 +21,30 @@ from adapters.tastytrade.account_book import Book, book_of
 from adapters.tastytrade.streams.account_stream import Notice
 from adapters.tastytrade.wiring import Connected
 from live.core import Core
+from live.endings import DAY_NS, Endings, has_ended, told_of
 from live.feed import Tape
 from live.guard import Guard, Limits
-from live.reconcile import AtRisk, Changed, Difference, Holdings, Reconciler, assignment_risks, changes, holdings
+from live.money import MOVEMENT, Cash, apart
+from live.reconcile import (
+    AtRisk,
+    Changed,
+    Difference,
+    Holdings,
+    Reconciler,
+    assignment_risks,
+    changes,
+    holdings,
+    outstanding,
+)
 from live.runner import SECOND_NS, Hours
-from live.settled import Ended, settlements
+from live.settled import Ended, early
 from live.snapshot import AgeShown
 from live.tripwires import WATCHED, tripped
 from sim.calendar import Venue, load_calendar
 from sim.model.errors import BrokerError, DataError
 from sim.model.event import Event, OrderFilled, OrderInDoubt, Settled, Standing
 from sim.model.fill import Fill
-from sim.model.instrument import OptionContract, Series
+from sim.model.instrument import OptionContract
 
 FILLED_FOR: Final = 15 * SECOND_NS
 """So long after a fill its contracts may differ: the broker's books follow its fills."""
@@ -43,6 +57,11 @@ class Rounds:
     positions: float = 5.0
     everything: float = 60.0
     settlements: float = 60.0
+
+
+def nowhere() -> Collection[str]:
+    """Every order of ours is to be at the broker."""
+    return ()
 
 
 @dataclass(slots=True)
@@ -63,8 +82,12 @@ class Warden:
     failed: Callable[[BaseException, str, int], Standing | None]
     well: Callable[[str, int], None]
     rounds: Rounds = field(default_factory=Rounds)
-    cash_base: Decimal | None = None
-    """Dollars that the account held beyond our own flows when the session began."""
+    elsewhere: Callable[[], Collection[str]] = nowhere
+    """Orders of ours that are not to be at the broker: a person places them, or they wait for others."""
+    strict: bool = False
+    """Whether an account that is worth less than the books stops entries (production), or is told only."""
+    cash: Cash = field(init=False)
+    endings: Endings = field(init=False)
     differences: list[Difference] = field(default_factory=list)
     risks: list[AtRisk] = field(default_factory=list)
     seen_positions: int = 0
@@ -78,14 +101,22 @@ class Warden:
     _doubts: set[str] = field(default_factory=set)
     _tripped: int = 0
     _filled: dict[OptionContract, int] = field(default_factory=dict)
-    _settled: set[str] = field(default_factory=set)
-    _lasts: dict[Series, float] = field(default_factory=dict)
+    _failing: set[str] = field(default_factory=set)
+    """Readings whose failure has put the session where it stands."""
+    _held: int = 0
+    """Until when nothing is read, UTC ns."""
+    _weighed: date | None = None
+    """The trade date on which net liquidating value was compared last."""
     _told: set[str] = field(default_factory=set)
     _looked: int = 0
     _began: int = 0
     _alerted: set[str] = field(default_factory=set)
     _soon: asyncio.Event = field(default_factory=asyncio.Event)
     _stale: bool = False
+
+    def __post_init__(self) -> None:
+        self.cash = Cash(lambda since: told_of(self.live, (MOVEMENT,), since - 3 * DAY_NS), self.say)
+        self.endings = Endings(self.core, self.live)
 
     # -- readings -----------------------------------------------------------------------------------------------------
 
@@ -100,12 +131,19 @@ class Warden:
                 everything = now + int(self.rounds.everything * SECOND_NS)
             else:
                 await self.positions()
-            if now >= settled and self._due():
+            if now >= settled and now >= self._held and self._due():
                 await self.settle()
                 settled = now + int(self.rounds.settlements * SECOND_NS)
             await self._pause(self.rounds.positions)
 
+    def hold(self, seconds: float) -> None:
+        """Nothing is read for so many seconds of the market, whatever happens meanwhile; 0 ends that."""
+        self._held = self.hours.now() + int(seconds * SECOND_NS) if seconds > 0 else 0
+
     async def _pause(self, seconds: float) -> None:
+        if (left := self._held - self.hours.now()) > 0:
+            await self.hours.pause(left / SECOND_NS)
+            return
         nap = asyncio.ensure_future(self.hours.pause(seconds))
         soon = asyncio.ensure_future(self._soon.wait())
         try:
@@ -141,15 +179,25 @@ class Warden:
         self.seen_positions = self.seen_everything = now
         self.book = book
         self._take(book, now)
-        cash = None
-        if book.cash is not None and not self.core.session.engine.desk.orders:
-            flows = flows_of(self.core)
-            if self.cash_base is None:
-                self.cash_base = book.cash - flows
-            off = book.cash - flows - self.cash_base
-            cash = off if abs(off) > self._allowed() else None
-        self._compare(now, cash=cash)
+        self._compare(now, cash=await self._cash_off(book, now))
+        if self.differences:
+            self.live.broker.look_again()
         self._at_risk(now)
+        self._weigh(now)
+
+    async def _cash_off(self, book: Book, now: int) -> Decimal | None:
+        """Dollars that the account holds beyond our books; None where something is under way, or nobody can tell."""
+        desk = self.core.session.engine.desk
+        under_way = self.live.broker.busy or any(not order.request.resting for order in desk.orders.values())
+        fresh = any(now - at < FILLED_FOR for at in self._filled.values())
+        ended = any(n and has_ended(contract, now) for contract, n in desk.held().items())
+        if book.cash is None or under_way or fresh or ended:
+            return None
+        try:
+            return await self.cash.off(book.cash, flows_of(self.core), self._allowed(), now)
+        except BrokerError as error:
+            self._bad(error, "transactions")
+            return None
 
     def _allowed(self) -> Decimal:
         """Fees are known to the cent only when the broker's statement comes."""
@@ -168,14 +216,16 @@ class Warden:
     def _compare(self, now: int, cash: Decimal | None) -> None:
         desk = self.core.session.engine.desk
         ours = {contract: n for contract, n in desk.held().items() if n}
-        moving = {leg.contract for order in desk.orders.values() for leg in order.request.legs}
-        moving |= {contract for contract, at in self._filled.items() if now - at < FILLED_FOR}
-        moving |= {contract for contract in ours if self._has_ended(contract, now)}
-        moving |= {contract for contract in self.theirs.options if self._has_ended(contract, now)}
-        busy = self.live.broker.busy or bool(self.core.session.engine.desk.orders)
+        moving = {contract for contract, at in self._filled.items() if now - at < FILLED_FOR}
+        moving |= {contract for contract in ours if has_ended(contract, now)}
+        moving |= {contract for contract in self.theirs.options if has_ended(contract, now)}
         self.differences = self.reconciler.compare(
-            now, ours, self.theirs, moving=moving, strangers=self.live.broker.strangers, cash=None if busy else cash
-        )
+            now, ours, self.theirs, moving=moving, working=outstanding(desk.orders.values()),
+            strangers=self.live.broker.strangers, missing=self._missing(), cash=cash,
+        )  # fmt: skip
+        self.endings.short = early(ours, self.reconciler.net(self.theirs)) - moving
+        if any(each.since == now for each in self.differences):
+            self.live.broker.look_again()
         standing = self.reconciler.standing(now)
         for each in standing:
             if each.what not in self._told:
@@ -185,64 +235,78 @@ class Warden:
         if standing:
             self._set("difference", Standing.EXIT_ONLY, standing[0].text, now)
 
-    def _has_ended(self, contract: OptionContract, now: int) -> bool:
-        return now >= last_trading(contract.series)
+    def _missing(self) -> list[str]:
+        """Orders that work in the books and that the broker does not know."""
+        there = {order.id for order in self.live.snapshot()} - set(self.live.broker.missing)
+        there |= set(self.elsewhere())
+        return [name for name in self.core.session.engine.desk.orders if name not in there]
 
     # -- what has expired ---------------------------------------------------------------------------------------------
-
-    def _due(self) -> bool:
-        now = self.hours.now()
-        return any(n and self._has_ended(c, now) for c, n in self.core.session.engine.desk.held().items())
 
     async def settle(self) -> None:
         """Books settlements that the broker tells of."""
         now = self.hours.now()
-        held = {c: n for c, n in self.core.session.engine.desk.held().items() if n and self._has_ended(c, now)}
-        since = min(last_trading(c.series) for c in held) - 6 * 3600 * SECOND_NS
         try:
-            page = await self.live.rest.accounts.transactions(
-                self.live.broker.account, types=("Receive Deliver",), start_at=iso(since), per_page=500
-            )
+            found = await self.endings.read(now)
         except BrokerError as error:
             self._bad(error, "transactions")
             return
         self._good("transactions", now)
-        for ended in settlements(page, held, self._last_of, self.hours.now()):
-            self._book(ended)
+        for each in found:
+            self._book(each)
+
+    def _due(self) -> bool:
+        now = self.hours.now()
+        due = self.endings.due(now)
+        if not due and "transactions" in self.guard.causes:
+            self._clear("transactions", now)
+        return due
 
     def _book(self, ended: Ended) -> None:
-        root, day = ended.settlement.series.key
-        key = f"{root} {day} {sorted(leg.contract.label for leg in ended.settlement.legs)}"
-        if key in self._settled:
-            return
-        self._settled.add(key)
+        settlement = ended.settlement
+        root, day = settlement.series.key
         if ended.estimated:
-            self.say(f"{root} {day}: the broker told no price; {ended.settlement.price} is the last that was known")
-        self.post(Settled(self.hours.now(), ended.settlement))
+            self.say(f"{root} {day}: the broker told no price; {settlement.price} is the last that was known")
+        if settlement.early:
+            named = ", ".join(f"{leg.quantity} {leg.contract.label} {day}" for leg in settlement.legs)
+            self.alert("ASSIGNMENT", f"assigned early: {named} of {settlement.series.product.underlying}; what was "
+                       "delivered is yours to close, and what is left of the trade has lost its short")  # fmt: skip
+        self.post(Settled(self.hours.now(), settlement))
         self._soon.set()
-
-    def _last_of(self, series: Series) -> float | None:
-        for day in self.core.market.days().values():
-            if day.underlying == series.product.underlying and day.k >= 0:
-                price = day.forward(series, day.k)
-                if price == price:
-                    self._lasts[series] = price
-        # Of a day that is closed nothing is shown any more, and what has ended in it is settled afterwards.
-        return self._lasts.get(series)
 
     def _at_risk(self, now: int) -> None:
         """Short options that may be assigned today, each told once a day."""
         desk = self.core.session.engine.desk
         if self.core.day is None:
             return
-        ours = {contract: n for contract, n in desk.held().items() if n and not self._has_ended(contract, now)}
-        forward = {contract: self._last_of(contract.series) or float("nan") for contract in ours}
+        ours = {contract: n for contract, n in desk.held().items() if n and not has_ended(contract, now)}
+        forward = {contract: self.endings.last_of(contract.series) or float("nan") for contract in ours}
         self.risks = assignment_risks(ours, self.core.day, forward)
         for risk in self.risks:
             key = f"risk {self.core.day} {risk.contract.symbol}"
             if key not in self._told:
                 self._told.add(key)
                 self.alert("ASSIGNMENT", str(risk))
+
+    def _weigh(self, now: int) -> None:
+        """Once a trade date: whether the account is worth what the session goes by."""
+        theirs, desk = self.worth(), self.core.session.engine.desk
+        if theirs is None or self.core.day in (None, self._weighed):
+            return
+        self._weighed = self.core.day
+        ours = desk.nlv(self.core.column(now))
+        if not (text := apart(ours, theirs, desk.ledger.currency)):
+            return
+        self.say(text)
+        # An account that has more in it than the session may use is a choice; one that has less is a mistake.
+        if self.strict and theirs < ours and self._set("nlv", Standing.ENTRIES_STOPPED, text, now):
+            self.alert("DIFFERENCE", text)
+
+    def worth(self) -> Decimal | None:
+        """Net liquidating value as the broker last told it, account currency; None where it is not known."""
+        if self.book is None or self.book.nlv is None or self.core.day is None:
+            return None
+        return self.book.nlv / self.core.session.engine.desk.ledger.rate_of(self.core.day).fx
 
     # -- what the guard must know -------------------------------------------------------------------------------------
 
@@ -328,8 +392,7 @@ class Warden:
         def since(at: int) -> float | None:
             return None if not at else max((now - at) / SECOND_NS, 0.0)
 
-        feed = self.tape.feed
-        quotes = since(max(feed.heard, self.typed))
+        quotes = since(max(self.tape.heard, self.typed))
         return [
             AgeShown("quotes", quotes, self.limits.quotes),
             AgeShown("vix", since(self.tape.vix_at), self.limits.vix),
@@ -393,26 +456,37 @@ class Warden:
         now = self.hours.now()
         standing = self.failed(error, what, now)
         self.say(f"{what} could not be read: {error}")
-        if standing is not None and self._set("broker", standing, f"{what} cannot be read: {error}", now):
+        if standing is None:
+            return
+        name = "broker"
+        if what == "transactions":
+            # Nothing can be settled without them; orders and positions do without.
+            name, standing = what, Standing.ENTRIES_STOPPED
+        else:
+            self._failing.add(what)
+        if self._set(name, standing, f"{what} cannot be read: {error}", now):
             self.alert("FAULT", f"{standing.value}: {error}")
 
     def _good(self, what: str, now: int) -> None:
         self.well(what, now)
+        if what == "transactions":
+            self._clear("transactions", now)
+            return
+        self._failing -= {what, "positions"}
         cause = self.guard.causes.get("broker")
-        if cause is not None:
-            self._clear("broker", now)
-            if cause.standing is Standing.MANUAL:
-                # What was traded by hand meanwhile is not known yet.
-                text = "the broker answers again: look at the differences, then resume"
+        if cause is None or self._failing:
+            return
+        self._clear("broker", now)
+        if cause.standing is Standing.MANUAL:
+            # What was traded by hand meanwhile is not known yet.
+            text = "the broker answers again: look at the differences, then resume"
+            manual = self.guard.causes.get("manual")
+            if manual is None or manual.standing is not Standing.MANUAL:
                 self._set("manual", Standing.EXIT_ONLY, text, now)
-                self.alert("STATE", text)
-            self._soon.set()
-
-
-def last_trading(series: Series) -> int:
-    """The instant at which a series trades last, UTC ns."""
-    venue, morning = Venue(series.product.venue), series.product.exercise.morning
-    return load_calendar().last_trading_instant(venue, series.expiration, morning=morning)
+            else:
+                text = "the broker answers again; a person places the orders until he resumes"
+            self.alert("STATE", text)
+        self._soon.set()
 
 
 def flows_of(core: Core) -> Decimal:
@@ -422,8 +496,3 @@ def flows_of(core: Core) -> Decimal:
         for leg in fill.legs:
             total -= leg.quantity * leg.price * leg.contract.product.tick_value + leg.fee
     return total + core.settled_cash
-
-
-def iso(ns: int) -> str:
-    """An instant as the broker's routes take it."""
-    return datetime.fromtimestamp(ns // SECOND_NS, UTC).isoformat().replace("+00:00", "Z")

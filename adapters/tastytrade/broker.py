@@ -202,6 +202,16 @@ class TastyTradeBroker:
         return tuple(order.newest.id for order in self._known.tracker.strangers())
 
     @property
+    def missing(self) -> tuple[str, ...]:
+        """Orders of ours that work as far as we know, and that the broker did not know when it was asked last."""
+        return self._known.missing
+
+    def look_again(self) -> None:
+        """Has the orders read anew, soon: something of them may have been missed."""
+        self._known.unread = True
+        self._known.stir()
+
+    @property
     def busy(self) -> bool:
         """Whether anything is under way for an order."""
         return self._chains.under_way

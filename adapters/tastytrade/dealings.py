@@ -140,6 +140,7 @@ class Dealings:
         could not be read."""
         self.unread = False
         seen = await self.listed()
+        self._missing.difference_update(seen)
         for raw in seen.values():
             self.hear(raw)
         for order in self.tracker.snapshot():
@@ -147,6 +148,12 @@ class Dealings:
                 if broker_id not in seen:
                     await self._reread(order.id, broker_id)
         return list(seen.values())
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Orders of ours of which the broker did not know any id when it was asked last."""
+        working = {order.id: self.tracker.working(order.id) for order in self.tracker.snapshot()}
+        return tuple(name for name, ids in working.items() if ids and self._missing.issuperset(ids))
 
     async def listed(self) -> dict[str, Mapping[str, object]]:
         """The newest orders of the account and working ones of any age, oldest first, by the broker's id."""

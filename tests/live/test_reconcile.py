@@ -9,7 +9,7 @@ from adapters.tastytrade.account_book import Book
 from adapters.tastytrade.symbols import contract_of
 from live.guard import Guard
 from live.reconcile import Change, Reconciler, assignment_risks, changes, holdings
-from sim.model.event import Standing
+from sim.model.event import Cause, Standing
 
 S = 1_000_000_000
 PUT, WING = "SPY   240816P00500000", "SPY   240816P00490000"
@@ -110,7 +110,14 @@ class TestGuard:
 
     def test_what_a_person_did_outlives_the_process(self) -> None:
         guard = Guard()
-        guard.restored(Standing.EXIT_ONLY, "difference: one; person: stopped; quotes: late", 5)
+        guard.restored(
+            [
+                Cause("difference", Standing.EXIT_ONLY, "one", 1),
+                Cause("person", Standing.ENTRIES_STOPPED, "stopped", 2),
+                Cause("quotes", Standing.ENTRIES_STOPPED, "late", 3),
+            ],
+            Standing.EXIT_ONLY, "difference: one; person: stopped; quotes: late",
+        )  # fmt: skip
         assert {c.name: c.standing for c in guard.causes.values()} == {
             "difference": Standing.EXIT_ONLY, "person": Standing.ENTRIES_STOPPED,
         }  # fmt: skip
