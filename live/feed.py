@@ -28,7 +28,7 @@ from live.market import VIX
 from sim.calendar import at_ny
 from sim.market.futures import front_month
 from sim.market.products import future_symbol, is_future_root
-from sim.model.instrument import OptionContract, strike_e4
+from sim.model.instrument import OptionContract, Series, strike_e4
 from sim.model.market import BLANK, MINUTE_NS, DailyBar
 
 NOISE: Final = 1e-6
@@ -116,6 +116,14 @@ class Tape:
     """When VIX was last told, UTC ns; 0 where it never was."""
     told: int = 0
     """How often prices were put in: whoever waits for the first ones looks here."""
+    stall: int = 0
+    """Since when the feed lives and tells nothing of what must be heard, UTC ns (``live.tape_stall``); 0: it does."""
+    renewed: dict[Series, int] = field(default_factory=dict)
+    """When any contract of a series was last quoted, UTC ns."""
+    spoken: dict[str, int] = field(default_factory=dict)
+    """When an underlying or any contract on it was last quoted, UTC ns."""
+    _silent: int = 0
+    """Since when the silence is that was last told while it lasted."""
 
     # -- what is wanted -----------------------------------------------------------------------------------------------
 
@@ -157,6 +165,7 @@ class Tape:
 
     def expired(self, today: date) -> None:
         """Of what is no more nothing is wanted."""
+        self.renewed = {series: at for series, at in self.renewed.items() if series.expiration >= today}
         self._drop([contract for contract in self._wanted if contract.expiration < today])
 
     def release(self, keep: Container[OptionContract]) -> int:
@@ -206,11 +215,13 @@ class Tape:
                 inverse = 1.0 / float(contract.product.increment)
                 sides = ticks(bid, inverse, up=False), ticks(ask, inverse, up=True)
                 self._quotes[contract] = sides
+                self.renewed[contract.series] = self.spoken[contract.underlying] = self.feed.heard
                 continue
             underlying = self._spots.get(str(symbol))
             if underlying is not None:
                 spot = self._spot.setdefault(underlying, [nan] * 4)
                 spot[1], spot[2] = number(bid), number(ask)
+                self.spoken[underlying] = self.feed.heard
                 self._changed.add(underlying)
 
     def _hear_trades(self, rows: Rows) -> None:
@@ -243,10 +254,15 @@ class Tape:
         self._spoke.set()
 
     def take(self, ts: int, only: Container[OptionContract] | None = None) -> list[Input]:
-        """What has changed since it was last asked, at ``ts``: silences first. ``only``: of other contracts it waits,
-        the newest of each, until everything is asked for."""
+        """What has changed since it was last asked, at ``ts``: silences first, also one that still lasts. ``only``: of
+        other contracts it waits, the newest of each, until everything is asked for."""
         out: list[Input] = [Silent(ts, gap.since) for gap in self._gaps]
-        if self._gaps:
+        since = self.silent_since
+        if since and since != self._silent:
+            # Not only when it is over: what is decided meanwhile must know that nobody is heard.
+            out.append(Silent(ts, since))
+        self._silent = since
+        if out:
             # What was heard before a silence and not taken yet is as old as all the rest.
             self._quotes = {c: s for c, s in self._quotes.items() if self._heard_since(c)}
         self._gaps.clear()
@@ -265,6 +281,16 @@ class Tape:
         self._quotes = {} if only is None else {c: s for c, s in self._quotes.items() if c not in only}
         self._vix = None
         return out
+
+    @property
+    def silent_since(self) -> int:
+        """Since when what is wanted is not heard, UTC ns; 0 while it is."""
+        return min([at for at in (self.feed.missing_since, self.stall) if at], default=0)
+
+    @property
+    def heard(self) -> int:
+        """When the market was last heard, UTC ns: signs of life of a feed that tells nothing do not count."""
+        return min(self.feed.heard, self.stall) if self.stall else self.feed.heard
 
     def _heard_since(self, contract: OptionContract) -> bool:
         top = self.feed.book.quote(streamer_symbol(contract))

@@ -3,7 +3,8 @@
 A flatten begins at the mid. What has not filled after a while gives up half of the way that is left to the natural
 price of now (sold at bids, bought at asks), then the rest of it; from there on it follows the natural price where that
 moves away. Every step is an event of the session, and so is on disk before it goes out. The same is done for any other
-close that crosses the spread, which begins at the natural price.
+close that crosses the spread, which begins at the natural price. While nobody hears the market nothing is made of what
+it was: an order that works stays where it is, which is said.
 
 Refuses to do: walk an order that opens, one that rests as a profit target, or one that nobody knows to work; and to
 give away more than the natural price, whose cushion is the broker's.
@@ -69,15 +70,22 @@ def closer(limit: int, natural: int) -> int | None:
     return natural + half if half > 0 else None
 
 
+def unsaid(line: str) -> None:
+    """Nobody reads lines."""
+
+
 @dataclass(slots=True)
 class Walker:
     """``post`` hands an event to the runner. ``away`` tells whether a person places the orders at present. ``seconds``
-    of the market that an order may work unfilled."""
+    of the market that an order may work unfilled. ``say`` gets a line for a person."""
 
     core: Core
     post: Callable[[Event], None]
     away: Callable[[], bool]
     seconds: float = 10.0
+    say: Callable[[str], None] = unsaid
+    _blind: set[str] = field(default_factory=set)
+    """Trades of which it was said that they have no market."""
     _sent_at: dict[str, int | None] = field(default_factory=dict)
     """The natural price when an order without a limit was first seen here."""
     _moved: dict[str, int] = field(default_factory=dict)
@@ -90,6 +98,7 @@ class Walker:
         if not crossing or self.core.day is None:
             self._sent_at.clear()
             self._moved.clear()
+            self._blind.clear()
             return
         if self.away():
             return
@@ -105,8 +114,12 @@ class Walker:
         if request.limit is None:
             self._sent_at.setdefault(order.id, natural)
         since = max(order.created_ns, self._moved.get(request.trade_id, 0))
-        if order.status is not Status.LIVE or now - since < self.seconds * SECOND_NS or natural is None:
+        if order.status is not Status.LIVE or now - since < self.seconds * SECOND_NS:
             return
+        if natural is None:
+            self._unseen(order)
+            return
+        self._blind.discard(request.trade_id)
         if any(o.request.trade_id == request.trade_id and o.status is Status.NEW for o in desk.orders.values()):
             # Another is on its way to take its place.
             return
@@ -121,6 +134,12 @@ class Walker:
             why = "not filled: at the natural price" if limit is None else "not filled: half of the way that was left"
         self._moved[request.trade_id] = now
         self.post(Reprice(now, order.id, limit, why))
+
+    def _unseen(self, order: Order) -> None:
+        trade = order.request.trade_id
+        if trade not in self._blind:
+            self._blind.add(trade)
+            self.say(f"{order.id}: no fresh market of {trade}: it stays where it is, and walks when it is quoted anew")
 
 
 def _crosses(order: Order) -> bool:

@@ -34,7 +34,7 @@ class Seen:
     """A contract's market in points, None for a side that is not there.
 
     ``age``: seconds in which it may have changed unheard. A feed tells changes only, so that a quote stands for as long
-    as the feed is heard. ``changed``: seconds since it last did, by the quotes' own clock.
+    as quotes are heard; signs of life are none. ``changed``: seconds since it last did, by the quotes' own clock.
     """
 
     bid: Decimal | None
@@ -158,7 +158,7 @@ class StreamQuotes:
         now, told = self._wall(), max(top.bid_time, top.ask_time)
         # Where the feed does not say when, it was when it was heard.
         changed = (now - (told or top.heard)) / 1e9 - (self.delay if told else 0.0)
-        return Seen(top.bid, top.ask, max((now - self.feed.heard) / 1e9, 0.0), max(changed, 0.0))
+        return Seen(top.bid, top.ask, max((now - self.feed.quoted) / 1e9, 0.0), max(changed, 0.0))
 
 
 class MarketQuotes:

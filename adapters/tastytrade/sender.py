@@ -4,6 +4,10 @@ Of what moves an order three things can come: the broker takes it, it surely did
 or nobody knows (``indoubt`` finds out). A cancel is harmless twice and is repeated until the order is over, or the
 broker has taken it.
 
+A dry run takes its time. Whether an order may be sent is therefore asked before it and once more right before it goes
+out, and the limit that goes out is made of the quotes of that moment. An opening whose market has moved by more than
+the cushion meanwhile has its dry run again, and is given up after the third; a close goes out at the price of now.
+
 Refuses to send what may not be sent: without permission, refused by its dry run, or cancelled before it went out.
 """
 
@@ -12,7 +16,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 from adapters.tastytrade.account_book import AccountBook
 from adapters.tastytrade.dealings import Dealings
@@ -23,7 +28,7 @@ from adapters.tastytrade.orders.dry_run import Policy, judge, read_dry_run
 from adapters.tastytrade.rest.shapes_order import PlacedOrder
 from adapters.tastytrade.streams.supervise import STEP_S
 from adapters.tastytrade.symbols import wire_symbol
-from adapters.tastytrade.terms import Prices, terms
+from adapters.tastytrade.terms import Prices, Terms, slipped, terms
 from sim.clock import stopwatch
 from sim.model.errors import BrokerError, TomkingError
 from sim.model.event import OrderInDoubt
@@ -32,6 +37,9 @@ from sim.model.order import Intent, Order, Status
 ON_ITS_WAY: Final = "this program ended while it was on its way"
 SENT_BEFORE: Final = "an earlier program ended while it was on its way"
 UNWANTED: Final = "cancelled before it was sent"
+FASTER: Final = "the market moves by more than the cushion while each dry run lasts; nothing was sent"
+DRY_RUNS: Final = 3
+"""Of one opening, at most."""
 SHADOW: Final = "shadow: the broker's dry run would take it; nothing was sent"
 LONGEST_S: Final = 30.0
 
@@ -60,6 +68,13 @@ class Conduct:
     blind: bool = False
     beat: float = STEP_S
     shadow: bool = False
+
+
+class Ready(NamedTuple):
+    """What an order would go out as."""
+
+    terms: Terms
+    body: Body
 
 
 Timed = Callable[[str, float], None]
@@ -111,13 +126,10 @@ class Sender:
     async def submit(self, order: Order, began: float) -> None:
         """One order from the wish to the broker's answer. ``began``: by ``watch``, when it was submitted."""
         rest, account = self._known.rest, self._known.account
-        body = await self._ready(order, began)
+        body = await self._agreed(
+            order, lambda limit: order_body(order, limit=limit), lambda body: rest.orders.dry_run(account, body)
+        )
         if body is None:
-            return
-        if self._conduct.dry_run and (no := await self._asked(lambda: rest.orders.dry_run(account, body))):
-            self.refuse(order.id, no)
-            return
-        if self._kept_back(order.id):
             return
 
         async def place(sending: Callable[[], None]) -> Mapping[str, Any]:
@@ -143,14 +155,12 @@ class Sender:
         if known.tracker.status(old).done or target is None:
             self.refuse(order.id, f"order {old} does not work any more: nothing was replaced")
             return
-        body = await self._ready(order, began, replacement=True)
-        if body is None:
-            return
         account = known.account
-        if self._conduct.dry_run and (no := await self._asked(lambda: rest.orders.edit_dry_run(account, target, body))):
-            self.refuse(order.id, no)
-            return
-        if self._kept_back(order.id):
+        body = await self._agreed(
+            order, lambda limit: replace_body(order, limit=limit),
+            lambda body: rest.orders.edit_dry_run(account, target, body),
+        )  # fmt: skip
+        if body is None:
             return
 
         async def put(sending: Callable[[], None]) -> Mapping[str, Any]:
@@ -172,35 +182,50 @@ class Sender:
             return f"order {old} is of {sizes}: a replacement cannot be of {wanted.quantity}; cancel it"
         return ""
 
-    async def _ready(self, order: Order, began: float, *, replacement: bool = False) -> Body | None:
-        """The body, when everything speaks for sending it; None where it was refused."""
+    async def _agreed(
+        self, order: Order, made: Callable[[int | None], Body], dry_run: Callable[[Body], Awaitable[PlacedOrder]]
+    ) -> Body | None:
+        """The body to send now, when everything speaks for it; None where it was refused. ``made`` makes it of a limit,
+        net ticks."""
         no = "" if order.id in self._unwanted else await self._consent(order)
         # A yes takes its time: everything else is looked at after it.
-        if no := UNWANTED if order.id in self._unwanted else no or self._permit(order):
-            self.refuse(order.id, no)
-            return None
-        try:
-            agreed = terms(order, self._prices, self._conduct.cushion, blind=self._conduct.blind)
-            if agreed.reason:
-                self.refuse(order.id, agreed.reason)
-                return None
-            if replacement:
-                return replace_body(order, limit=agreed.limit)
-            body = order_body(order, limit=agreed.limit)
-        except TomkingError as error:
-            self.refuse(order.id, str(error))
-            return None
-        if order.request.intent is Intent.CLOSE:
+        ready = self._ready(order, made, no)
+        if ready is not None and order.request.intent is Intent.CLOSE:
             # The broker's books follow its fills with a delay, and a close that comes too early opens.
             await self._known.pause(self._conduct.busy, lambda: self._held(order))
-        return body
+            ready = self._ready(order, made)
+        for _ in range(DRY_RUNS):
+            if ready is None:
+                return None
+            before = ready
+            if self._conduct.dry_run:
+                if no := await self._asked(partial(dry_run, ready.body)):
+                    self.refuse(order.id, no)
+                    return None
+                ready = self._ready(order, made)
+            if ready is not None and self._conduct.shadow:
+                self.refuse(order.id, SHADOW)
+                return None
+            if ready is not None and not slipped(order, before.terms, ready.terms):
+                return ready.body
+        if ready is not None:
+            self.refuse(order.id, FASTER)
+        return None
 
-    def _kept_back(self, order_id: str) -> bool:
-        """Whether an order that the broker would take is not sent after all, which is told."""
-        no = UNWANTED if order_id in self._unwanted else SHADOW if self._conduct.shadow else ""
-        if no:
-            self.refuse(order_id, no)
-        return bool(no)
+    def _ready(self, order: Order, made: Callable[[int | None], Body], no: str = "") -> Ready | None:
+        """Terms and body of this moment; None where nothing may be sent at it, which is told."""
+        no = UNWANTED if order.id in self._unwanted else no or self._permit(order)
+        try:
+            agreed = Terms(reason=no) if no else self._terms(order)
+            ready = None if agreed.reason else Ready(agreed, made(agreed.limit))
+        except TomkingError as error:
+            agreed, ready = Terms(reason=str(error)), None
+        if ready is None:
+            self.refuse(order.id, agreed.reason)
+        return ready
+
+    def _terms(self, order: Order) -> Terms:
+        return terms(order, self._prices, self._conduct.cushion, blind=self._conduct.blind)
 
     async def _send(self, sent: Sent, began: float, send: Callable[[Callable[[], None]], Any]) -> None:
         order_id = sent.order.id

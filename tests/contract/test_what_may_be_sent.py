@@ -23,7 +23,7 @@ from sim.market.products import known_product
 from sim.model.errors import BrokerError, ConfigError
 from sim.model.market import MINUTE_NS
 from sim.model.order import Status
-from tests.contract.market import P95, P100, TEN, buy, order, sell
+from tests.contract.market import P95, P100, TEN, buy, buy_back, order, sell
 from tests.contract.rig import ACCOUNT, ORDERS, QUICK, Wire, emulator, fault, played, reason, told
 from tests.hand import contract
 from tests.virtual import Time, idle
@@ -159,6 +159,118 @@ def test_production_never_trades_on_late_quotes() -> None:
         assert "15 minutes late" in reason(h.events, "a")
 
     played("production", scenario, delayed=True)
+
+
+# --- while a dry run lasts -------------------------------------------------------------------------------------------
+
+
+def sent_at(h: Wire) -> list[Decimal]:
+    return [Decimal(each["price"]) for each in h.exchange.list("5WT00001").items]
+
+
+@BOTH
+def test_whether_it_may_be_sent_is_asked_again_right_before_it_is(name: str) -> None:
+    """The permit was once asked before a dry run that may take a minute, and not after it (review, 21)."""
+
+    async def scenario(h: Wire) -> None:
+        said = iter(["", "the arming has ended"])
+        h.live.broker._sender._permit = lambda _: next(said)
+        h.broker.submit(order("a"))
+        await h.wait(0.5)
+        assert (told(h, "a"), reason(h.events, "a")) == ("rejected", "the arming has ended")
+        assert h.network.count("POST", f"{ORDERS}/dry-run") == 1
+        assert h.network.count("POST", ORDERS) == 0
+
+    played(name, scenario)
+
+
+@BOTH
+def test_a_replacement_is_asked_about_again_too(name: str) -> None:
+    async def scenario(h: Wire) -> None:
+        h.broker.submit(order("a", limit=500))
+        await h.wait(0.5)
+        said = iter(["", "the arming has ended"])
+        h.live.broker._sender._permit = lambda _: next(said)
+        h.broker.replace("a", order("b", limit=480))
+        await h.wait(0.5)
+        assert reason(h.events, "b") == "the arming has ended"
+        assert h.network.count("PUT", f"{ORDERS}/*") == 0
+
+    played(name, scenario)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("naturals", "dry_runs", "price"),
+    [
+        (["1.20", "1.19"], 1, "1.17"),  # within the cushion: the price of now
+        (["1.20", "1.24"], 1, "1.22"),  # better: nothing is given away
+        (["1.20", "1.15", "1.15"], 2, "1.13"),  # more than the cushion: the broker is asked again, at that price
+        (["1.20", "1.15", "1.10", "1.05"], 3, None),  # faster than it can be asked: nothing is opened
+    ],
+)
+def test_an_opening_is_priced_right_before_it_is_sent(
+    name: str, naturals: list[str], dry_runs: int, price: str | None
+) -> None:
+    async def scenario(h: Wire) -> None:
+        said = iter(naturals)
+        h.live.broker._sender._prices = lambda _: Decimal(next(said))
+        h.broker.submit(order("a", limit=None))
+        await h.wait(0.5)
+        assert h.network.count("POST", f"{ORDERS}/dry-run") == dry_runs
+        assert sent_at(h) == ([] if price is None else [Decimal(price)])
+        assert price is not None or "more than the cushion" in reason(h.events, "a")
+
+    played(name, scenario, conduct=replace(QUICK, cushion=2))
+
+
+@BOTH
+def test_an_opening_with_a_floor_rests_at_it_when_the_market_has_left(name: str) -> None:
+    async def scenario(h: Wire) -> None:
+        said = iter(["1.20", "1.10", "1.10"])
+        h.live.broker._sender._prices = lambda _: Decimal(next(said))
+        h.broker.submit(order("a", limit=115))
+        await h.wait(0.5)
+        assert sent_at(h) == [Decimal("1.15")]
+
+    played(name, scenario, conduct=replace(QUICK, cushion=2))
+
+
+@BOTH
+def test_a_close_goes_out_at_the_price_of_now_however_far_that_has_moved(name: str) -> None:
+    async def scenario(h: Wire) -> None:
+        h.broker.submit(order("a"))
+        await h.wait(0.5)
+        said = iter([Decimal("-1.24"), Decimal("-1.24"), Decimal("-1.60")])
+        h.live.broker._sender._prices = lambda _: next(said)
+        h.broker.submit(order("b", buy_back(P100), limit=None, trade="a"))
+        await h.wait(0.5)
+        assert h.network.count("POST", f"{ORDERS}/dry-run") == 2
+        assert Decimal("1.62") in sent_at(h)
+
+    played(name, scenario, conduct=replace(QUICK, cushion=2))
+
+
+@BOTH
+def test_a_close_that_crosses_is_not_sent_at_a_limit_of_quotes_that_are_gone(name: str) -> None:
+    """The mid of a flatten went out although nobody heard the market (review, 3). A profit target may wait."""
+
+    async def scenario(h: Wire) -> None:
+        natural: Decimal | None = Decimal("1.20")
+        h.live.broker._sender._prices = lambda _: natural
+        h.broker.submit(order("a"))
+        await h.wait(0.5)
+        natural = None
+        back = order("b", buy_back(P100), limit=-122, trade="a")
+        h.broker.submit(replace(back, request=replace(back.request, cross=True)))
+        await h.wait(0.5)
+        assert "nothing is guessed" in reason(h.events, "b")
+        target = order("c", buy_back(P100), limit=-60, trade="a")
+        h.broker.submit(replace(target, request=replace(target.request, resting=True)))
+        await h.wait(0.5)
+        assert told(h, "c") == "accepted"
+
+    played(name, scenario, conduct=replace(QUICK, blind=False))
 
 
 def test_how_long_an_order_took_to_the_network_can_be_heard() -> None:

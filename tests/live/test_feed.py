@@ -39,6 +39,7 @@ class Feed:
     unwanted: list[Subscription] = field(default_factory=list)
     told: asyncio.Queue[Sequence[Any]] = field(default_factory=asyncio.Queue)
     heard: int = 0
+    missing_since: int = 0
 
     def subscribe(self, wanted: Iterable[Subscription]) -> None:
         self.wanted += wanted

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.emulator.exchange.profiles import Script, Scripted
 from adapters.emulator.faults import Aim, Fault, Kind
+from adapters.emulator.streams.stream_faults import FaultKind, StreamFault
 from live.flatten import begins, closer, quoted, to_close
 from sim.model.event import Command, OrderFilled, Reprice, Standing, Submit, Word
 from sim.model.order import Intent
@@ -120,5 +122,53 @@ def test_a_walk_goes_on_in_the_next_life() -> None:
         assert s.it.warden.differences == []
         assert [order.status for order in s.exchange.records(ACCOUNT)].count("Filled") == 2
         assert not s.it.live.broker.strangers
+
+    seated(scenario)
+
+
+def deafen(s: Seat) -> None:
+    """The feed of quotes is cut, and cannot be dialled; the broker answers."""
+    s.emulator.stream_faults["dxlink"].add(StreamFault(FaultKind.CLOSE, times=10**6))
+    s.emulator.streams.restart("dxlink")
+
+
+def never_filled(s: Seat) -> None:
+    s.exchange._profile = s.exchange._desk.profile = Scripted(default=Script("never"))
+
+
+def test_nothing_is_sent_at_quotes_of_a_feed_that_is_dead() -> None:
+    """A flatten once sent the mid of five minutes ago, and walked along quotes as old (review, 3)."""
+
+    async def scenario(s: Seat) -> None:
+        trade = await s.opened()
+        never_filled(s)
+        deafen(s)
+        await s.elapse(60)
+        before = len(s.exchange.records(ACCOUNT))
+        assert begins(s.it.core, s.it.hours.now()) == ()
+        assert f"{trade} SPY IRON_CONDOR x 4: no market now" in s.it.asks(Word.FLATTEN)
+        s.it.tell(Word.FLATTEN)
+        await s.elapse(60)
+        assert len(s.exchange.records(ACCOUNT)) == before
+
+    seated(scenario)
+
+
+def test_a_walk_stands_still_while_nobody_hears_the_market_and_goes_on_afterwards() -> None:
+    async def scenario(s: Seat) -> None:
+        await s.opened()
+        never_filled(s)
+        s.it.tell(Word.FLATTEN)
+        await s.until(lambda: any(isinstance(each, Reprice) for each, _ in s.written()))
+        deafen(s)
+        await s.elapse(10)
+        walked = len([each for each, _ in s.written() if isinstance(each, Reprice)])
+        sent = len(s.exchange.records(ACCOUNT))
+        await s.elapse(120)
+        assert len([each for each, _ in s.written() if isinstance(each, Reprice)]) == walked
+        assert len(s.exchange.records(ACCOUNT)) == sent
+        assert any("walks when it is quoted anew" in line for line in s.said)
+        s.emulator.stream_faults["dxlink"].clear()
+        await s.until(lambda: len(s.exchange.records(ACCOUNT)) > sent, 200)
 
     seated(scenario)

@@ -24,7 +24,7 @@ class Feed:
     """What the quotes need of a feed."""
 
     book: QuoteBook = field(default_factory=QuoteBook)
-    heard: int = 0
+    quoted: int = 0
 
     def subscribe(self, wanted: object) -> None:
         """Anything goes."""
@@ -55,15 +55,15 @@ class Rig:
         self.feed.book.apply(Rows("Quote", FIELDS["Quote"], [values.get(f) for f in FIELDS["Quote"]]), BEGIN * SECOND)
 
     def alive(self) -> None:
-        self.feed.heard = self.second * SECOND
+        self.feed.quoted = self.second * SECOND
 
     def natural(self) -> Decimal | None:
         return natural(self.quotes, [sell(P100)])
 
 
 @pytest.mark.parametrize("late", [0, 900])
-def test_a_quote_that_does_not_change_stands_while_the_feed_is_heard(late: int) -> None:
-    """DXLink tells changes only: a quiet market is not an old one."""
+def test_a_quote_that_does_not_change_stands_while_others_are_heard(late: int) -> None:
+    """DXLink tells changes only: a quiet contract is not an old one, but signs of life are no quotes."""
     rig = Rig(late=late)
     for _ in range(10):
         rig.second += 60

@@ -107,10 +107,11 @@ class MarketFeed:
         self._fetched = 0.0
         self._box = Latest(most)
         self._gaps: deque[Gap] = deque()
-        self._heard = 0
+        self._heard = self._told = self._quoted = 0
         self._missing_since = 0
         self._channels_missing: dict[str, int] = {}
-        self._post = asyncio.Event()
+        self._post, self._useless = asyncio.Event(), asyncio.Event()
+        self._why = ""
         self._ready = False
         self.book = QuoteBook(most)
 
@@ -162,6 +163,26 @@ class MarketFeed:
         return self._heard
 
     @property
+    def told(self) -> int:
+        """When it last told anything of the market: a sign of life is none; UTC ns, 0 where it never did."""
+        return self._told
+
+    @property
+    def quoted(self) -> int:
+        """When it last told a quote, of whatever symbol; UTC ns, 0 where it never did."""
+        return self._quoted
+
+    @property
+    def missing_since(self) -> int:
+        """Since when something that is wanted is not heard, UTC ns; 0 while everything is, and before it ever was."""
+        return min([at for at in (self._missing_since, *self._channels_missing.values()) if at], default=0)
+
+    def redial(self, why: str) -> None:
+        """This connection lives and is of no use: another takes its place, and everything is asked for again."""
+        self._why = why
+        self._useless.set()
+
+    @property
     def delayed(self) -> bool | None:
         """Whether quotes come late; None before the first token."""
         return None if self._token is None else self._token.delayed
@@ -197,7 +218,12 @@ class MarketFeed:
         async with self._dial(token.url) as transport:
             self._link.opened()
             self._post.set()
-            await first_of(self._read(transport), self._write(transport), self._ticks())
+            self._useless.clear()
+            await first_of(self._read(transport), self._write(transport), self._ticks(), self._left())
+
+    async def _left(self) -> None:
+        await self._useless.wait()
+        raise Lost(self._why)
 
     async def _read(self, transport: Transport) -> None:
         frames = 0
@@ -230,7 +256,9 @@ class MarketFeed:
         for one in happened:
             match one:
                 case Rows():
+                    self._told = self._heard
                     if one.type == "Quote":
+                        self._quoted = self._heard
                         self.book.apply(one, self._heard)
                     self._box.put(one, series=one.type in self._link.series)
                     self._keeper.news.set()
