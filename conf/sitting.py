@@ -102,7 +102,7 @@ def terms_of(node: Mapping[str, Any], speed: float) -> Terms:
     )
     return Terms(
         Pace(settle=settle, glance=glance, first=10.0 * speed, look=max(5.0, speed)), Rounds(positions, everything),
-        aged, kill_of(node), number("live.walk", row["walk"], POSITIVE),
+        aged, kill_of(node), number("live.walk", row["walk"], POSITIVE), parting=10.0 * speed,
     )  # fmt: skip
 
 

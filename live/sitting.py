@@ -41,6 +41,7 @@ from sim.fees import FeeSchedule
 from sim.model.errors import BrokerError, UsageError
 from sim.model.event import Alert, Decision, Event, OrderFilled, Refuse, Standing, Word
 from sim.model.instrument import OptionContract
+from sim.model.order import Intent
 from sim.ports import Strategy
 
 BROKER: Final = "broker"
@@ -52,7 +53,8 @@ Alerting = Callable[[str, str], None]
 @dataclass(frozen=True, slots=True)
 class Terms:
     """How a session behaves. ``kill``: a file whose being there halts it. ``walk``: seconds of the market that an order
-    which crosses may work unfilled before its limit is moved; ``again``: in which a person may repeat a resume."""
+    which crosses may work unfilled before its limit is moved; ``again``: in which a person may repeat a resume;
+    ``parting``: that the cancels of openings are waited for when it ends."""
 
     pace: Pace = field(default_factory=Pace)
     rounds: Rounds = field(default_factory=Rounds)
@@ -60,6 +62,7 @@ class Terms:
     kill: Path | None = None
     walk: float = 10.0
     again: float = 120.0
+    parting: float = 10.0
 
 
 def judged_alone(error: BaseException, what: str, now: int) -> Standing | None:
@@ -136,6 +139,7 @@ class Sitting:
             self.terms.limits, self.hours, self.runner.post, self.say, self.alert, self.failed, self.well,
             self.terms.rounds,
         )  # fmt: skip
+        self.warden.elsewhere = lambda: {*self.hand.orders, *self.runner.orders.waiting}
         self.painter = Painter(
             self.core, self.guard, self.rulers, self.labels, self.hours.now, self.warden.ages,
             self._differences, self.hand.shown, lambda: rests(self.live.snapshot()), self._next_wake, self._digits,
@@ -153,7 +157,7 @@ class Sitting:
         limits = self.terms.limits
         # Twice as long: a market may be told by the minute.
         stall = Stall(self.core, tape, self.say, limits.quotes, 2 * limits.quotes)
-        self.runner.lookers += [stall.look, self.warden.look, self._kill, self._mode, self.walker.look]
+        self.runner.lookers += [stall.look, self.warden.look, self._kill, self._mode, self._last_look, self.walker.look]
         self.runner.done.append(self._done)
 
     # -- start and end ------------------------------------------------------------------------------------------------
@@ -230,10 +234,43 @@ class Sitting:
         self.warden.reconciler.accepted = json.loads(self.journal.meta("accepted") or "{}")
         if strangers := self.live.broker.strangers:
             self.say(f"{len(strangers)} orders work in the account that are none of ours: left alone")
+        if self.journal.meta("strangers") is None:
+            self.journal.set_meta("strangers", "\n".join(strangers))
+        self.warden.reconciler.known = frozenset((self.journal.meta("strangers") or "").splitlines())
 
     def end(self) -> None:
-        """Ends it soon; what works at the broker works on."""
+        """Ends it soon. Openings that work are cancelled first: with nobody here a fill would be a short without its
+        stop. Everything else that works at the broker works on."""
+        if self._openings() and not self.hand.cut():
+            self._leave(self.hours.now())
+            self._tasks.append(asyncio.ensure_future(self._parting()))
+        else:
+            self.runner.end()
+
+    async def _parting(self) -> None:
+        steps = 20
+        for _ in range(steps):
+            if not self._openings():
+                break
+            await self.hours.pause(self.terms.parting / steps)
+        if left := self._openings():
+            self.say(f"not cancelled in time, and may fill with nobody here: {', '.join(left)}")
         self.runner.end()
+
+    def _last_look(self, now: int) -> None:
+        """Called again and again: what an end at a time of day must find cancelled."""
+        until = self.runner.until
+        if until is not None and now >= until - int(self.terms.parting * SECOND_NS) and self._openings():
+            self._leave(now)
+
+    def _openings(self) -> list[str]:
+        """Opening orders that work at the broker."""
+        orders = self.core.session.engine.desk.orders.values()
+        return [o.id for o in orders if o.request.intent is Intent.OPEN and o.id not in self.hand.orders]
+
+    def _leave(self, now: int) -> None:
+        if (event := self.guard.set("end", Standing.EXIT_ONLY, "the session ends", now)) is not None:
+            self._post(event)
 
     # -- what a person may say ----------------------------------------------------------------------------------------
 

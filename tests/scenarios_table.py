@@ -75,7 +75,7 @@ SCENARIOS: Final = _all("""
 7.6 22, 21, 20 DTE | no, yes, yes | `test_defence.py::TestDays::test_closes_when_so_many_days_are_left`
 7.6 sixth correlated | blocked from the fourth on | `test_scenarios.py::TestTst::test_correlated_entries_stop_at_the_third`
 7.6 atomic condor, 4 % in 5 minutes | flat, halted | `test_rulebook.py::test_7_6_atomic_condor_two_of_four_legs_filled_is_flat`, `test_rulebook.py::test_7_6_four_per_cent_in_five_minutes_stops_everything_but_exits` (entries halt, exits go on)
-7.6 crash restart | restored | none yet: live
+7.6 crash restart | restored | `test_rulebook.py::test_7_6_a_crash_and_a_restart_give_everything_back`, `test_simulation.py`, `test_kill.py`
 7.6 fourteen entries | the eleventh is blocked | `test_phases.py::TestPositions::test_of_fourteen_entries_those_from_the_eleventh_on_are_blocked`
 7.6 VIX 15 to 65 | halt and reduce | `test_scenarios.py::TestTst::test_vix_from_15_to_65_halts_and_reduces`, `test_days_and_vix.py::TestVixJump`
 7.6 phases | 35,000/19/.59: 1; 40,000/20/.60: 2; -25 %: back to 1 | `test_phases.py::TestEarned`, `test_scenarios.py::TestTst::test_a_quarter_lost_goes_back_a_phase`

@@ -37,8 +37,11 @@ Sleep = Callable[[float], Awaitable[object]]
 
 ACT: Final = "x-tomking-act"
 """The header that carries the second token."""
-ASK: Final = f"{Word.FLATTEN.value}?"
-"""What ``press`` is told before the last word: say what would be closed and at what price, and do nothing."""
+ASKED: Final = frozenset({Word.FLATTEN.value, Word.RESUME.value})
+"""Words that ``press`` is told with a ``?`` first: say what there is to confirm once more, nothing where there is
+nothing, and do nothing."""
+EXPIRES_S: Final = 60.0
+"""Seconds after which what was said then is no question any more."""
 WORDS: Final = frozenset(word.value for word in Word)
 LEAST_TOKEN: Final = 16
 LARGEST_BODY: Final = 1024
@@ -98,7 +101,8 @@ def app(
     patience: float = PATIENCE_S,
 ) -> Starlette:
     """The application. ``look`` gives the picture of now, anew each time it is asked; ``press`` carries out one of the
-    four words and answers with a line for the trader, or with TomkingError. It is told ``flatten?`` before ``flatten``.
+    four words and answers with a line for the trader, or with TomkingError. It is told ``flatten?`` before ``flatten``,
+    and ``resume?`` before ``resume``.
     ``every`` seconds the stream says what has changed.
     """
     page = _Page(look, press, tokens, every, sleep, patience)
@@ -192,14 +196,14 @@ class _Blind(Exception):
 
 
 class _Page:
-    """The handlers. The only thing kept is whether what a flatten would do has been asked and not been used yet."""
+    """The handlers. The only thing kept is which word was asked about last, and when, until it is answered."""
 
     __slots__ = ("_asked", "_every", "_look", "_patience", "_press", "_sleep", "_tokens")
 
     def __init__(self, look: Look, press: Press, tokens: Tokens, every: float, sleep: Sleep, patience: float) -> None:
         self._look, self._press, self._tokens = look, press, tokens
         self._every, self._sleep, self._patience = every, sleep, patience
-        self._asked = False
+        self._asked = ("", 0.0)
 
     def _made(self, make: Callable[[Snapshot], bytes]) -> bytes:
         """What ``make`` makes of the picture of now; _Blind where there is no picture."""
@@ -266,26 +270,32 @@ class _Page:
         return await self._confirmed(given)
 
     async def _confirmed(self, given: _Command) -> Response:
-        """Carries out what was confirmed: a flatten only after what it would do was asked and answered."""
-        flatten = given.word == Word.FLATTEN.value
+        """Carries out what was confirmed: where there is more to say first, only after it was said and answered."""
+        word, now = given.word, asyncio.get_running_loop().time()
         if given.confirm < 1:
-            return _line(409, f"{given.word} was not confirmed; nothing was done")
-        if not flatten:
-            return await self._pressed(given.word)
+            return _line(409, f"{word} was not confirmed; nothing was done")
+        if word not in ASKED:
+            return await self._pressed(word)
         if given.confirm < 2:
-            answer = await self._pressed(ASK, again=True)
-            self._asked = answer.status_code == 200
-            return answer
-        if not self._asked:
-            return _line(409, "flatten asks twice: confirm it once to hear what it would close; nothing was done")
-        self._asked = False
-        return await self._pressed(given.word)
+            first = await self._pressed(f"{word}?", again=True)
+            if first.status_code == 204:
+                return await self._pressed(word)
+            self._asked = (word, now) if first.status_code == 200 else ("", 0.0)
+            return first
+        asked, self._asked = self._asked, ("", 0.0)
+        if asked[0] != word or now - asked[1] > EXPIRES_S:
+            what = "what it would close" if word == Word.FLATTEN.value else "what stands"
+            return _line(409, f"{word} asks twice: confirm it once to hear {what}; nothing was done")
+        return await self._pressed(word)
 
     async def _pressed(self, word: str, *, again: bool = False) -> Response:
+        """The answer of the session; 204 where it was asked and has nothing to say."""
         try:
             told = await self._press(word)
         except TomkingError as error:
-            return _line(409, f"{word}: {error}")
+            return _line(409, f"{word.removesuffix('?')}: {error}")
         except Exception as error:  # noqa: BLE001 - whatever it was, the trader must hear that it may not be done
             return _line(500, f"{word} failed ({type(error).__name__}): look at the decisions for what was done")
+        if again and not told:
+            return Response(status_code=204)
         return Response(msgspec.json.encode({"text": told, "again": again}), media_type="application/json")

@@ -19,19 +19,22 @@ DECISIONS: Final = 40
 COMMANDS: Final = (
     (
         "stop entries", "Stop entries", "Nothing new is opened from now on. Exits go on as they are.",
-        "Yes, stop entries",
+        "Yes, stop entries", "", "",
     ),
-    ("resume", "Resume", "Entries are taken again, unless the guard has a reason of its own not to.", "Yes, resume"),
+    (
+        "resume", "Resume", "Entries are taken again, unless the guard has a reason of its own not to.", "Yes, resume",
+        "Asked for the second time. To resume accepts this as it stands:", "Resume all the same",
+    ),
     (
         "cancel all", "Cancel all", "Every working order is cancelled, profit targets at the broker among them.",
-        "Yes, cancel all orders",
+        "Yes, cancel all orders", "", "",
     ),
     (
         "flatten", "Flatten", "Every open trade would be closed at the natural price. First hear what that would be.",
-        "Show me",
+        "Show me", "Asked for the second time. This is what it would close:", "Flatten now",
     ),
 )  # fmt: skip
-"""Word, name, what it does, and the button that confirms it."""
+"""Word, name, what it does, and the button that confirms it; the same where it is asked for a second time."""
 
 
 def e(text: object) -> str:
@@ -96,8 +99,9 @@ def page(shown: Snapshot, act: str, patience: float) -> str:
 
 def _buttons() -> str:
     made = "".join(
-        f'<button type="button" data-word="{word}" data-say="{say}" data-yes="{yes}">{name}</button>'
-        for word, name, say, yes in COMMANDS
+        f'<button type="button" data-word="{word}" data-say="{say}" data-yes="{yes}" data-again="{again}"'
+        f' data-again-yes="{sure}">{name}</button>'
+        for word, name, say, yes, again, sure in COMMANDS
     )
     return f'<nav aria-label="Commands">{made}</nav>'
 

@@ -72,11 +72,12 @@
   // -- commands ---------------------------------------------------------------------------------------------------
 
   const dialog = at("ask"), yes = at("yes"), no = at("no"), told = at("ask-told");
-  let word = "", step = 0, turn = 0;
+  let word = "", step = 0, turn = 0, twice = {};
 
   function open(button) {
     turn += 1;
     word = button.dataset.word;
+    twice = { say: button.dataset.again, yes: button.dataset.againYes };
     step = 1;
     at("ask-name").textContent = button.textContent;
     at("ask-say").textContent = button.dataset.say;
@@ -123,8 +124,8 @@
     answer(text, bad);
     if (!again) return end(bad);
     step = 2;
-    at("ask-say").textContent = "Asked for the second time. This is what it would close:";
-    yes.textContent = "Flatten now";
+    at("ask-say").textContent = twice.say;
+    yes.textContent = twice.yes;
     yes.className = "grave";
     no.focus();
     // A double click must not answer both questions, and an answer of a minute ago is none.

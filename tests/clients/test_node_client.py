@@ -45,7 +45,8 @@ def test_stream_of_quotes_greeks_and_candles(seen: Doc) -> None:
     assert -0.5 < greeks["delta"] < -0.1
     assert events["Summary"]["SPY"]["prevDayClosePrice"] == pytest.approx(market.world.history("SPY", 1)[0].close)
     assert events["Profile"]["SPY"]["tradingStatus"] == "ACTIVE"
-    times = [candle["time"] for candle in events["Candle"]]
+    # A history whose beginning falls into a candle ends with a removal at that instant.
+    times = [candle["time"] for candle in events["Candle"] if candle["close"] != "NaN"]
     newest = (now - 1) // (5 * MINUTE) * 5 * MINUTE  # the market goes on: the quote may be of a later minute
     assert times == [newest - 5 * MINUTE * n for n in range(len(times))]
     assert len(times) in (4, 5)

@@ -369,12 +369,41 @@ def test_the_stream_outlives_a_picture_that_fails() -> None:
 # -- commands ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("word", ["stop entries", "resume", "cancel all"])
+@pytest.mark.parametrize("word", ["stop entries", "cancel all"])
 def test_a_confirmed_command_is_pressed_once_and_answered(word: str) -> None:
     press = Pressed("taken at 14:12")
     answer = command(made(press), word)
     assert (answer.status_code, answer.json()) == (200, {"text": "taken at 14:12", "again": False})
     assert press.words == [word]
+
+
+def test_resume_asks_twice_where_something_stands() -> None:
+    press = Pressed("the broker has 2 more")
+    application = made(press)
+    assert "confirm it once to hear what stands" in command(application, "resume", 2).text
+    assert command(application, "resume", 1).json() == {"text": "the broker has 2 more", "again": True}
+    assert "flatten asks twice" in command(application, "flatten", 2).text
+    assert command(application, "resume", 2).status_code == 409
+    assert press.words == ["resume?"]
+    command(application, "resume", 1)
+    press.says = "running"
+    assert command(application, "resume", 2).json() == {"text": "running", "again": False}
+    assert press.words == ["resume?", "resume?", "resume"]
+
+
+def test_resume_asks_once_where_nothing_stands() -> None:
+    press = Pressed("")
+    assert command(made(press), "resume").json() == {"text": "", "again": False}
+    assert press.words == ["resume?", "resume"]
+
+
+def test_a_question_of_a_minute_ago_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    press = Pressed("2 trades at 5.60 debit")
+    application = made(press)
+    monkeypatch.setattr("live.page.app.EXPIRES_S", -1.0)
+    assert command(application, "flatten", 1).status_code == 200
+    assert command(application, "flatten", 2).status_code == 409
+    assert press.words == ["flatten?"]
 
 
 def test_flatten_asks_twice() -> None:

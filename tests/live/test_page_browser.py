@@ -39,7 +39,7 @@ class Session:
 
     async def press(self, word: str) -> str:
         self.words.append(word)
-        return "2 trades at 5.60 debit <b>" if word == "flatten?" else f"taken: {word}"
+        return {"flatten?": "2 trades at 5.60 debit <b>", "resume?": ""}.get(word, f"taken: {word}")
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,7 @@ def test_buttons_ask_and_then_send(browser: int) -> None:
             await seen.until(f"{told} === 'taken: {word}'")
             assert await seen.run("document.querySelector('#yes').hidden")
             await seen.click("#no")
-        assert session.words == ["stop entries", "resume", "cancel all"]
+        assert session.words == ["stop entries", "resume?", "resume", "cancel all"]
 
         session.words.clear()
         await seen.click(button("flatten"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, cast
@@ -15,9 +15,13 @@ from adapters.tastytrade.account_book import Book
 from adapters.tastytrade.symbols import contract_of, wire_symbol
 from live.guard import Guard, Limits
 from live.reconcile import Reconciler, holdings
+from live.sitting import Sitting
 from live.warden import Warden
+from sim.calendar import at_ny
 from sim.model.event import Event, Guarded, OrderFilled, Standing
 from sim.model.instrument import OptionContract
+from tests.live.simulation import CALM, Simulation, lived
+from tests.live.troubles import Troubles
 from tests.wire.order_frames import BTO, NOW, STO, an_order, fill, frame, told, tracking, words
 
 SECOND = 1_000_000_000
@@ -75,6 +79,38 @@ def test_7_6_four_per_cent_in_five_minutes_stops_everything_but_exits(path: Sequ
         assert "fall" in guard.causes
         guard.resume(3)
         assert not guard.causes
+
+
+def test_7_6_a_crash_and_a_restart_give_everything_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process dies with a trade open and its target at the broker: the next has trade, exits, order and cash."""
+    made, seen = Simulation(1, CALM, days=1), list[tuple[object, ...]]()
+    made.troubles.plan.append((at_ny(made.dates[0], time(10, 40)), "deaths"))
+
+    def stood(one: Sitting) -> tuple[object, ...]:
+        desk = one.core.session.engine.desk
+        exits = {name: tuple(book.trade.exits) for name, book in desk.ledger.open.items()}
+        return desk.ledger.cash, desk.held(), exits, sorted(desk.orders)
+
+    def strike(self: Troubles, kind: str, whom: Simulation) -> None:
+        assert whom.one is not None
+        seen.append(stood(whom.one))
+        whom.die(1)
+
+    def begins(self: Sitting) -> Any:
+        seen.append(stood(self))
+        return first(self)
+
+    first = Sitting._first
+    monkeypatch.setattr(Troubles, "_strike", strike)
+    monkeypatch.setattr(Sitting, "_first", begins)
+    lived(made)
+    assert made.seen["lives"] == 1
+    empty, before, after = seen
+    assert empty[1] == {}
+    assert before[1] != {}
+    assert all(exits for exits in cast("dict[str, tuple[object, ...]]", before[2]).values())
+    assert before[3] != []
+    assert after == before
 
 
 def test_a_clock_that_is_wrong_opens_nothing() -> None:

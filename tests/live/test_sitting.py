@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from conf.sitting import pressing
+from live.runner import SECOND_NS
 from sim.model.errors import UsageError
 from sim.model.event import Cancel, Command, Guarded, Reprice, Standing, Word
 from tests.live.seated import ACCOUNT, Seat, seated
@@ -130,16 +131,40 @@ def test_the_pages_resume_takes_a_yes_to_what_stands_and_to_no_more() -> None:
 
 def test_where_the_kill_file_is_removed_exits_go_on_and_entries_when_a_person_resumes(tmp_path: Path) -> None:
     async def scenario(s: Seat) -> None:
+        def standing() -> Standing:
+            return s.it.core.session.engine.standing
+
         kill = tmp_path / "kill"
         s.it.terms = replace(s.it.terms, kill=kill)
         await s.to(9, 45)
         kill.touch()
         await s.elapse(60)
-        assert s.it.core.session.engine.standing is Standing.HALTED
+        assert standing() is Standing.HALTED
         kill.unlink()
         await s.elapse(60)
-        assert s.it.core.session.engine.standing is Standing.ENTRIES_STOPPED
+        assert standing() is Standing.ENTRIES_STOPPED
         assert "which was removed: exits go on, resume opens again" in s.it.guard.why
         assert s.it.tell(Word.RESUME) == "running"
+
+    seated(scenario)
+
+
+@pytest.mark.parametrize("by", ["a sign", "the clock"])
+def test_an_end_in_order_leaves_no_opening_behind(by: str) -> None:
+    async def scenario(s: Seat) -> None:
+        await s.to(10, 29)
+        s.nothing_fills()
+        await s.until(lambda: any(o.status.name == "LIVE" for o in s.working.values()), 300)
+        (opening,) = s.working
+        if by == "the clock":
+            s.it.runner.until = s.it.hours.now() + 15 * SECOND_NS
+            await s.elapse(20)
+        await s.rise()
+        s._task = None
+        assert [o.status for o in s.exchange.records(ACCOUNT) if o.ticket.external == opening] == ["Cancelled"]
+        # The next life is not held back by it.
+        await s.sit()
+        await s.elapse(120)
+        assert s.it.core.session.engine.standing is Standing.RUNNING
 
     seated(scenario)
