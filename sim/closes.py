@@ -1,4 +1,4 @@
-"""What closes trades: the orders, by what has come due; what of a trade is there to be closed; what is left after it."""
+"""What closes trades: the orders, by what has come due; what of a trade is there to be closed; what is over after."""
 
 from __future__ import annotations
 
