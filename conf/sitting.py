@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from sim.ledger import RateOf
 
 JOURNAL: Final = "journal.sqlite"
+BY_THE_MINUTE: Final = 90.0
+"""Seconds for which a market that is told by the minute may say nothing."""
 KEYS: Final = (
     "name", "fx", "rest", "settle", "glance", "positions", "everything", "walk", "limits", "ceilings", "page", "alerts",
     "kill",
@@ -75,7 +77,7 @@ class Asked:
     ask: Callable[[str, float], Awaitable[bool | None]] = console.answer
 
 
-def terms_of(node: Mapping[str, Any], speed: float) -> Terms:
+def terms_of(node: Mapping[str, Any], speed: float, *, minutely: bool = False) -> Terms:
     """``live`` of a configuration. Of a market that runs fast what is real seconds is so many more of its own."""
     row = section("live", node, KEYS)
     limits = section("live.limits", row["limits"], tuple(Limits.__dataclass_fields__))
@@ -97,8 +99,14 @@ def terms_of(node: Mapping[str, Any], speed: float) -> Terms:
     everything = max(number("live.everything", row["everything"], POSITIVE), 4 * least)
     slack = max(1.0, speed / 10)
     aged = Limits(**numbers)  # type: ignore[arg-type]
+    if minutely:
+        aged = replace(aged, chain=max(aged.chain, BY_THE_MINUTE))
     aged = replace(
-        aged, quotes=aged.quotes * slack, positions=max(aged.positions, 3 * positions), grace=aged.grace * slack
+        aged,
+        quotes=aged.quotes * slack,
+        positions=max(aged.positions, 3 * positions),
+        grace=aged.grace * slack,
+        chain=aged.chain * slack,
     )
     return Terms(
         Pace(settle=settle, glance=glance, first=10.0 * speed, look=max(5.0, speed)), Rounds(positions, everything),
@@ -291,7 +299,7 @@ def _made(
     )  # fmt: skip
     judge = Judge(Failover(waits), speaker.say, speaker.alert)
     fx = fx_of(config, there.live, there.hours, authority.fx)
-    terms = terms_of(config["live"], there.speed)
+    terms = terms_of(config["live"], there.speed, minutely=there.minutely)
     one = Sitting(
         made.core, there.live, made.strategies, there.hours, _chain(there), journal, Codec(), rulers_of(made, config),
         labels, speaker.say, speaker.alert, terms, fx, failed=judge.failed, well=judge.well, risky=risk_refusal,

@@ -78,8 +78,9 @@ class Bringing:
 @dataclass(frozen=True, slots=True)
 class Stage:
     """``speed``: seconds of the market a real one. ``until``: when the market's day ends by itself (an emulator's), UTC
-    ns. ``environment``: sandbox, production or emulator. ``ready`` is called when the session turns: until then an
-    emulator of this process goes no faster than the machine's clock, so that its day is not half over."""
+    ns. ``environment``: sandbox, production or emulator. ``minutely``: the market is told by the minute. ``ready`` is
+    called when the session turns: until then an emulator of this process goes no faster than the machine's clock, so
+    that its day is not half over."""
 
     adapter: str
     about: About
@@ -89,6 +90,7 @@ class Stage:
     live: Connected
     until: int | None
     environment: str
+    minutely: bool = False
     ready: Callable[[], None] = lambda: None
 
 
@@ -201,7 +203,7 @@ async def _emulated(config: Mapping[str, Any], bringing: Bringing, carried: Carr
         about = About(market.name, f"{market.source}, through the emulator", market.synthetic)
         yield Stage(
             "emulator", about, build.notice(market), hours_of(emulator.clock.now, speed), speed, live,
-            _closes(emulator), "emulator", lambda: emulator.clock.accelerate(speed),
+            _closes(emulator), "emulator", True, lambda: emulator.clock.accelerate(speed),
         )  # fmt: skip
     finally:
         waiting.cancel()
@@ -223,10 +225,11 @@ async def _real(config: Mapping[str, Any], bringing: Bringing, authority: Author
     if authority.account:
         adapter = replace(adapter, account=authority.account)
     wall: Callable[[], int] = WallClock().now
-    speed, about = 1.0, about_of(config)
+    speed, about, minutely = 1.0, about_of(config), False
     if urlsplit(adapter.site.rest).hostname in LOOPBACK:
         facts = await asked(adapter.site.rest)
         if facts is not None:
+            minutely = True
             wall, speed = ticking(int(facts["clock"]["now-ns"]), float(facts["clock"]["speed"]))
             about = About(
                 str(facts["market"]),
@@ -241,7 +244,7 @@ async def _real(config: Mapping[str, Any], bringing: Bringing, authority: Author
         notice = "" if authority.armed is not None else SHADOW
     else:
         live, notice = adapter.connect(wiring), ""
-    return Stage(adapter.name, about, notice, hours_of(wall, speed), speed, live, None, adapter.name)
+    return Stage(adapter.name, about, notice, hours_of(wall, speed), speed, live, None, adapter.name, minutely)
 
 
 def ticking(start_ns: int, speed: float) -> tuple[Callable[[], int], float]:

@@ -118,10 +118,8 @@ class Tape:
     """How often prices were put in: whoever waits for the first ones looks here."""
     stall: int = 0
     """Since when the feed lives and tells nothing of what must be heard, UTC ns (``live.tape_stall``); 0: it does."""
-    renewed: dict[Series, int] = field(default_factory=dict)
-    """When any contract of a series was last quoted, UTC ns."""
     spoken: dict[str, int] = field(default_factory=dict)
-    """When an underlying or any contract on it was last quoted, UTC ns."""
+    """When an underlying was last told of, or any contract on it quoted, UTC ns."""
     _silent: int = 0
     """Since when the silence is that was last told while it lasted."""
 
@@ -163,9 +161,12 @@ class Tape:
             self._future[month] = spot[0]
         return [Subscription("Trade", symbol)]
 
+    def series(self) -> set[Series]:
+        """Those of which anything is wanted."""
+        return {contract.series for contract in self._wanted}
+
     def expired(self, today: date) -> None:
         """Of what is no more nothing is wanted."""
-        self.renewed = {series: at for series, at in self.renewed.items() if series.expiration >= today}
         self._drop([contract for contract in self._wanted if contract.expiration < today])
 
     def release(self, keep: Container[OptionContract]) -> int:
@@ -215,7 +216,7 @@ class Tape:
                 inverse = 1.0 / float(contract.product.increment)
                 sides = ticks(bid, inverse, up=False), ticks(ask, inverse, up=True)
                 self._quotes[contract] = sides
-                self.renewed[contract.series] = self.spoken[contract.underlying] = self.feed.heard
+                self.spoken[contract.underlying] = self.feed.heard
                 continue
             underlying = self._spots.get(str(symbol))
             if underlying is not None:
@@ -238,6 +239,7 @@ class Tape:
             if (underlying := self._spots.get(name)) is not None:
                 spot = self._spot.setdefault(underlying, [nan] * 4)
                 spot[0], spot[3] = last, number(volume)
+                self.spoken[underlying] = self.feed.heard
                 self._changed.add(underlying)
 
     def _hear_candles(self, rows: Rows) -> None:

@@ -90,7 +90,8 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How old what is known may be, seconds, and how far the clocks may be apart. ``fx_days``: of the exchange rate.
+    """How old what is known may be, seconds, and how far the clocks may be apart. ``chain``: of the market of any
+    underlying of which options are wanted. ``fx_days``: of the exchange rate.
     ``fall``: the share of the account that may be lost within ``fall_minutes``."""
 
     quotes: float = 45.0
@@ -102,8 +103,3 @@ class Limits:
     grace: float = 30.0
     fall: float = 0.04
     fall_minutes: int = 5
-
-
-def ages_of(limits: Limits) -> dict[str, float]:
-    """The limits by the name that is shown."""
-    return {"quotes": limits.quotes, "chain": limits.chain, "vix": limits.vix, "positions": limits.positions}

@@ -228,16 +228,16 @@ class Painter:
         limit = None if r.limit is None else r.limit * unit
         return OrderShown(order.id, r.strategy, r.describe(), r.quantity, limit, state, order.created_ns, r.reason)
 
+    def exposed(self) -> list[str]:
+        """Trades with short legs whose exits only live here, with those exits."""
+        return [f"{t.id} ({', '.join(t.here)})" for t in self.look().trades if _only_here(t)]
+
     def _unguarded(self, trades: Sequence[TradeShown], now: int) -> tuple[str, ...]:
         cause = self.guard.causes.get("quotes")
         if cause is None:
             return ()
         for_s = max((now - cause.since) // 1_000_000_000, 0)
-        return tuple(
-            f"{t.id}: {', '.join(t.here)} for {for_s} s"
-            for t in trades
-            if t.here and any(g.quantity < 0 for g in t.legs)
-        )
+        return tuple(f"{t.id}: {', '.join(t.here)} for {for_s} s" for t in trades if _only_here(t))
 
     def _health(self, desk: Desk, groups: Sequence[GroupShown], used: float | None, cap: float | None) -> float | None:
         """The worst position's."""
@@ -270,6 +270,10 @@ class Painter:
             if near:
                 out.append(f"{trade.id}: {near[0].label} is {near[0].sigmas:.1f} standard deviations away")
         return tuple(out) or ("nothing to do: the session runs, and everything is within its limits",)
+
+
+def _only_here(trade: TradeShown) -> bool:
+    return bool(trade.here) and any(leg.quantity < 0 for leg in trade.legs)
 
 
 def rests(orders: Sequence[Order]) -> dict[str, list[str]]:

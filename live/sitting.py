@@ -141,9 +141,10 @@ class Sitting:
         )  # fmt: skip
         self.warden.elsewhere = lambda: {*self.hand.orders, *self.runner.orders.waiting}
         self.painter = Painter(
-            self.core, self.guard, self.rulers, self.labels, self.hours.now, self.warden.ages,
+            self.core, self.guard, self.rulers, self.labels, self.hours.now, self.warden.shown,
             self._differences, self.hand.shown, lambda: rests(self.live.snapshot()), self._next_wake, self._digits,
         )  # fmt: skip
+        self.warden.staleness.exposed = self.painter.exposed
         self.walker = Walker(self.core, self._post, self.manual, self.terms.walk, self.say)
         self.keyboard = Keyboard(
             self.core, self.hand, self.hours.now, self.runner.look, lambda: "quotes" in self.guard.causes,

@@ -39,8 +39,8 @@ from live.reconcile import (
 from live.runner import SECOND_NS, Hours
 from live.settled import Ended, early
 from live.snapshot import AgeShown
+from live.staleness import Staleness
 from live.tripwires import WATCHED, tripped
-from sim.calendar import Venue, load_calendar
 from sim.model.errors import BrokerError, DataError
 from sim.model.event import Event, OrderFilled, OrderInDoubt, Settled, Standing
 from sim.model.fill import Fill
@@ -88,6 +88,7 @@ class Warden:
     """Whether an account that is worth less than the books stops entries (production), or is told only."""
     cash: Cash = field(init=False)
     endings: Endings = field(init=False)
+    staleness: Staleness = field(init=False)
     differences: list[Difference] = field(default_factory=list)
     risks: list[AtRisk] = field(default_factory=list)
     seen_positions: int = 0
@@ -109,14 +110,13 @@ class Warden:
     """The trade date on which net liquidating value was compared last."""
     _told: set[str] = field(default_factory=set)
     _looked: int = 0
-    _began: int = 0
-    _alerted: set[str] = field(default_factory=set)
     _soon: asyncio.Event = field(default_factory=asyncio.Event)
     _stale: bool = False
 
     def __post_init__(self) -> None:
         self.cash = Cash(lambda since: told_of(self.live, (MOVEMENT,), since - 3 * DAY_NS), self.say)
         self.endings = Endings(self.core, self.live)
+        self.staleness = Staleness(self.core, self.tape, self.limits, self.alert)
 
     # -- readings -----------------------------------------------------------------------------------------------------
 
@@ -339,24 +339,18 @@ class Warden:
         if now - self._looked < SECOND_NS:
             return
         self._looked = now
-        self._began = self._began or now
         stale = self.live.broker.stale
         if self._stale and not stale:
             # A stream that has come back has told nothing of the time without it.
             self._soon.set()
         self._stale = stale
         for age in self.ages(now):
-            name = age.name
-            if age.late and self._matters(name, now):
-                how = "never heard" if age.age is None else f"not heard for {age.age:.0f} s"
-                self._set(name, Standing.ENTRIES_STOPPED, f"{how}, at most {age.limit:g}", now)
-                # What has just begun cannot have heard anything yet: nothing is entered, and nobody is woken.
-                if name not in self._alerted and (age.age is not None or now - self._began > age.limit * SECOND_NS):
-                    self._alerted.add(name)
-                    self.alert("FEED", f"{name}: {how}")
-            elif name in self.guard.causes and not age.late:
-                self._alerted.discard(name)
-                self._clear(name, now)
+            if age.late and self.staleness.matters(age.name, now):
+                text = self.staleness.late(age, now)
+                self._set(age.name, Standing.ENTRIES_STOPPED, text, now)
+            elif age.name in self.guard.causes:
+                self.staleness.well(age.name, now)
+                self._clear(age.name, now)
         self._fx(now)
         self._fall(now)
         self._clock(now)
@@ -388,25 +382,11 @@ class Warden:
 
     def ages(self, now: int) -> list[AgeShown]:
         """How old everything is, in seconds."""
+        return self.staleness.ages(now, self.typed, self.seen_positions)
 
-        def since(at: int) -> float | None:
-            return None if not at else max((now - at) / SECOND_NS, 0.0)
-
-        quotes = since(max(self.tape.heard, self.typed))
-        return [
-            AgeShown("quotes", quotes, self.limits.quotes),
-            AgeShown("vix", since(self.tape.vix_at), self.limits.vix),
-            AgeShown("positions", since(self.seen_positions), self.limits.positions),
-        ]
-
-    def _matters(self, name: str, now: int) -> bool:
-        """VIX is told while the stock exchange is open; the others whenever a session is on."""
-        if self.core.day is None:
-            return False
-        if name != "vix":
-            return True
-        hours = load_calendar().session(Venue.US_EQUITY, self.core.day)
-        return hours.open_ns + 10 * 60 * SECOND_NS <= now < hours.close_ns
+    def shown(self, now: int) -> list[AgeShown]:
+        """The same, without what nobody ever wanted."""
+        return [age for age in self.ages(now) if age.age is not None or self.staleness.matters(age.name, now)]
 
     def _fx(self, now: int) -> None:
         if self.core.day is None or self.core.rates.currency == "USD":

@@ -114,7 +114,7 @@ class Seat:
         self.journal = Journal.open(self.path, durable=False)
         terms = Terms(
             Pace(settle=0.5, glance=5.0, rehearse=60.0, again=30.0, first=10.0, look=10.0),
-            Rounds(60.0, 300.0, 60.0), Limits(positions=200.0, quotes=90.0, vix=3600.0, grace=90.0),
+            Rounds(60.0, 300.0, 60.0), Limits(positions=200.0, quotes=90.0, chain=90.0, vix=3600.0, grace=90.0),
         )  # fmt: skip
 
         async def chain(underlying: str, day: date) -> Any:

@@ -311,7 +311,7 @@ class Simulation:
         connected = Sandbox(rest=REST, account_streamer=STREAM).connect(wiring, conduct)
         terms = Terms(
             Pace(settle=0.5, glance=5.0, rehearse=60.0, again=30.0, first=10.0, look=60.0),
-            Rounds(240.0, 1800.0, 60.0), Limits(positions=900.0, quotes=500.0, vix=3600.0, grace=90.0),
+            Rounds(240.0, 1800.0, 60.0), Limits(positions=900.0, quotes=500.0, chain=500.0, vix=3600.0, grace=90.0),
         )  # fmt: skip
 
         async def chain(underlying: str, day: date) -> Any:
