@@ -18,6 +18,7 @@ from adapters.emulator.exchange.exchange import Exchange
 from adapters.emulator.exchange.order_json import Record
 from conf.living import Living
 from live.codec import Codec
+from live.flatten import FLATTEN
 from live.inputs import Input, Prices, Silent, Tick
 from live.journal import Journal
 from live.keep import Trail, lives, recover
@@ -132,6 +133,9 @@ class Holds:
                 k = one.core.column(one.core.last)
                 self._limits(one, k, order.id)
             elif isinstance(what, Tick) and not what.wake and order.request.reason != CLOCK and not waited:
+                if order.request.reason == FLATTEN and order.request.limit is None:
+                    # A person's word has decided it, and it is priced where it is sent.
+                    continue
                 stale = [leg.contract for leg in order.request.legs if leg.contract not in self._fresh]
                 names = ", ".join(contract.label for contract in stale)
                 self.hold(not stale, f"{order.id} ({order.request.reason}) goes by prices of {names} before a silence")
