@@ -74,6 +74,8 @@ class Core:
     day: date | None = None
     dirty: bool = False
     last: int = 0
+    ticked: int = 0
+    """When a minute, or what is held, was last looked at, UTC ns."""
     woken: int = 0
     """When somebody was last woken, UTC ns: a clock that is set back brings no minute twice."""
     settled_cash: Decimal = Decimal(0)
@@ -137,6 +139,7 @@ class Core:
             return []
         self.market.roll(tick.ts)
         self.refresh()
+        self.ticked = max(self.ticked, tick.ts)
         if tick.wake:
             self.woken = max(self.woken, tick.ts)
         book = self.session.engine.desk.day

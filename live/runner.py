@@ -9,7 +9,7 @@ decide anything by itself.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -22,10 +22,9 @@ from live.ears import Ears
 from live.feed import Named, Tape, named
 from live.inputs import Closed, Earlier, Holiday, Input, Listing, Missed, Opened, Silent, Tick, Told
 from live.orders import Desk as OrderDesk
-from sim.calendar import Session, Venue, at_ny, load_calendar, ny
+from live.trade_date import Wakes, due, looked_at, next_date, stamp, venue_of, wakes_of
+from sim.calendar import Session, at_ny, load_calendar
 from sim.daybook import DayBook
-from sim.market import products
-from sim.market.futures import future
 from sim.model.errors import BrokerError
 from sim.model.event import Decision, Event
 from sim.model.instrument import OptionContract
@@ -106,8 +105,8 @@ class Runner:
     _minute: int = 0
     _glanced: int = 0
     _rehearsed: int = 0
-    _lived: int = 0
-    """When an earlier life of this trade date ended, UTC ns; 0 where there was none."""
+    _since: int = 0
+    """From when on it answers for its wakes, UTC ns: since it began, in whatever life."""
     _last_day: date | None = None
 
     def __post_init__(self) -> None:
@@ -120,10 +119,11 @@ class Runner:
 
     async def run(self) -> None:
         """Runs until it is stopped. Raises what the broker or the feed died of, after everything was written down."""
+        self._since = self.core.ticked or self.hours.now()
         self.ears.open()
         try:
             while not self._over():
-                day, hours = self._next_day()
+                day, hours = next_date(self.core.underlyings, self.hours.now())
                 if not await self._until(hours.open_ns):
                     break
                 self._holidays(day)
@@ -155,7 +155,7 @@ class Runner:
         """The next wake of this trade date, UTC ns, and who wakes; None where nobody does."""
         if self.core.day is None:
             return None
-        wakes, now = self._wakes(self.core.day), self.hours.now()
+        wakes, now = wakes_of(self.strategies, self.core.day), self.hours.now()
         at = min((at for at in wakes if at > now), default=None)
         return None if at is None else (at, wakes[at])
 
@@ -178,15 +178,6 @@ class Runner:
 
     # -- days ---------------------------------------------------------------------------------------------------------
 
-    def _next_day(self) -> tuple[date, Session]:
-        """The trade date that is on or comes next, and from when to when any of the underlyings trades on it."""
-        calendar, now = load_calendar(), self.hours.now()
-        venues = [venue_of(u) for u in self.core.underlyings]
-        day = min(calendar.session_of(venue, now) for venue in venues)
-        while (hours := whole(venues, day)).close_ns <= now:
-            day = calendar.next_session(day)
-        return day, hours
-
     async def _begin(self, day: date, hours: Session) -> bool:
         """What the day lists and what was before it is told to the core, and the day is opened; False where the broker
         did not tell what it lists before it was over."""
@@ -205,10 +196,11 @@ class Runner:
         past = await self._within(self.tape.past(self.hours.now(), day, opens))
         ts = self.hours.now()
         earlier = [each for each in past if isinstance(each, Earlier)]
-        if self.core.day == day:
+        ticked, last = self.core.ticked, self.core.last
+        goes_on = self.core.day == day
+        if goes_on:
             # The day goes on: of what was said while nobody listened only the underlyings' minutes are known.
-            self._lived = self.core.last
-            self._take(Silent(ts, self.core.last))
+            self._take(Silent(ts, ticked or last))
         else:
             if self.core.day is not None:
                 self._look(Closed(ts, self.core.day))
@@ -217,12 +209,18 @@ class Runner:
             for one in past:
                 if one not in earlier:
                     self._take(one)
-            self._lived = 0
             self._take(Opened(ts, day))
         for one in earlier:
             self._take(one)
-        book = self._book
-        self._minute = (ts - book.open_ns) // MINUTE_NS
+        opens_at = self._book.open_ns
+        present = (ts - opens_at) // MINUTE_NS
+        if goes_on:
+            turned = looked_at(ticked, last, opens_at, int(self.pace.settle * SECOND_NS))
+        else:
+            turned = max((self._since - opens_at) // MINUTE_NS, 0) - 1
+            self._before(day, self._book.ts(turned))
+        # What has begun and was not looked at yet comes at once.
+        self._minute = min(turned, present if goes_on else present - 1)
         self._rehearsed = 0
         self.tape.want(self.core.session.engine.desk.held())
         await self._first_prices()
@@ -268,11 +266,8 @@ class Runner:
 
     async def _through(self, day: date, hours: Session) -> None:
         """One trade date, minute by minute, and look by look where something is held."""
-        wakes = self._wakes(day)
+        wakes = wakes_of(self.strategies, day)
         duties = {at_ny(day, w) for w in self.core.session.engine.duties.times}
-        for at, names in wakes.items():
-            if at < self._book.ts(self._minute):
-                self._late(at, names)
         while not self._over() and self.hours.now() < hours.close_ns:
             now = self.hours.now()
             next_minute = self._book.ts(self._minute + 1) + int(self.pace.settle * SECOND_NS)
@@ -281,7 +276,7 @@ class Runner:
             if coming is not None and now >= coming - int(self.pace.rehearse * SECOND_NS):
                 self._rehearse(day, coming, now)
                 until = min(until, max(self._rehearsed + int(self.pace.again * SECOND_NS), now + SECOND_NS))
-            if self._watching():
+            if now < next_minute and self._watching():
                 until = min(until, max(self._glanced + int(self.pace.glance * SECOND_NS), now))
                 if until <= now:
                     self._hear(everything=False)
@@ -298,13 +293,12 @@ class Runner:
             self._hear()
             self._look(Closed(self.hours.now(), day))
 
-    def _late(self, at: int, names: Sequence[str]) -> None:
-        """A wake that lies behind: of one that fell into a death it is kept that it was slept through."""
-        for who in names:
-            if self._lived and at > self._lived:
-                self._take(Missed(self.hours.now(), who, f"{stamp(at)} New York was slept through: {NEVER_LATE}"))
-            elif not self._lived:
-                self.say(f"{who}: the session began after its time, {stamp(at)}")
+    def _before(self, day: date, turned: int) -> None:
+        """Wakes of the trade date that were over when the session began: they are said, and nobody missed them."""
+        for at, names in wakes_of(self.strategies, day).items():
+            if at <= turned:
+                for who in names:
+                    self.say(f"{who}: the session began after its time, {stamp(at)}")
 
     def _holidays(self, day: date) -> None:
         """Weekdays without a session since the last one: who would have woken is told that the market is closed."""
@@ -320,21 +314,16 @@ class Runner:
         held = self.core.session.engine.desk.held()
         return bool(held) and any(contract in held for contract in self.tape.touched)
 
-    def _turn_minute(self, now: int, wakes: Mapping[int, Sequence[str]], duties: Iterable[int]) -> None:
-        """A minute has begun. Wakes of minutes that were slept through are missed, not made up for. Duties are: they
-        only close."""
+    def _turn_minute(self, now: int, wakes: Wakes, duties: Iterable[int]) -> None:
+        """A minute has begun: what is due in it, and since the last one that was looked at."""
         book = self._book
         column = (now - book.open_ns) // MINUTE_NS
         begun = book.ts(column)
-        for at, names in wakes.items():
-            if book.ts(self._minute) < at < begun:
-                for who in names:
-                    self._take(Missed(now, who, f"{stamp(at)} New York was slept through: {NEVER_LATE}"))
-        # A clock that was set back brings its minutes again, also over a restart: nobody enters twice.
-        again = begun in wakes and begun <= self.core.woken
-        wake = not again and (begun in wakes or any(book.ts(self._minute) < at <= begun for at in duties))
+        found = due(book.ts(self._minute), begun, wakes, duties, self.core.woken)
+        for at, who in found.missed:
+            self._take(Missed(now, who, f"{stamp(at)} New York was slept through: {NEVER_LATE}"))
         self._minute = column
-        self._look(Tick(now, wake))
+        self._look(Tick(now, found.wake))
         self._let_go(now, begun, wakes)
         self._glanced = now
         self.keep.minute()
@@ -348,18 +337,9 @@ class Runner:
         working = {leg.contract for order in desk.orders.values() for leg in order.request.legs}
         self.tape.release(desk.held().keys() | working)
 
-    def _wakes(self, day: date) -> dict[int, list[str]]:
-        """Instants at which strategies want to be called, and which."""
-        out: dict[int, list[str]] = {}
-        for strategy in self.strategies:
-            hours = load_calendar().session(venue_of(strategy.underlyings[0]), day)
-            for clock in strategy.wakes(day):
-                out.setdefault(hours.at(clock), []).append(strategy.name)
-        return out
-
     # -- the contracts that a strategy will look at -------------------------------------------------------------------
 
-    async def _look_first(self, day: date, wakes: Mapping[int, Sequence[str]]) -> None:
+    async def _look_first(self, day: date, wakes: Wakes) -> None:
         """At a wake: what nobody could look at before (an option before its market opens, a chain behind a filter that
         has only now let it in) is listened to first, and its first quotes are waited for."""
         for _ in range(LOOKS):
@@ -472,23 +452,3 @@ class Runner:
             nap.cancel()
             await asyncio.gather(heard, nap, return_exceptions=True)
         self._news.clear()
-
-
-def venue_of(underlying: str) -> Venue:
-    """Where an underlying trades."""
-    return future(underlying).venue if products.is_future_root(underlying) else products.venue_of(underlying)
-
-
-def whole(venues: Sequence[Venue], day: date) -> Session:
-    """From the first opening to the last close of a trade date."""
-    sessions = [load_calendar().session(venue, day) for venue in venues]
-    first = min(sessions, key=lambda s: s.open_ns)
-    last = max(sessions, key=lambda s: s.close_ns)
-    return Session(
-        day, first.venue, first.open_ns, last.close_ns, first.rth_open_ns, last.rth_close_ns, first.early_close
-    )
-
-
-def stamp(ns: int) -> str:
-    """``10:31`` in New York."""
-    return f"{ny(ns):%H:%M}"

@@ -33,9 +33,10 @@ from live.keep import Notebook, Recovered, Trail, recover, unkept
 from live.keyboard import Keyboard
 from live.picture import Labels, Painter, Rulers, rests
 from live.reconcile import Reconciler, holdings
-from live.runner import SECOND_NS, Hours, Pace, Runner, stamp
+from live.runner import SECOND_NS, Hours, Pace, Runner
 from live.snapshot import Snapshot
 from live.tape_stall import Stall
+from live.trade_date import stamp
 from live.warden import Rounds, Warden
 from sim.fees import FeeSchedule
 from sim.model.errors import BrokerError, UsageError
@@ -78,12 +79,17 @@ def nothing() -> None:
     """Nobody wants to know."""
 
 
+def anybody(account: str) -> None:
+    """The account is nobody else's."""
+
+
 @dataclass(slots=True)
 class Sitting:
     """One session. ``journal`` is open to write. ``fx`` gives the exchange rate of now, None where none is told.
     ``risky`` tells a refusal by a risk limit from one by calendar or time. ``fees``: what a fill by hand costs;
     ``resumed`` is told that a person has resumed. ``trail`` leads to where ``core`` stands in the journal; ``kept`` is
-    asked each minute to keep that."""
+    asked each minute to keep that. ``begun`` hears the account's number once it is known, before anything is done to
+    it; what it raises ends the session."""
 
     core: Core
     live: Connected
@@ -106,6 +112,7 @@ class Sitting:
     resumed: Callable[[], None] = nothing
     trail: Trail = field(default_factory=Trail)
     kept: Callable[[Journal, Trail], None] = unkept
+    begun: Callable[[str], None] = anybody
     hand: ByHand = field(init=False)
     keyboard: Keyboard = field(init=False)
     commands: Commands = field(init=False)
@@ -186,6 +193,7 @@ class Sitting:
             self.runner.post(event)
         await self.live.start()
         try:
+            self.begun(self.live.broker.account)
             for order_id in found.cancels:
                 if order_id not in hand.orders:
                     self.live.cancel(order_id)
