@@ -4,23 +4,31 @@ each decision in a line, each trade date in a summary.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
+from typing import Final
 
 from conf import console
 from conf.living import Living
 from conf.speaking import Speaker, counts, summary_of
 from conf.stage import SHADOW, Authority, Stage
+from live.account_lock import AccountLock
 from live.alerts import risk_refusal
 from live.ceilings import Ceilings
 from live.inputs import Closed, Input
+from live.permit import Permit
 from live.sitting import Sitting
 from sim.calendar import ny
 from sim.model.errors import RiskStop
 from sim.model.event import Cancel, Decision, Refuse, Submit
 from sim.model.order import Order
+
+ZERO: Final = Decimal(0)
+KEPT_NS: Final = 5 * 1_000_000_000
+"""Of the market, between two looks at what must be written down."""
 
 
 def header(
@@ -68,6 +76,42 @@ def first_order(order: Order, made: Living, there: Stage, ceilings: Ceilings) ->
         f"order      {r.intent.value} {r.quantity} x {r.describe()} {limit} ({r.strategy}: {r.reason})\n"
         "send it, and those that follow?"
     )
+
+
+@dataclass(slots=True)
+class Left:
+    """What the session has sent, lost and open, written down for whoever trades the account next: every few seconds,
+    and with each order."""
+
+    lock: AccountLock
+    permit: Permit
+    now: Callable[[], int]
+    _looked: int = 0
+
+    def look(self, now: int) -> None:
+        """Called in every turn."""
+        if abs(now - self._looked) >= KEPT_NS:
+            self._looked = now
+            self._keep(now)
+
+    def done(self, what: Input, decisions: Sequence[Decision]) -> None:
+        if any(isinstance(decision, Submit) for decision in decisions):
+            self._keep(self.now())
+
+    def end(self) -> None:
+        try:
+            self._keep(self.now())
+        finally:
+            self.lock.leave()
+
+    def _keep(self, now: int) -> None:
+        core = self.permit.core
+        desk, day = core.session.engine.desk, core.day
+        lost = ZERO if day is None else self.permit.start - desk.nlv(core.column(now))
+        self.lock.keep(
+            day=day, orders=0 if day is None else self.permit.keeper.count(day), lost=lost,
+            open_=len(desk.ledger.open), working=len(desk.orders),
+        )  # fmt: skip
 
 
 @dataclass(slots=True)

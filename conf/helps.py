@@ -171,6 +171,7 @@ Faults, the clock, scripts, expiring tokens and the reset are under /emulator of
 tomking paper: the strategy of a backtest on the wall clock, on paper; leaves a run's folder, with its journal
 
 usage: tomking paper [adapter=emulator|sandbox] [group=choice] [group.key=value] [--until HH:MM] [--screen] [--json]
+                    [--resume RUN | --fresh]
 
 adapter=emulator, the default, needs nothing: it serves a Friday of market=es_2024 on this machine, sixty times as fast
 as the clock, and ends with it. The address that is printed shows the session, and can stop it.
@@ -181,6 +182,7 @@ as the clock, and ends with it. The address that is printed shows the session, a
   --until 12:00         end at this time of the market, New York
   --screen              the session on the terminal, drawn again and again
   --resume RUN          go on with a session that ended, by its journal; give the same words as then
+  --fresh               leave alone what an earlier session of the account left open: nobody watches its exits then
   live.fx=6B            dollars per pound: table (dated), 6B (the front pound future), or a number
   live.ceilings.orders_a_day=20    hard ceilings below strategy and rules: conf/live/default.yaml
   --cfg                 print the composed configuration and trade nothing
@@ -194,7 +196,8 @@ halts it. Alerts go to TOMKING_WEBHOOK (live.alerts.shape=ntfy, discord, slack),
     "live": """\
 tomking live: real money, behind two keys; without both everything but sending (shadow)
 
-usage: tomking live adapter=production [group=choice] [group.key=value] [--until HH:MM] [--screen] [--resume RUN]
+usage: tomking live adapter=production [group=choice] [group.key=value] [--until HH:MM] [--screen]
+                    [--resume RUN | --fresh]
        tomking live arm --account LAST4 --max-loss N --until WHEN [--fx RATE] [--unattended] [group=choice] ...
        tomking live disarm | status [group=choice] ... [--json]
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 USUAL: Final = ("adapter=emulator", "market=es_2024")
 QUICK: Final = ("adapter.speed=60", "adapter.port=0")
 TWICE_S: Final = 0.5
-FLAGS: Final = ("json", "cfg", "screen")
+FLAGS: Final = ("json", "cfg", "screen", "fresh")
 VALUES: Final = ("config-dir", "resume", "until")
 
 
@@ -137,6 +137,6 @@ async def _sit(config: Mapping[str, Any], options: Options, kind: str, authority
     resume, quiet = options.value("resume"), options.flag("json")
     asked = Asked(
         kind, Path.cwd() / "runs", stop, signs, quiet, options.flag("screen") and not quiet,
-        Path(resume).expanduser() if resume else None, options.value("until"),
+        Path(resume).expanduser() if resume else None, options.value("until"), fresh=options.flag("fresh"),
     )  # fmt: skip
     return await sitting(config, asked, authority or PAPER)

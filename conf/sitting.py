@@ -18,14 +18,15 @@ from typing import TYPE_CHECKING, Any, Final
 from adapters.tastytrade.backoff import Backoff
 from adapters.tastytrade.sender import unasked
 from conf import console
-from conf.attending import Day, first_order, header
+from conf.attending import Day, Left, first_order, header
 from conf.backtest import commit
 from conf.compose import as_yaml, home
 from conf.leaving import Ended, Sat, written
 from conf.living import Living, checkpoint_of, living, resumed
 from conf.speaking import Pulse, Speaker, told
-from conf.stage import PAPER, Authority, Bringing, Stage, about_of, carried_of, fx_of, in_dollars, stage
+from conf.stage import PAPER, SHADOW, Authority, Bringing, Stage, about_of, carried_of, fx_of, in_dollars, stage
 from conf.turning import left_of, through
+from live.account_lock import AccountLock
 from live.alerts import risk_refusal
 from live.ceilings import Ceilings
 from live.checkpoint import NAME as CHECKPOINT
@@ -64,7 +65,7 @@ KEYS: Final = (
 @dataclass(frozen=True, slots=True)
 class Asked:
     """How a session was asked for. ``stop`` ends it, and ``signs`` says by which signal; ``until``: a New York time of
-    day at which it ends by itself."""
+    day at which it ends by itself. ``fresh``: what an earlier session of the account left open is left alone."""
 
     kind: str
     runs: Path
@@ -75,6 +76,7 @@ class Asked:
     resume: Path | None = None
     until: str | None = None
     ask: Callable[[str, float], Awaitable[bool | None]] = console.answer
+    fresh: bool = False
 
 
 def terms_of(node: Mapping[str, Any], speed: float, *, minutely: bool = False) -> Terms:
@@ -258,7 +260,20 @@ async def sitting(config: Mapping[str, Any], asked: Asked, authority: Authority 
         journal = stack.enter_context(Journal.open(folder / JOURNAL))
         one, fx = _made(config, made, there, journal, checkpoint, guard, speaker, authority)
         one.runner.until = until
-        permit.post = one.runner.post
+        permit.post, permit.worth = one.runner.post, one.warden.worth
+        one.warden.strict = there.environment == "production"
+        if (lock := _lock_of(config, there, folder, run_id, asked)) is not None:
+            stack.callback((tally := Left(lock, permit, there.hours.now)).end)
+            permit.earlier = lock.earlier
+            one.runner.lookers.append(tally.look)
+            one.runner.done.append(tally.done)
+
+            def begun(account: str) -> None:
+                lock.take(account)
+                manifest["account"] = lock.key
+                write_json(folder / "manifest.json", manifest)
+
+            one.begun = begun
         if question is not None:
             question.text = lambda order: first_order(order, made, there, permit.ceilings)
         pulse = Pulse(one.look, speaker.say)
@@ -314,6 +329,15 @@ def _made(
     judge.hold = hold
     one.runner.watchers.append(judge.heard)
     return one, fx
+
+
+def _lock_of(config: Mapping[str, Any], there: Stage, folder: Path, run_id: str, asked: Asked) -> AccountLock | None:
+    """Of an account that is somebody's: an emulator of this process has its own, and a shadow sends nothing."""
+    if there.adapter == "emulator" or there.notice == SHADOW:
+        return None
+    traded = "" if asked.resume is None else str(read_json(folder, "manifest.json").get("account", ""))
+    site = f"{there.adapter} {config['adapter'].get('rest') or ''}".strip()
+    return AccountLock(home() / "accounts", site, folder.resolve(), run_id, asked.fresh, traded)
 
 
 def _same_source(config: Mapping[str, Any], folder: Path) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from sim.model.given import FROM_ONE, POSITIVE, SHARE, amount, section, whole
 from sim.model.order import Intent, Order
@@ -51,6 +51,17 @@ class Ceilings:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What other sessions of the same account sent on a trade date, and lost on it, account currency, never below 0."""
+
+    orders: int
+    lost: Decimal
+
+
+NOTHING: Final = Earlier(0, Decimal(0))
+
+
 def contracts(order: Order) -> int:
     """Contracts of all legs together: an iron condor of three units has twelve."""
     return order.request.quantity * sum(leg.ratio for leg in order.request.legs)
@@ -79,46 +90,50 @@ class CeilingKeeper:
         nlv: Decimal | None,
         day_start_nlv: Decimal | None,
         bp_after: Decimal | None,
+        earlier: Earlier = NOTHING,
+        worth: Decimal | None = None,
     ) -> str:
         """Empty where the order may go out, which is then counted; else one line that says which ceiling it meets.
 
         ``day``: the trade date. ``nlv``: net liquidation now, ``day_start_nlv`` when the trade date began,
         ``bp_after``: buying power used by everything open and working and by this order; None, or not a number, where
-        it is not known. A closing order is always let through.
+        it is not known. ``worth``: net liquidation as the broker tells it, None where it does not: buying power is held
+        against the smaller. A closing order is always let through.
         """
         if order.request.intent is Intent.OPEN:
-            why = self._opening(order, day, _known(nlv), _known(day_start_nlv), _known(bp_after))
+            why = self._opening(
+                order, day, _known(nlv), _known(day_start_nlv), _known(bp_after), earlier, _known(worth)
+            )
             if why:
                 return why
         self._sent.setdefault(day, set()).add(order.id)
         return ""
 
     def _opening(
-        self, order: Order, day: date, nlv: Decimal | None, start: Decimal | None, bp_after: Decimal | None
-    ) -> str:
+        self, order: Order, day: date, nlv: Decimal | None, start: Decimal | None, bp_after: Decimal | None,
+        earlier: Earlier, worth: Decimal | None,
+    ) -> str:  # fmt: skip
         most = self.ceilings
         if (size := contracts(order)) > most.contracts_an_order:
             return (
                 f"ceiling: order {order.id} has {size} contracts, at most {most.contracts_an_order} may have one order"
             )
-        others = self._sent.get(day, set()) - {order.id}
-        if len(others) >= most.orders_a_day:
-            return (
-                f"ceiling: {len(others)} orders went out on {day}, at most {most.orders_a_day} may: nothing is opened"
-            )
+        others = earlier.orders + len(self._sent.get(day, set()) - {order.id})
+        if others >= most.orders_a_day:
+            return f"ceiling: {others} orders went out on {day}, at most {most.orders_a_day} may: nothing is opened"
         if nlv is None or start is None:
             return "ceiling: net liquidation, now or when the day began, is not known: nothing is opened"
         if nlv <= 0:
             return f"ceiling: net liquidation is {nlv:,.2f}: nothing is opened"
-        if start - nlv >= most.loss_a_day:
-            return (
-                f"ceiling: {start - nlv:,.2f} lost on {day}, at most {most.loss_a_day:,.2f} may be: nothing is opened"
-            )
+        if (lost := start - nlv + earlier.lost) >= most.loss_a_day:
+            return f"ceiling: {lost:,.2f} lost on {day}, at most {most.loss_a_day:,.2f} may be: nothing is opened"
         if bp_after is None:
             return "ceiling: the buying power that would be used is not known: nothing is opened"
-        if bp_after > most.bp_share * nlv:
+        least = nlv if worth is None else min(nlv, worth)
+        if bp_after > most.bp_share * least:
+            share = f"{bp_after / least:.1%}" if least > 0 else "all"
             return (
-                f"ceiling: buying power would be {bp_after:,.2f}, {bp_after / nlv:.1%} of net liquidation, "
+                f"ceiling: buying power would be {bp_after:,.2f}, {share} of net liquidation, "
                 f"at most {most.bp_share:.1%} may be used"
             )
         return ""

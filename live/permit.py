@@ -14,12 +14,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
 from live.arming import Arming, check, read
-from live.ceilings import CeilingKeeper, Ceilings
+from live.ceilings import NOTHING, CeilingKeeper, Ceilings, Earlier
 from live.core import Core
 from live.guard import Guard
 from sim.calendar import date_ny
@@ -95,10 +96,21 @@ def unposted(event: Event) -> None:
     """Nobody hears of it."""
 
 
+def alone(day: date) -> Earlier:
+    """No other session of the account."""
+    return NOTHING
+
+
+def untold() -> Decimal | None:
+    """The broker does not say what the account is worth."""
+    return None
+
+
 @dataclass(slots=True)
 class Permit:
     """``loss_share``: of net liquidation at the day's start, that a day may lose; of the arming's own limit the smaller
-    counts. ``now``: the market's instant, UTC ns. ``alert`` and ``post`` go where the session's go."""
+    counts. ``now``: the market's instant, UTC ns. ``alert`` and ``post`` go where the session's go. ``earlier``: what
+    other sessions of the account sent and lost on a trade date; ``worth``: what the broker says it is worth."""
 
     core: Core
     guard: Guard
@@ -108,6 +120,8 @@ class Permit:
     keys: Keys | None = None
     alert: Callable[[str, str], None] = unheard
     post: Callable[[Event], None] = unposted
+    earlier: Callable[[date], Earlier] = alone
+    worth: Callable[[], Decimal | None] = untold
     _restored: set[int] = field(default_factory=set)
     _looked: int = 0
     _warned: set[tuple[int, int]] = field(default_factory=set)
@@ -147,7 +161,9 @@ class Permit:
                 bp = desk.bp_used(k) if order.id in desk.orders else desk.bp_after(k, order.request)
             except DataError:
                 bp = None
-        why = self.keeper.permit(order, day=day, nlv=nlv, day_start_nlv=start, bp_after=bp)
+        why = self.keeper.permit(
+            order, day=day, nlv=nlv, day_start_nlv=start, bp_after=bp, earlier=self.earlier(day), worth=self.worth()
+        )
         if why:
             self.alert("REFUSAL", f"{order.id}: {why}")
             if bp is not None:
@@ -158,7 +174,8 @@ class Permit:
     @property
     def ceilings(self) -> Ceilings:
         """Those of this trade date: of the share of the account and the arming's own limit the smaller counts."""
-        most = self.loss_share * self.start
+        worth = self.worth()
+        most = self.loss_share * (self.start if worth is None else min(self.start, worth))
         if self.keys is not None and self.keys.arming is not None:
             most = min(most, self.keys.arming.max_loss)
         return replace(self.keeper.ceilings, loss_a_day=most)

@@ -168,3 +168,11 @@ class TestRestart:
         for day in days:
             assert sum(o.request.intent is Intent.OPEN for o in sent[day].values()) <= CEILINGS.orders_a_day
             assert one.count(day) == len(sent[day])
+
+
+@pytest.mark.parametrize(("worth", "held_back"), [(None, False), (10_000, False), (7_999, True), (0, True), (-5, True)])
+def test_buying_power_is_held_against_what_the_broker_says_the_account_is_worth(
+    worth: int | None, held_back: bool
+) -> None:
+    said = asked(CeilingKeeper(CEILINGS), opening(), worth=None if worth is None else Decimal(worth))
+    assert ("buying power would be 4,000.00" in said) is held_back
