@@ -133,8 +133,8 @@ class Holds:
                 k = one.core.column(one.core.last)
                 self._limits(one, k, order.id)
             elif isinstance(what, Tick) and not what.wake and order.request.reason != CLOCK and not waited:
-                if order.request.reason == FLATTEN and order.request.limit is None:
-                    # A person's word has decided it, and it is priced where it is sent.
+                if order.request.resting or (order.request.reason == FLATTEN and order.request.limit is None):
+                    # A target has its own price; a person's word is priced where it is sent.
                     continue
                 stale = [leg.contract for leg in order.request.legs if leg.contract not in self._fresh]
                 names = ", ".join(contract.label for contract in stale)

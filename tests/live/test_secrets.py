@@ -115,7 +115,9 @@ def test_what_is_planted_is_found_nowhere(
             words = ["adapter=production", *there.words, f"adapter.account={ACCOUNT}", "--until", UNTIL]
             assert main(["live", *words]) == 0
         sent = there.sent
-    folder = run_folder(here)
+        folder = run_folder(here)
+        # Its trade is open: another session would leave the exits to nobody.
+        assert main(["live", *words[:-2]]) == 2
     # It has lived: an order went out and filled, a person was told, a heart beat.
     assert sent
     assert any(row["event"] == "fill" for row in log_of(folder))
@@ -126,6 +128,7 @@ def test_what_is_planted_is_found_nowhere(
     assert copies.taken > 3
     assert {path.name for path in copied.rglob("*")} >= {"journal.sqlite", "journal.sqlite-wal", "config.yaml"}
     printed = capfd.readouterr()
+    assert "left 1 trades open" in printed.err
     texts = {"printed": printed.out + printed.err, "logged": caplog.text, "told": "\n".join(told)}
     files = {str(p): p.read_bytes() for root in (here, copied, home_of()) for p in root.rglob("*") if p.is_file()}
     assert any(name.endswith("arming.json") for name in files)
