@@ -90,6 +90,12 @@ class LiveDay:
         strikes = np.array([strike for strike, _ in found], np.int64)
         self._boards[listed.series] = Board(listed.series, strikes, np.array([put for _, put in found], np.bool_))
         self._keys[listed.series] = frozenset(contract_key(strike, put) for strike, put in found)
+        self._contracts.pop(listed.series, None)
+
+    def more(self, listed: Iterable[ListedSeries]) -> None:
+        """What is listed was told anew while the day is on."""
+        for each in listed:
+            self._list(each)
 
     # -- what is heard ------------------------------------------------------------------------------------------------
 
@@ -274,11 +280,18 @@ class LiveMarket:
     # -- what is told -------------------------------------------------------------------------------------------------
 
     def listed(self, underlying: str, session: date, series: tuple[ListedSeries, ...]) -> None:
-        self._listed[underlying, session] = series
+        series = self._listed[underlying, session] = union(self._listed.get((underlying, session), ()), series)
+        if (day := self._days.get((underlying, session))) is not None:
+            day.more(series)
         # Of the days before nothing is asked any more.
         for key in [key for key in self._listed if key[0] == underlying and key[1] < session]:
             del self._listed[key]
             self._days.pop(key, None)
+
+    def listing(self, underlying: str) -> tuple[ListedSeries, ...]:
+        """What was listed on it when that was last told; nothing where it never was."""
+        last = max((day for name, day in self._listed if name == underlying), default=None)
+        return () if last is None else self._listed[underlying, last]
 
     def remember(self, underlying: str, bars: tuple[DailyBar, ...]) -> None:
         self._histories[underlying] = bars
@@ -386,3 +399,15 @@ class LiveMarket:
 
     def settlement(self, series: Series) -> float | None:
         return None
+
+
+def union(listed: Iterable[ListedSeries], more: Iterable[ListedSeries]) -> tuple[ListedSeries, ...]:
+    """Both, by expiration and root: what is listed once stays so."""
+    found: dict[Series, ListedSeries] = {}
+    for each in (*listed, *more):
+        before = found.get(each.series)
+        if before is not None:
+            calls, puts = {*before.calls, *each.calls}, {*before.puts, *each.puts}
+            each = ListedSeries(each.series, tuple(sorted(calls)), tuple(sorted(puts)))
+        found[each.series] = each
+    return tuple(sorted(found.values(), key=lambda r: (r.series.expiration, r.series.product.root)))

@@ -15,17 +15,17 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Final, Protocol
 
-from adapters.tastytrade.errors import CredentialError
 from adapters.tastytrade.window import ChainOf
 from live.core import Core
 from live.ears import Ears
-from live.feed import Named, Tape, named
+from live.feed import Named, Tape
 from live.inputs import Closed, Earlier, Holiday, Input, Listing, Missed, Opened, Silent, Tick, Told
+from live.listings import Listings
+from live.market import union
 from live.orders import Desk as OrderDesk
 from live.trade_date import Wakes, due, looked_at, next_date, stamp, venue_of, wakes_of
 from sim.calendar import Session, at_ny, load_calendar
 from sim.daybook import DayBook
-from sim.model.errors import BrokerError
 from sim.model.event import Decision, Event
 from sim.model.instrument import OptionContract
 from sim.model.market import MINUTE_NS
@@ -100,6 +100,7 @@ class Runner:
     """The instant at which it ends by itself, UTC ns; None: when it is stopped."""
     orders: OrderDesk = field(init=False)
     ears: Ears = field(init=False)
+    listings: Listings = field(init=False)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _failure: BaseException | None = None
     _minute: int = 0
@@ -113,6 +114,7 @@ class Runner:
         self.orders = OrderDesk(self.broker)
         readers = (("broker", self._read_broker), ("feed", self.tape.listen))
         self.ears = Ears(readers, self.failed, self.hours.pause)
+        self.listings = Listings(self.core, self.chain, self.hours.pause, self.say, self._news.set, self.failed)
         self.tape.news = self._news
 
     # -- running ------------------------------------------------------------------------------------------------------
@@ -131,6 +133,7 @@ class Runner:
                     await self._through(day, hours)
         finally:
             await self.ears.close()
+            await self.listings.close()
             self.keep.flush()
 
     def end(self) -> None:
@@ -181,18 +184,12 @@ class Runner:
     async def _begin(self, day: date, hours: Session) -> bool:
         """What the day lists and what was before it is told to the core, and the day is opened; False where the broker
         did not tell what it lists before it was over."""
-        calendar, found = load_calendar(), list[Named]()
-        for underlying in self.core.underlyings:
-            listed = await self._listed(underlying, day, hours)
-            if listed is None:
-                return False
-            chain = named(listed, day)
-            if chain.unknown:
-                self.say(f"{chain.unknown} contracts on {underlying} have names that are not known here: left out")
-            found.append(chain)
+        found = await self._listed(day, hours)
+        if found is None:
+            return False
         self.tape.expired(day)
         self.tape.begin(found)
-        opens = {u: calendar.session(venue_of(u), day).open_ns for u in self.core.underlyings}
+        opens = {u: load_calendar().session(venue_of(u), day).open_ns for u in self.core.underlyings}
         past = await self._within(self.tape.past(self.hours.now(), day, opens))
         ts = self.hours.now()
         earlier = [each for each in past if isinstance(each, Earlier)]
@@ -201,11 +198,13 @@ class Runner:
         if goes_on:
             # The day goes on: of what was said while nobody listened only the underlyings' minutes are known.
             self._take(Silent(ts, ticked or last))
+            for each in found:
+                self._list(ts, each, day)
         else:
             if self.core.day is not None:
                 self._look(Closed(ts, self.core.day))
             for each in found:
-                self._take(Listing(ts, each.underlying, day, each.series))
+                self._list(ts, each, day)
             for one in past:
                 if one not in earlier:
                     self._take(one)
@@ -226,19 +225,23 @@ class Runner:
         await self._first_prices()
         return True
 
-    async def _listed(self, underlying: str, day: date, hours: Session) -> ChainOf | None:
-        """A chain, asked for until the broker tells it: a session that stands does not end because a reading failed.
-        What no retry can cure is raised."""
-        while True:
-            try:
-                return await self.chain(underlying, day)
-            except CredentialError:
-                raise
-            except BrokerError as error:
-                self.say(f"{underlying}: what it lists could not be read, and is asked for again: {error}")
-            again = self.hours.now() + int(self.pace.again * SECOND_NS)
-            if not await self._until(again) or self.hours.now() >= hours.close_ns:
-                return None
+    async def _listed(self, day: date, hours: Session) -> list[Named] | None:
+        """What every underlying lists, or has listed last; None where of one nobody knows it before the day is over."""
+        found = list[Named]()
+        for underlying in self.core.underlyings:
+            while (each := await self.listings.find(underlying, day)) is None:
+                again = self.hours.now() + int(self.pace.again * SECOND_NS)
+                if not await self._until(again) or self.hours.now() >= hours.close_ns:
+                    return None
+            found.append(each)
+        await self.listings.later(day)
+        return found
+
+    def _list(self, ts: int, each: Named, day: date) -> None:
+        """The core hears of it where it says anything new."""
+        before = self.core.market.listing(each.underlying) if self.core.day == day else ()
+        if union(before, each.series) != before:
+            self._take(Listing(ts, each.underlying, day, each.series))
 
     async def _within(self, work: Awaitable[list[Input]]) -> list[Input]:
         """What comes within the patience for first things; nothing, and a word of it, where it does not."""
@@ -395,6 +398,10 @@ class Runner:
             for watcher in self.watchers:
                 watcher(event)
             self._look(Told(event))
+        for day, listed in self.listings.take():
+            self.tape.begin([listed])
+            if self.core.day == day:
+                self._list(self.hours.now(), listed, day)
         only = None if everything else self.core.session.engine.desk.held()
         for one in self.tape.take(self.hours.now(), only):
             self._take(one)

@@ -138,8 +138,9 @@ class Sitting:
             self.core, self.hand, tape, self.strategies, self.hours, self.chain, self.notebook, self.say,
             self.terms.pace,
         )  # fmt: skip
-        self.runner.ears.refused = self._refused
-        self.hand.cut = lambda: BROKER in self.guard.causes
+        self.runner.ears.refused = self.runner.listings.refused = self._refused
+        self.runner.listings.alert = self.alert
+        self.hand.cut = self.runner.listings.cut = lambda: BROKER in self.guard.causes
         self.runner.orders.aside = self.hand.aside
         self.warden = Warden(
             self.core, self.live, tape, self.guard, Reconciler(int(self.terms.limits.grace * SECOND_NS)),
