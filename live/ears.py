@@ -30,6 +30,8 @@ class Ears:
     pause: Callable[[float], Awaitable[None]]
     refused: Callable[[CredentialError, str], None] = unjudged
     again: float = 60.0
+    ready: asyncio.Event | None = None
+    """Where there is one, nothing is read before it is set: there is nothing to read yet."""
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def open(self) -> None:
@@ -48,6 +50,8 @@ class Ears:
             self.failed(task.exception() or gone)
 
     async def _listen(self, name: str, read: Callable[[], Awaitable[None]]) -> None:
+        if self.ready is not None:
+            await self.ready.wait()
         while True:
             try:
                 await read()

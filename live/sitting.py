@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -35,6 +36,7 @@ from live.picture import Labels, Painter, Rulers, rests
 from live.reconcile import Reconciler, holdings
 from live.runner import SECOND_NS, Hours, Pace, Runner
 from live.snapshot import Snapshot
+from live.start import Start
 from live.tape_stall import Stall
 from live.trade_date import stamp
 from live.warden import Rounds, Warden
@@ -45,6 +47,8 @@ from sim.model.instrument import OptionContract
 from sim.model.order import Intent
 from sim.ports import Strategy
 
+RATE_AGAIN: Final = 600.0
+"""Seconds of the market before a rate that did not come is asked for again."""
 BROKER: Final = "broker"
 """The cause that stands while the broker cannot be reached."""
 Alerting = Callable[[str, str], None]
@@ -83,13 +87,17 @@ def anybody(account: str) -> None:
     """The account is nobody else's."""
 
 
+async def known() -> None:
+    """Which account it is, is known already."""
+
+
 @dataclass(slots=True)
 class Sitting:
     """One session. ``journal`` is open to write. ``fx`` gives the exchange rate of now, None where none is told.
     ``risky`` tells a refusal by a risk limit from one by calendar or time. ``fees``: what a fill by hand costs;
     ``resumed`` is told that a person has resumed. ``trail`` leads to where ``core`` stands in the journal; ``kept`` is
     asked each minute to keep that. ``begun`` hears the account's number once it is known, before anything is done to
-    it; what it raises ends the session."""
+    it; what it raises ends the session. ``finds`` finds the account where that was not possible before."""
 
     core: Core
     live: Connected
@@ -113,6 +121,7 @@ class Sitting:
     trail: Trail = field(default_factory=Trail)
     kept: Callable[[Journal, Trail], None] = unkept
     begun: Callable[[str], None] = anybody
+    finds: Callable[[], Awaitable[None]] = known
     hand: ByHand = field(init=False)
     keyboard: Keyboard = field(init=False)
     commands: Commands = field(init=False)
@@ -192,14 +201,8 @@ class Sitting:
         self.notebook.remember([(order, "adopted") for order in found.working])
         if found.inputs and (event := self.guard.refreshed(self.core.session.engine.standing, now)) is not None:
             self.runner.post(event)
-        await self.live.start()
         try:
-            self.begun(self.live.broker.account)
-            for order_id in found.cancels:
-                if order_id not in hand.orders:
-                    self.live.cancel(order_id)
-            await self._first()
-            self._tasks.append(asyncio.ensure_future(self._watch()))
+            await self._start([order_id for order_id in found.cancels if order_id not in hand.orders])
             await self.runner.run()
         finally:
             for task in self._tasks:
@@ -207,6 +210,49 @@ class Sitting:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             await self.live.aclose()
             self.notebook.flush()
+
+    async def _start(self, cancels: Sequence[str]) -> None:
+        """Comes to the broker; where it holds anything and nobody answers, later, and in manual mode meanwhile."""
+
+        async def owed() -> None:
+            self.begun(self.live.broker.account)
+            for order_id in cancels:
+                self.live.cancel(order_id)
+
+        steps = [self.finds, self.live.stand, owed, self._rate, self._first]
+        start = Start(steps, self.hours.pause, self.terms.pace.again)
+        desk = self.core.session.engine.desk
+        try:
+            await start.go()
+        except BrokerError as error:
+            if not desk.ledger.open and not desk.orders:
+                raise
+            self._unreached(error)
+            self.runner.ears.ready = asyncio.Event()
+            self._tasks.append(asyncio.ensure_future(self._start_late(start, self.runner.ears.ready)))
+        else:
+            self._tasks.append(asyncio.ensure_future(self._watch()))
+
+    async def _start_late(self, start: Start, ready: asyncio.Event) -> None:
+        try:
+            await start.go_on(self._unreached)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            self.runner.failed(error)
+            raise
+        self.say("the broker answers: the session has come to it")
+        ready.set()
+        await self._watch()
+
+    def _unreached(self, error: BrokerError) -> None:
+        """The session holds something and cannot come to the broker: a person places the orders until it does."""
+        now = self.hours.now()
+        self.failed(error, "start", now)
+        event = self.guard.set(BROKER, Standing.MANUAL, f"the broker cannot be reached: {error}", now)
+        if event is not None:
+            self.alert("FAULT", f"{Standing.MANUAL.value}: it was begun, and the broker cannot be reached: {error}")
+            self._post(event)
 
     async def _watch(self) -> None:
         """The warden, which must not die unheard."""
@@ -227,10 +273,29 @@ class Sitting:
             self.alert("FAULT", f"{standing.value}: {error}")
             self._post(event)
 
-    async def _first(self) -> None:
-        """What the account holds before the session does anything: what is neither ours nor explained is foreign."""
+    async def _rate(self) -> None:
+        """The exchange rate of now; one of an earlier life goes on meanwhile, and the guard looks at how old it is."""
+        try:
+            await self._told_rate()
+        except Exception as error:  # a row of another shape must not take the exits from what is open
+            if self.core.rates.last is None:
+                raise
+            self.say(f"the exchange rate could not be read, the last one goes on: {error}")
+            self._tasks.append(asyncio.ensure_future(self._rate_late()))
+
+    async def _rate_late(self) -> None:
+        while True:
+            await self.hours.pause(RATE_AGAIN)
+            with suppress(Exception):
+                await self._told_rate()
+                return
+
+    async def _told_rate(self) -> None:
         if self.fx is not None and (fx := await self.fx()) is not None:
             self.runner.take(fx)
+
+    async def _first(self) -> None:
+        """What the account holds before the session does anything: what is neither ours nor explained is foreign."""
         if self.journal.meta("foreign") is None:
             book = await self.live.truth()
             ours = {c.symbol: n for c, n in self.core.session.engine.desk.held().items()}

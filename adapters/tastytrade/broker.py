@@ -105,12 +105,24 @@ class TastyTradeBroker:
         if self._known.account or self._closed:
             raise BrokerError("this broker was started already: make a new one")
         try:
-            self._known.account = await self._find_account()
-            await self._listener.start(self._conduct.patience)
-            self._look_for()
+            await self.stand()
         except BaseException:
             await self.aclose()
             raise
+
+    async def stand(self) -> None:
+        """The same, and where it cannot it may be called again: what is adopted stays so."""
+        self._known.account = self._known.account or await self._find_account()
+        try:
+            await self._listener.start(self._conduct.patience)
+        except BaseException:
+            await self._listener.stop()
+            raise
+        self._look_for()
+
+    def choose(self, account: str) -> None:
+        """The account's number, where it was not known when this was made: before it stands."""
+        self._asked = account
 
     async def events(self) -> Sequence[Event]:
         """Raises BrokerError once nothing more can come, after everything before was read."""
@@ -190,6 +202,11 @@ class TastyTradeBroker:
     def account(self) -> str:
         """The account's number: not for texts."""
         return self._known.account
+
+    @property
+    def shadow(self) -> bool:
+        """Whether it sends nothing but cancels."""
+        return self._conduct.shadow
 
     @property
     def book(self) -> Book:

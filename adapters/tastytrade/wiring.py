@@ -128,13 +128,13 @@ class Wiring:
 class Connected:
     """A broker with its quotes: ``sim.ports.LiveBroker``, and what a program says about it."""
 
-    __slots__ = ("_auth", "_notice", "_started", "broker", "quotes", "rest")
+    __slots__ = ("_auth", "_notice", "_quoted", "_started", "broker", "quotes", "rest")
 
     def __init__(
         self, auth: Auth, rest: Rest, quotes: Quotes, broker: TastyTradeBroker, notice: Callable[[Quotes], str]
     ) -> None:
         self._auth, self.rest, self.quotes, self.broker, self._notice = auth, rest, quotes, broker, notice
-        self._started = False
+        self._started = self._quoted = False
 
     @property
     def notice(self) -> str:
@@ -150,13 +150,19 @@ class Connected:
         """BrokerError where it cannot, and nothing is left open; where it was started before, and nothing changes."""
         if self._started:
             raise BrokerError("this broker was started already: make a new one")
-        self._started = True
         try:
-            await self.quotes.start()
-            await self.broker.start()
+            await self.stand()
         except BaseException:
             await self.aclose()
             raise
+
+    async def stand(self) -> None:
+        """The same, and where it cannot it may be called again: for who has to look after something meanwhile."""
+        self._started = True
+        if not self._quoted:
+            await self.quotes.start()
+            self._quoted = True
+        await self.broker.stand()
 
     async def aclose(self) -> None:
         await self.broker.aclose()

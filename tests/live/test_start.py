@@ -1,0 +1,146 @@
+"""A session that is begun during an outage: with anything open it is there in manual mode, and comes to the broker when
+it answers; with nothing open it ends and says so.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from adapters.emulator.exchange.profiles import Script, Scripted
+from adapters.emulator.faults import Aim, Fault, Kind
+from live.inputs import Fx
+from sim.calendar import date_ny
+from sim.model.errors import BrokerError
+from sim.model.event import OrderFilled, Standing, Word
+from tests.live.seated import ACCOUNT, Seat, seated
+
+
+def down(s: Seat) -> None:
+    s.emulator.faults.add(Fault(Kind.STATUS, "*", "*", Aim(times=None), status=503))
+
+
+async def begins_again(s: Seat, cut: Any = down) -> None:
+    await s.rise()
+    cut(s)
+    s.said.clear()
+    await s.sit()
+
+
+@pytest.mark.parametrize("cut", [down, Seat.cut])
+def test_with_a_trade_open_it_is_in_manual_mode_and_goes_on_when_the_broker_answers(cut: Any) -> None:
+    async def scenario(s: Seat) -> None:
+        trade = await s.opened()
+        await begins_again(s, cut)
+        await s.elapse(120)
+        one = s.it
+        assert one.core.day == s.day
+        assert one.core.session.engine.standing is Standing.MANUAL
+        assert one.guard.causes["broker"].text.startswith("the broker cannot be reached: ")
+        assert len([line for line in s.said if line.startswith("FAULT: MANUAL: it was begun")]) == 1
+        # What must be closed is a ticket, and its fill is typed.
+        await s.to(15, 59)
+        (ticket,) = one.hand.orders
+        assert [line for line in s.said if "place it yourself" in line] != []
+        one.type("fill", [ticket, "0.05", "debit"])
+        await s.elapse(5)
+        assert trade not in one.core.session.engine.desk.ledger.open
+        s.mend()
+        await s.until(lambda: one.core.session.engine.standing is Standing.EXIT_ONLY, 300)
+        assert one.live.broker.account == ACCOUNT
+        assert "look at the differences, then resume" in one.guard.why
+
+    seated(scenario)
+
+
+def test_what_rests_there_is_followed_again_and_what_was_to_be_cancelled_is() -> None:
+    async def scenario(s: Seat) -> None:
+        await s.opened()
+        one = s.it
+        s.nothing_fills()
+        one.tell(Word.FLATTEN)
+        await s.until(lambda: any(o.status.name == "LIVE" for o in s.working.values()))
+        (works,) = s.working
+        await begins_again(s)
+        await s.elapse(60)
+        one = s.it
+        assert one.tell(Word.CANCEL_ALL).startswith("the broker cannot be reached: 1 working orders may work on")
+        await s.elapse(60)
+        assert works in s.working
+        s.mend()
+        await s.until(lambda: works not in s.working, 300)
+        assert [o.status for o in s.exchange.records(ACCOUNT) if o.ticket.external == works] == ["Cancelled"]
+
+    seated(scenario)
+
+
+def test_what_filled_meanwhile_is_booked_when_the_broker_answers() -> None:
+    async def scenario(s: Seat) -> None:
+        trade = await s.opened()
+        s.nothing_fills()
+        s.it.tell(Word.FLATTEN)
+        await s.until(lambda: any(o.status.name == "LIVE" for o in s.working.values()))
+        (works,) = s.working
+        await begins_again(s)
+        await s.elapse(30)
+        s.exchange._profile = s.exchange._desk.profile = Scripted(scripts={works: Script("immediate")})
+        await s.elapse(30)
+        assert trade in s.it.core.session.engine.desk.ledger.open
+        s.mend()
+        await s.until(lambda: trade not in s.it.core.session.engine.desk.ledger.open, 300)
+        assert len([e for e, _ in s.written() if isinstance(e, OrderFilled) and e.fill.order_id == works]) == 1
+
+    seated(scenario)
+
+
+def test_with_nothing_open_it_ends_and_says_why() -> None:
+    async def scenario(s: Seat) -> None:
+        await s.to(9, 45)
+        await begins_again(s)
+        await s.elapse(300)
+
+    with pytest.raises(BrokerError, match="503"):
+        seated(scenario)
+
+
+def test_an_end_while_nobody_answers_is_one() -> None:
+    async def scenario(s: Seat) -> None:
+        await s.opened()
+        await begins_again(s)
+        await s.elapse(40)
+        await s.rise()
+        s._task = None
+
+    seated(scenario)
+
+
+def test_a_rate_that_does_not_come_is_the_last_one_and_none_at_all_ends_it() -> None:
+    asked = 0
+    one: Any = None
+
+    async def untold() -> Fx | None:
+        nonlocal asked
+        asked += 1
+        if asked < 4:
+            raise BrokerError("no price of /6BU4: give live.fx a number")
+        return Fx(one.hours.now(), Decimal("1.33"), date_ny(one.hours.now()), "6B")
+
+    async def scenario(s: Seat) -> None:
+        nonlocal one
+        await s.to(9, 45)
+        one = s.it
+        one.fx = untold
+        with pytest.raises(BrokerError, match="no price of"):
+            await one._rate()
+        now = one.hours.now()
+        one.core.rates.tell(Fx(now, Decimal("1.31"), date_ny(now), "given"))
+        await one._rate()
+        assert s.said[-1].startswith("the exchange rate could not be read, the last one goes on: no price of /6BU4")
+        await s.elapse(1300)
+        assert asked == 4
+        assert one.core.rates.last is not None
+        assert one.core.rates.last.fx == Decimal("1.33")
+
+    seated(scenario)
