@@ -50,7 +50,9 @@ def header(
         note(f"SHADOW  NOTHING IS SENT: decisions are made and logged, the broker's dry run is asked. {authority.why}")
     elif there.notice:
         note(f"notice  {there.notice}")
-    if authority.keys is not None and authority.keys.arming is not None:
+    if authority.keys is not None and authority.why:
+        note(f"MANUAL  nothing is sent, and what would be is told: {authority.why}")
+    elif authority.keys is not None and authority.keys.arming is not None:
         note(f"ARMED   real money: {authority.keys.arming.describe()}")
     if page:
         note(f"page    {page}")

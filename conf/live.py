@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +23,7 @@ from conf.compose import home
 from conf.options import Options
 from conf.paper import FLAGS, VALUES, composed, sit
 from conf.words import similar
-from sim.model.errors import ConfigError, UsageError
+from sim.model.errors import BrokerError, ConfigError, UsageError
 
 if TYPE_CHECKING:
     from conf.stage import Authority
@@ -32,6 +33,8 @@ KEY: Final = "adapter=production"
 HOUR_NS: Final = 3_600 * 1_000_000_000
 UNITS: Final = {"m": HOUR_NS // 60, "h": HOUR_NS, "d": 24 * HOUR_NS}
 WORDS: Final = ("arm", "disarm", "status")
+NONE: Final = "none"
+"""No account of the grant is the one that was armed."""
 ROOMS: Final = ("sim", "adapters", "live", "conf")
 """Where what trades is written: a change in any of their files is another version of the program."""
 
@@ -67,35 +70,78 @@ def _trade(args: Sequence[str]) -> int:
     if options.flag("cfg"):
         console.configuration(config, as_json=options.flag("json"))
         return 0
-    return sit(config, options, "live", authority(config))
+    return sit(config, options, "live", authority(config, traded=_traded(options.value("resume"))))
 
 
-def authority(config: Mapping[str, Any]) -> Authority:
-    """What a session of this configuration may send now. ConfigError for an arming that cannot be trusted."""
+def authority(config: Mapping[str, Any], *, traded: bool = False) -> Authority:
+    """What a session of this configuration may send now. ``traded``: it has traded an account in an earlier life, and
+    is never a shadow of that: what is missing now puts it into manual mode until it is there. ConfigError for an arming
+    that cannot be trusted, BrokerError where the account could not be asked for; not of one that has traded."""
     from adapters.tastytrade.production import Armed
     from conf.stage import Authority
-    from live.arming import UNWRITTEN, hash_account, read
+    from live.arming import UNWRITTEN
     from live.permit import Keys
     from sim.calendar import date_ny
     from sim.clock import WallClock
 
-    arming, wall = read(arming_path()), WallClock().now
-    if arming is None:
+    arming = _written(trusting=not traded)
+    if arming is None and not traded:
         return Authority(why=UNWRITTEN)
-    salt = arming.account_hash.partition(":")[0]
-    numbers = asyncio.run(_numbers(config))
-    account = next((n for n in numbers if hash_account(n, salt) == arming.account_hash), "")
-    named = str(config["adapter"].get("account") or account)
-    keys = Keys(arming_path(), named, bound_to(config), code_version(config), wall)
-    if why := keys.why():
+    try:
+        account, find = asyncio.run(_account(config, arming)), None
+    except BrokerError:
+        if not traded:
+            raise
+        account, find = "", partial(_account, config, arming)
+    named = account or (NONE if arming is not None and find is None else "")
+    keys = Keys(arming_path(), named, bound_to(config), code_version(config), WallClock().now)
+    why = keys.why()
+    if why and not traded:
         return Authority(why=why)
-    if not arming.unattended and not console.interactive():
+    if not traded and arming is not None and not arming.unattended and not console.interactive():
         raise UsageError(
             "the session's first order waits for a yes, and nobody is here to say it: start it at a terminal, or arm"
             " with --unattended"
         )
-    fx = None if arming.fx is None else (arming.fx, date_ny(arming.made_ns))
-    return Authority(Armed(arming.account_hash, KEY), keys, not arming.unattended, "", fx, account)
+
+    def both() -> Armed | None:
+        """Both keys, as they are when it is asked for."""
+        return None if keys.arming is None else Armed(keys.arming.account_hash, KEY)
+
+    fx = None if arming is None or arming.fx is None else (arming.fx, date_ny(arming.made_ns))
+    return Authority(both, keys, arming is None or not arming.unattended, why, fx, account, find)
+
+
+def _traded(resume: str | None) -> bool:
+    """Whether the session that is to be gone on with has traded an account: there may be something of it there."""
+    from sim.report.folder import read_json
+
+    return resume is not None and bool(read_json(Path(resume).expanduser(), "manifest.json").get("account"))
+
+
+def _written(*, trusting: bool) -> Arming | None:
+    """The written key. ConfigError for one that cannot be trusted, or none where that must not end anything."""
+    from live.arming import read
+
+    try:
+        return read(arming_path())
+    except ConfigError:
+        if trusting:
+            raise
+        return None
+
+
+async def _account(config: Mapping[str, Any], arming: Arming | None) -> str:
+    """The account that is traded: the configuration's, else the one of the grant that is armed; empty where neither
+    names one."""
+    from live.arming import hash_account
+
+    if given := config["adapter"].get("account"):
+        return str(given)
+    if arming is None:
+        return ""
+    salt = arming.account_hash.partition(":")[0]
+    return next((n for n in await _numbers(config) if hash_account(n, salt) == arming.account_hash), "")
 
 
 async def _numbers(config: Mapping[str, Any]) -> list[str]:

@@ -38,7 +38,7 @@ from live.guard import Guard, Limits
 from live.inputs import Fx
 from live.journal import Journal
 from live.keep import recover
-from live.permit import Permit, Question
+from live.permit import Keys, Permit, Question
 from live.picture import Labels, Rulers
 from live.runner import SECOND_NS, Pace
 from live.sitting import Sitting, Terms
@@ -322,13 +322,34 @@ def _made(
         trail=checkpoint.trail, kept=checkpoint.look,
     )  # fmt: skip
 
-    def hold(seconds: float) -> None:
-        usual = terms.rounds
-        one.warden.rounds = replace(usual, positions=max(usual.positions, seconds * there.speed))
-
-    judge.hold = hold
+    judge.hold = lambda seconds: one.warden.hold(seconds * there.speed)
     one.runner.watchers.append(judge.heard)
+    if (keys := authority.keys) is not None:
+        _keyed(one, keys, authority.find, speaker)
+    elif there.live.broker.shadow:
+        one.runner.orders.muted = lambda: "shadow: nothing is sent"
     return one, fx
+
+
+def _keyed(one: Sitting, keys: Keys, find: Callable[[], Awaitable[str]] | None, speaker: Speaker) -> None:
+    """A session behind two keys: what it knows of them as it goes on. ``find`` finds the account where that was not
+    possible before it began."""
+    broker = one.live.broker
+    one.runner.orders.muted = keys.why
+    if find is not None:
+
+        async def finds() -> None:
+            number = await find()
+            speaker.hide(number)
+            keys.account = number
+            broker.choose(number)
+
+        one.finds = finds
+
+    def known(_: int) -> None:
+        keys.account = broker.account or keys.account
+
+    one.runner.lookers.insert(0, known)
 
 
 def _lock_of(config: Mapping[str, Any], there: Stage, folder: Path, run_id: str, asked: Asked) -> AccountLock | None:

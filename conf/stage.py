@@ -42,15 +42,17 @@ SHADOW: Final = "SHADOW: NOTHING IS SENT"
 @dataclass(frozen=True, slots=True)
 class Authority:
     """What a session may do where real money is. Without ``armed`` it asks the broker's dry run and sends nothing, and
-    ``why`` says what is missing. ``ask``: the first order waits for a person's yes. ``fx``: the rate of the arming, and
-    its date."""
+    ``why`` says what is missing; with it, what is missing before the first order. ``ask``: the first order waits for a
+    person's yes. ``fx``: the rate of the arming, and its date. ``find`` finds the account where the broker did not
+    answer when it was asked for."""
 
-    armed: Armed | None = None
+    armed: Callable[[], Armed | None] | None = None
     keys: Keys | None = None
     ask: bool = False
     why: str = ""
     fx: tuple[Decimal, date] | None = None
     account: str = field(default="", repr=False)
+    find: Callable[[], Awaitable[str]] | None = field(default=None, repr=False)
 
 
 PAPER: Final = Authority()

@@ -38,6 +38,11 @@ def nobody(order: Order, after: Sequence[str]) -> bool:
     return False
 
 
+def nothing() -> str:
+    """Nothing speaks against sending."""
+    return ""
+
+
 @dataclass(slots=True)
 class Desk:
     """``waiting``: orders that have not gone out yet, by their own id. ``aside`` is asked whether a person places the
@@ -48,6 +53,8 @@ class Desk:
     refused: list[Event] = field(default_factory=list)
     """What never went out: the caller tells the core."""
     aside: Callable[[Order, Sequence[str]], bool] = nobody
+    muted: Callable[[], str] = nothing
+    """Why no order is sent at present, whatever it is: what works is not taken away for one that would not be."""
 
     def carry(self, decisions: Sequence[Decision], about: Input) -> None:
         """Carries decisions out, and lets those go that waited for what has just been told."""
@@ -87,6 +94,10 @@ class Desk:
             self.refused.append(OrderRejected(each.order.created_ns, old, why, sent=False))
             after += held_back.after
         if self.aside(each.order, after):
+            return
+        if after and (why := self.muted()):
+            text = f"{why}; what it would take the place of works on"
+            self.refused.append(OrderRejected(each.order.created_ns, each.order.id, text))
             return
         working = {order.id: order for order in self.broker.snapshot()}
         if len(after) == 1 and after[0] in working and alike(working[after[0]], each.order):

@@ -54,6 +54,8 @@ class Keys:
         except ConfigError as error:
             self.arming = None
             return str(error)
+        if self.arming is not None and not self.account:
+            return "which account it is, is not known yet: the broker has to be asked"
         return check(
             self.arming, account=self.account, config_hash=self.config_hash, code_version=self.code_version,
             now=self.wall(),

@@ -8,7 +8,7 @@ late are never traded on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -68,11 +68,17 @@ class Production:
         return Conduct(dry_run=True, warnings=Policy(frozenset(self.refuse)), cushion=self.cushion)
 
     def connect(
-        self, wiring: Wiring, armed: Armed | None = None, conduct: Conduct | None = None, *, shadow: bool = False
+        self,
+        wiring: Wiring,
+        armed: Armed | Callable[[], Armed | None] | None = None,
+        conduct: Conduct | None = None,
+        *,
+        shadow: bool = False,
     ) -> Connected:
-        """The broker, not started; without ``armed`` it sends cancels only. Where ``shadow`` it does so, too, but asks
-        the broker's dry run for every order that it does not send. ConfigError for a conduct without dry run.
-        CredentialError where there are no credentials."""
+        """The broker, not started; without ``armed`` it sends cancels only. One that is called says before each order
+        whether both keys are there. Where ``shadow`` it sends cancels only, too, but asks the broker's dry run for
+        every order that it does not send. ConfigError for a conduct without dry run. CredentialError where there are no
+        credentials."""
         conduct = conduct or self.conduct
         if shadow:
             conduct = replace(conduct, shadow=True)
@@ -80,7 +86,8 @@ class Production:
             raise ConfigError("production asks the broker's dry run before every order: leave dry_run on")
 
         def permit(quotes: Quotes, order: Order) -> str:
-            if not isinstance(armed, Armed) and not conduct.shadow:
+            given = armed() if callable(armed) else armed
+            if not isinstance(given, Armed) and not conduct.shadow:
                 return UNARMED
             return LATE if quotes.delay else ""
 

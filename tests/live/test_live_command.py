@@ -16,14 +16,20 @@ from typing import Any, Final
 
 import pytest
 
+from adapters.tastytrade.errors import ServerFault
 from adapters.tastytrade.sender import SHADOW
 from conf import console, live
 from conf.live import arming_path, authority, code_version, until_of
 from conf.main import main
 from conf.paper import composed
 from live.arming import read, write
+from live.codec import Codec
+from live.inputs import Told
+from live.journal import Journal
+from live.keep import lives
 from sim.calendar import at_ny, ny
 from sim.model.errors import ConfigError, UsageError
+from sim.model.event import Guarded, Standing
 from tests.contract.market import P95, P100, buy, order, sell
 from tests.contract.rig import ORDERS, QUICK, Wire, played, reason
 from tests.live.loopback import ACCOUNT, OTHER, Loopback, loopback, run_folder
@@ -166,6 +172,78 @@ def test_what_an_arming_is_bound_to(served: Loopback, monkeypatch: pytest.Monkey
     arming_path().chmod(0o644)
     with pytest.raises(ConfigError, match="has mode 0644, wanted 0600"):
         authority(config())
+
+
+def test_a_session_that_has_traded_is_never_a_shadow(served: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it holds is real: whatever is missing is missing before each order, and may be there again."""
+    config = composed([KEY, *served.words], None)
+    unwritten = authority(config, traded=True)
+    assert unwritten.armed is not None
+    assert unwritten.armed() is None
+    assert "not armed" in unwritten.why
+    assert unwritten.keys is not None
+    unwritten.keys.account = ACCOUNT  # as the broker tells it
+    arm(monkeypatch, served, "--unattended", "--fx", "1.31")
+    assert unwritten.keys.why() == ""
+    assert unwritten.armed() is not None, "armed again it goes on"
+    found = read(arming_path())
+    assert found is not None
+    write(arming_path(), replace(found, made_ns=found.made_ns - 10**12, until_ns=found.made_ns - 10**9))
+    ended = authority(config, traded=True)
+    assert ended.keys is not None
+    assert (ended.account, ended.keys.account, ended.find) == (ACCOUNT, ACCOUNT, None)
+    assert "the arming ended at" in ended.why
+    assert ended.fx is not None
+    # Nobody is at a terminal: that ends no session that may hold something.
+    write(arming_path(), replace(found, unattended=False))
+    assert authority(config, traded=True).ask
+    arming_path().chmod(0o644)
+    assert "has mode 0644" in authority(config, traded=True).why
+
+
+def test_a_broker_that_does_not_answer_keeps_no_session_that_has_traded_from_what_it_holds(
+    served: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = composed([KEY, *served.words], None)
+    arm(monkeypatch, served, "--unattended")
+    numbers = live._numbers
+
+    async def down(_: object) -> list[str]:
+        raise ServerFault("GET /customers/me/accounts", "503")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(live, "_numbers", down)
+        with pytest.raises(ServerFault):
+            authority(config)
+        found = authority(config, traded=True)
+        # One that the configuration names has not to be asked for.
+        named = deepcopy(config)
+        named["adapter"]["account"] = ACCOUNT
+        assert authority(named).account == ACCOUNT
+    assert found.keys is not None
+    assert found.find is not None
+    assert "not known yet" in found.why
+    assert live._numbers is numbers
+    assert asyncio.run(found.find()) == ACCOUNT  # type: ignore[arg-type]
+
+
+def test_a_session_whose_arming_has_ended_is_gone_on_with_in_manual_mode(
+    served: Loopback, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*served.words, f"adapter.account={ACCOUNT}"]
+    types(monkeypatch, "0001\n")
+    assert main([*ARM, *words, "--unattended"]) == 0
+    assert main(["live", KEY, *words, "--until", "10:20"]) == 0
+    folder, _ = run_folder(tmp_path), said(capsys)
+    assert main(["live", "disarm"]) == 0
+    assert main(["live", KEY, *words, "--resume", str(folder), "--until", "10:31"]) == 0
+    told = said(capsys)
+    assert "MANUAL  nothing is sent, and what would be is told: production is not armed" in told
+    assert "SHADOW" not in told
+    assert json.loads((folder / "manifest.json").read_text())["notice"] == ""
+    with Journal.read_only(folder / "journal.sqlite") as journal:
+        events = [what.event for what, _ in lives(journal, Codec()) if isinstance(what, Told)]
+    assert [e for e in events if isinstance(e, Guarded) and e.standing is Standing.MANUAL] != []
 
 
 def test_any_changed_file_is_another_version(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

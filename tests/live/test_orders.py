@@ -117,3 +117,19 @@ class TestPlaces:
         desk.carry([], Told(OrderCancelled(NOW, "part")))
         assert ("submit", "all") not in broker.said
         assert len(desk.refused) == 1
+
+
+def test_what_works_is_not_taken_away_for_an_order_that_would_not_be_sent() -> None:
+    broker = Heard([order("a"), order("b", buy_back(P95))])
+    desk = Desk(broker)
+    desk.muted = lambda: "the arming ended at 10:31"
+    desk.carry(decided("a", "b", close("all", P100, P95)), Tick(NOW))
+    assert broker.said == []
+    (refused,) = desk.refused
+    assert isinstance(refused, OrderRejected)
+    assert (refused.order_id, refused.sent) == ("all", True)
+    assert refused.reason == "the arming ended at 10:31; what it would take the place of works on"
+    # A cancel by itself is one, and what follows nothing is for the broker's own permit.
+    desk.carry(decided("a", "b"), Tick(NOW))
+    desk.carry(decided(close("new")), Tick(NOW))
+    assert broker.said == [("cancel", "a"), ("cancel", "b"), ("submit", "new")]
