@@ -7,12 +7,14 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.emulator.faults import Aim, Fault, Kind
 from live.failover import Action, Judge
-from sim.model.event import OrderInDoubt, Standing, Word
+from live.runner import SECOND_NS
+from sim.model.event import OrderFilled, OrderInDoubt, Standing, Word
+from sim.model.fill import Fill
 from tests.live.seated import Seat
 
 READS = "/accounts/*"
@@ -34,8 +36,7 @@ class Judged(Seat):
 
     def _hold(self, seconds: float) -> None:
         self.held.append(seconds)
-        usual = self.it.terms.rounds
-        self.it.warden.rounds = replace(usual, positions=max(usual.positions, seconds))
+        self.it.warden.hold(seconds)
 
     def _judged(self, error: BaseException, what: str, now: int) -> Standing | None:
         return self.judge.failed(error, what, now)
@@ -100,6 +101,25 @@ def test_a_rate_limit_is_waited_for_and_what_is_old_meanwhile_stops_entries() ->
         seat.emulator.faults.clear()
         await seat.until(lambda: seat.standing() is Standing.RUNNING, 900)
         assert seat.held[-1] == 0.0
+
+    played(scenario)
+
+
+def test_a_wait_that_the_broker_asked_for_is_not_cut_short_by_a_fill() -> None:
+    async def scenario(seat: Judged) -> None:
+        await seat.to(9, 40)
+        seat.emulator.faults.add(Fault(Kind.STATUS, "GET", READS, Aim(times=None), status=429))
+        await seat.until(lambda: seat.held and seat.held[-1] == 120.0, 1_200)
+        tries = len(seat.held)
+        for _ in range(5):
+            now = seat.it.hours.now()
+            seat.it.warden.heard(OrderFilled(now, Fill("a", now, 0, 10, 1, ())))
+            await seat.elapse(20)
+        assert len(seat.held) == tries
+        # After it everything is read.
+        seat.emulator.faults.clear()
+        await seat.elapse(60)
+        assert seat.it.hours.now() - seat.it.warden.seen_everything < 60 * SECOND_NS
 
     played(scenario)
 
