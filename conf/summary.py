@@ -27,8 +27,7 @@ def summary(run: RunResult, m: Mapping[str, Any], folder: Path, *, has_page: boo
         f"{facts['start']} to {facts['end']}, {m['sessions']} sessions, "
         f"fill {facts['fill_name']}, capital {float(run.start_nlv):,.0f} {c}",
         "",
-        f"  net P/L          {_money(m['net_pnl'], c)}   ({_pct(m['return_pct'])} of capital; "
-        f"gross {_money(m['gross_pnl'], c)}, fees {_money(-m['fees'], c)})",
+        *_profit(run, m),
         f"  max drawdown     {_money(-m['max_drawdown'], c)}   ({_pct(-m['max_drawdown_pct'])})",
         f"  worst day        {_money(m['worst_day'], c)}   (CVaR 95 daily {_pct(m['cvar_95_daily'])})",
         f"  Sharpe, Sortino  {_plain(m['sharpe'])}, {_plain(m['sortino'])}",
@@ -45,17 +44,30 @@ def summary(run: RunResult, m: Mapping[str, Any], folder: Path, *, has_page: boo
     reasons = Counter(r.refused.reason for r in run.refusals)
     if reasons:
         lines.append("  refused          " + ", ".join(f"{reason} {n}" for reason, n in reasons.most_common()))
-    if run.open:
-        open_value = _money(m["open_value"], c)
-        lines.append(
-            f"  still open       {len(run.open)} trades, marked at {open_value} (in the return, not in net P/L)"
-        )
     if facts["rules_left_out"]:
         lines.append(f"  rules left out   {facts['rules_left_out']}")
     lines += ["", f"run     {folder}"]
     if has_page:
         lines.append(f"report  {folder / 'report.html'}")
     return "\n".join(lines)
+
+
+def _profit(run: RunResult, m: Mapping[str, Any]) -> list[str]:
+    """What was made. Where trades are open, first with them at their last mark: what was booked has their premium in
+    it, and not what closing them costs."""
+    c = run.currency
+    of_capital = f"{_pct(m['return_pct'])} of capital"
+    parts = f"gross {_money(m['gross_pnl'], c)}, fees {_money(-m['fees'], c)}"
+    if not run.open:
+        return [f"  net P/L          {_money(m['net_pnl'], c)}   ({of_capital}; {parts})"]
+    n = len(run.open)
+    trades = "1 trade" if n == 1 else f"{n} trades"
+    return [
+        f"  marked P/L       {_money(m['net_pnl'] + m['open_value'], c)}   ({of_capital}; {trades} at the last mark)",
+        f"  net P/L          {_money(m['net_pnl'], c)}   (booked: the premium of what is open is in it, closing it is"
+        f" not; {parts})",
+        f"  still open       {trades}, marked at {_money(m['open_value'], c)} (in the return, not in net P/L)",
+    ]
 
 
 def _money(value: float | None, currency: str) -> str:

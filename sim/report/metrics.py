@@ -24,7 +24,9 @@ def metrics(run: RunResult) -> dict[str, Any]:
     returns = daily / nlv[:-1] if len(daily) else daily
     gross = float(sum(c.gross for c in run.closed) + sum(o.gross for o in run.open))
     fees = float(sum(c.fees for c in run.closed) + sum(o.fees for o in run.open))
-    slippage = float(sum(c.slippage for c in run.closed) + sum(o.slippage for o in run.open))
+    # Of a broker's fills nobody knows the mid.
+    looked = not run.fills or any(leg.mid2 is not None for fill in run.fills for leg in fill.legs)
+    slippage = float(sum(c.slippage for c in run.closed) + sum(o.slippage for o in run.open)) if looked else None
     out: dict[str, Any] = {
         "net_pnl": gross - fees,
         "gross_pnl": gross,
