@@ -31,7 +31,6 @@ from sim.daybook import DayBook
 from sim.ledger import Rate
 from sim.model.errors import DataError
 from sim.model.event import Decision, Event, Moment, SessionClosed, Settled
-from sim.model.fill import Outcome
 from sim.model.market import MINUTE_NS
 from sim.session import Session
 
@@ -164,9 +163,8 @@ class Core:
     def _paid(self, event: Settled) -> Decimal:
         """What a settlement pays for all that it ends."""
         paid = Decimal(0)
-        for leg, _, held in self.session.engine.desk.ledger.ending(event.settlement):
-            paid += leg.unit_cash * held
-            paid -= leg.fee if leg.outcome(held) is not Outcome.EXPIRED else Decimal(0)
+        for leg, _, held, fee in self.session.engine.desk.ledger.ending(event.settlement):
+            paid += leg.unit_cash * held - fee
         return paid
 
     def _close(self, ts: int, day: date, given: Sequence[Decision] | None) -> list[Decision]:

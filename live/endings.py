@@ -6,6 +6,7 @@ books (``short``), its transactions say whether that was an assignment, or somet
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,13 +27,13 @@ MOST: Final = 2000
 
 @dataclass(slots=True)
 class Endings:
-    """Remembers what it has told: a settlement that is on its way to the books is not told again."""
+    """Remembers how much it has told: a settlement that is on its way to the books is not told again."""
 
     core: Core
     live: Connected
     short: set[OptionContract] = field(default_factory=set)
     """American shorts of which the broker holds fewer than we."""
-    _told: set[tuple[object, ...]] = field(default_factory=set)
+    _told: Counter[OptionContract] = field(default_factory=Counter)
     _lasts: dict[Series, float] = field(default_factory=dict)
 
     def due(self, now: int) -> bool:
@@ -51,14 +52,13 @@ class Endings:
             return []
         since = opened(session.fills, mine) or now - 7 * DAY_NS
         told = await told_of(self.live, (RECEIVE,), since, () if ended else (ASSIGNED, CLOSED_OUT))
-        before = booked(session.settlements)
-        out = []
-        for each in settlements(told, mine, self.last_of, now, before=before, running=running):
-            key = tuple((leg.contract, before[leg.contract], leg.quantity) for leg in each.settlement.legs)
-            if key not in self._told:
-                self._told.add(key)
-                out.append(each)
-        return out
+        done = booked(session.settlements)
+        before = done | self._told
+        # What is on its way is held no more.
+        left = {c: n - (before[c] - done[c]) * (1 if n > 0 else -1) for c, n in mine.items()}
+        found = settlements(told, left, self.last_of, now, before=before, running=running)
+        self._told = before + booked(each.settlement for each in found)
+        return found
 
     def last_of(self, series: Series) -> float | None:
         """The last known price of a series' own underlying."""

@@ -68,15 +68,16 @@ def settlements(
 ) -> list[Ended]:
     """Settlements of series that are ``held`` here, from all that the broker told of their contracts; ``last`` is the
     last known price of a series' own underlying; ``before``: contracts that are settled already. ``running`` contracts
-    have not ended: of those only assignments count. A contract of which nothing was told waits."""
+    have not ended: of those only assignments count. A contract of which nothing was told waits, and a delivery of which
+    nobody knows a price."""
     # What has ended is settled with its series, what runs on by itself.
     by: dict[tuple[Series, OptionContract | None], dict[OptionContract, list[Transaction]]] = {}
-    closed_out: dict[str, Decimal] = {}
+    closed_out: dict[str, list[Transaction]] = {}
     for one in told:
         if one.transaction_type != RECEIVE:
             continue
         if one.transaction_sub_type == CLOSED_OUT and one.price is not None:
-            closed_out[one.underlying_symbol or one.symbol] = one.price
+            closed_out.setdefault(one.underlying_symbol or one.symbol, []).append(one)
             continue
         try:
             contract = contract_of(one.symbol)
@@ -88,8 +89,8 @@ def settlements(
     out = []
     for (series, alone), rows in by.items():
         found = {c: new for c, all_ in rows.items() if (new := _new(all_, abs(held[c]), (before or {}).get(c, 0)))}
-        if found:
-            out.append(_ended(series, found, closed_out, last, now, early=alone is not None))
+        if found and (ended := _ended(series, found, closed_out, last, now, early=alone is not None)) is not None:
+            out.append(ended)
     return out
 
 
@@ -107,6 +108,10 @@ def _new(told: Sequence[Transaction], held: int, before: int) -> list[tuple[Tran
     return out
 
 
+def _at(one: Transaction) -> int:
+    return one.executed_ns or 0
+
+
 def _numbered(one: Transaction) -> tuple[int, str]:
     """Numbers of the broker, the oldest first."""
     text = "" if one.id is None else str(one.id)
@@ -116,15 +121,19 @@ def _numbered(one: Transaction) -> tuple[int, str]:
 def _ended(
     series: Series,
     found: Mapping[OptionContract, Sequence[tuple[Transaction, int]]],
-    closed_out: Mapping[str, Decimal],
+    closed_out: Mapping[str, Sequence[Transaction]],
     last: Callable[[Series], float | None],
     now: int,
     *,
     early: bool,
-) -> Ended:
-    price, estimated = _price([(c, one) for c, rows in found.items() for one, _ in rows], closed_out)
+) -> Ended | None:
+    """None where what was delivered has no price yet: at none at all a put would be worth its strike."""
+    told = [(c, one) for c, rows in found.items() for one, _ in rows]
+    price, estimated = _price(told, closed_out)
     if price is None:
         known = last(series)
+        if known is None and any(one.transaction_sub_type in DELIVERED for _, one in told):
+            return None
         price, estimated = (Decimal(repr(round(known, 6))) if known is not None else Decimal(0)), True
     legs = tuple(
         SettledLeg(contract, _worth(contract, one, price) * contract.product.multiplier, _fee(one), n)
@@ -135,7 +144,7 @@ def _ended(
 
 
 def _price(
-    found: Sequence[tuple[OptionContract, Transaction]], closed_out: Mapping[str, Decimal]
+    found: Sequence[tuple[OptionContract, Transaction]], closed_out: Mapping[str, Sequence[Transaction]]
 ) -> tuple[Decimal | None, bool]:
     for contract, one in found:
         if one.transaction_sub_type in CASH and one.price is not None:
@@ -143,8 +152,10 @@ def _price(
     for contract, one in found:
         if one.transaction_sub_type in DELIVERED:
             for name in (one.underlying_symbol, contract.underlying):
-                if name in closed_out:
-                    return closed_out[name], False
+                # What was closed out before is of another delivery.
+                after = [each for each in closed_out.get(name, ()) if _at(each) >= _at(one)]
+                if after:
+                    return min(after, key=_at).price, False
     return None, all(one.transaction_sub_type == EXPIRED for _, one in found)
 
 
@@ -159,5 +170,7 @@ def _worth(contract: OptionContract, one: Transaction, price: Decimal) -> Decima
 
 
 def _fee(one: Transaction) -> Decimal:
-    parts: Sequence[Decimal | None] = (one.commission, one.clearing_fees, one.regulatory_fees)
+    parts: Sequence[Decimal | None] = (
+        one.commission, one.clearing_fees, one.regulatory_fees, one.proprietary_index_option_fees
+    )  # fmt: skip
     return sum((abs(part) for part in parts if part is not None), Decimal(0))

@@ -41,6 +41,7 @@ from sim.model.event import (
 from sim.model.exits import Condition, Side
 from sim.model.fill import part_of
 from sim.model.order import Approved, Intent, Order, OrderRequest, Pass, Refused, Status
+from sim.outgrown import outgrown
 from sim.ports import Strategy
 from sim.rules.advice import Advice
 from sim.rules.duties import Duties
@@ -156,6 +157,7 @@ class Engine:
                 return self._doubted(event)
             case Settled():
                 self.desk.settled(event)
+                return outgrown(self.desk) if event.settlement.early else []
             case SessionClosed():
                 self.desk.close_day()
                 return [*self._warn(event.ts), *self._unmet(event.ts)]

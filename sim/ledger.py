@@ -247,12 +247,13 @@ class Ledger:
         self.cash += net
         self._moved += net
 
-    def ending(self, settlement: Settlement) -> list[tuple[SettledLeg, OpenTrade, int]]:
-        """Which contracts of which trades a settlement ends, signed; nothing is booked."""
-        out: list[tuple[SettledLeg, OpenTrade, int]] = []
+    def ending(self, settlement: Settlement) -> list[tuple[SettledLeg, OpenTrade, int, Decimal]]:
+        """Which contracts of which trades a settlement ends, signed, and what that is charged; nothing is booked. A
+        fee of so many contracts is charged once, of all that are held once a trade."""
+        out: list[tuple[SettledLeg, OpenTrade, int, Decimal]] = []
         gone: dict[tuple[str, OptionContract], int] = {}
         for leg in settlement.legs:
-            most = leg.quantity
+            most, fee = leg.quantity, leg.fee
             for book in self.open.values():
                 key = (book.trade.id, leg.contract)
                 held = book.left.get(leg.contract, 0) - gone.get(key, 0)
@@ -262,15 +263,17 @@ class Ledger:
                     held = max(held, -most) if held < 0 else min(held, most)
                     most -= abs(held)
                 gone[key] = gone.get(key, 0) + held
-                out.append((leg, book, held))
+                out.append((leg, book, held, ZERO if leg.outcome(held) is Outcome.EXPIRED else fee))
+                if most is not None:
+                    fee = ZERO
         return out
 
     def apply_settlement(self, settlement: Settlement, session: date) -> None:
         """Pays out every leg of the series at its one price. An early end of some contracts of a trade is one of as
         many of its units, which go on as a trade of their own without that leg."""
         fx = self.rate_of(session).fx
-        for leg, whole, ended in self.ending(settlement):
-            fee = ZERO if (outcome := leg.outcome(ended)) is Outcome.EXPIRED else leg.fee
+        for leg, whole, ended, fee in self.ending(settlement):
+            outcome = leg.outcome(ended)
             parts = self._units_of(whole, leg.contract, ended) if settlement.early else [(whole, ended)]
             for book, held in parts:
                 self._move(book, leg.unit_cash * held / fx, fee / fx)
