@@ -30,6 +30,8 @@ from sim.model.instrument import Right
 
 ALERTED: Final = 2
 """Failures in a row of which a person is told wherever he is."""
+SAID: Final = 20
+"""After those, one in so many is said."""
 
 
 def unheard(kind: str, text: str) -> None:
@@ -126,7 +128,8 @@ class Listings:
     def _untold(self, underlying: str, error: BaseException) -> None:
         count = self._failures[underlying] = self._failures.get(underlying, 0) + 1
         text = f"{underlying}: what it lists could not be read, and is asked for again: {error}"
-        self.say(text)
+        if count <= ALERTED or count % SAID == 0:
+            self.say(text)
         if count == ALERTED:
             self.alert("FAULT", text)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from adapters.tastytrade.errors import TooMany
+from live.failover import CROWDED_WAIT
 from sim.model.errors import BrokerError
 
 
@@ -28,9 +30,11 @@ class Start:
 
     async def go_on(self, failed: Callable[[BrokerError], None]) -> None:
         """To the end, however long that takes; ``failed`` is told of every try that did not come to it."""
+        wait = self.again
         while self.steps:
-            await self.pause(self.again)
+            await self.pause(wait)
             try:
                 await self.go()
             except BrokerError as error:
+                wait = max(self.again, CROWDED_WAIT) if isinstance(error, TooMany) else self.again
                 failed(error)

@@ -125,6 +125,10 @@ def test_what_is_held_keeps_its_exits_over_a_restart_without_a_chain(chains: Cha
     async def scenario(s: Seat) -> None:
         trade = await s.opened()
         await s.rise()
+        await s.sit()
+        await s.elapse(30)
+        assert not [line for line in s.said if "they stay listed here" in line]
+        await s.rise()
         chains.error = BrokerError("404")
         await s.sit()
         await s.elapse(30)

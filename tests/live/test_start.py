@@ -4,6 +4,7 @@ it answers; with nothing open it ends and says so.
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 
 from adapters.emulator.exchange.profiles import Script, Scripted
 from adapters.emulator.faults import Aim, Fault, Kind
+from adapters.tastytrade.errors import TooMany
 from live.inputs import Fx
+from live.start import Start
 from sim.calendar import date_ny
 from sim.model.errors import BrokerError
 from sim.model.event import OrderFilled, Standing, Word
@@ -66,7 +69,7 @@ def test_what_rests_there_is_followed_again_and_what_was_to_be_cancelled_is() ->
         await begins_again(s)
         await s.elapse(60)
         one = s.it
-        assert one.tell(Word.CANCEL_ALL).startswith("the broker cannot be reached: 1 working orders may work on")
+        assert one.tell(Word.CANCEL_ALL).startswith("the broker cannot be reached: 1 working order")
         await s.elapse(60)
         assert works in s.working
         s.mend()
@@ -144,3 +147,19 @@ def test_a_rate_that_does_not_come_is_the_last_one_and_none_at_all_ends_it() -> 
         assert one.core.rates.last.fx == Decimal("1.33")
 
     seated(scenario)
+
+
+def test_a_broker_that_asks_for_a_minute_gets_one() -> None:
+    waits, errors = list[float](), [TooMany(429, "", "slowly"), BrokerError("503")]
+
+    async def pause(seconds: float) -> None:
+        waits.append(seconds)
+
+    async def step() -> None:
+        if errors:
+            raise errors.pop(0)
+
+    failed = list[BrokerError]()
+    asyncio.run(Start([step], pause, 15.0).go_on(failed.append))
+    assert waits == [15.0, 60.0, 15.0]
+    assert [str(each) for each in failed] == ["the request was refused with 429: slowly", "503"]
