@@ -36,8 +36,14 @@ def graver(causes: dict[str, Cause], cause: Cause) -> None:
 
 
 def told(event: Guarded) -> dict[str, Cause]:
-    """The causes of a guard's word. One that names none (of an older journal) has one, which its text begins with."""
+    """The causes of a guard's word. One that names none (of an older journal) says them in its text, the gravest first,
+    which stands for what it says; of the others it is not known how grave they are."""
     if event.causes or event.standing is Standing.RUNNING:
         return {cause.name: cause for cause in event.causes}
-    name, _, text = event.why.partition(": ")
-    return {name: Cause(name, event.standing, text, event.ts)}
+    out: dict[str, Cause] = {}
+    for n, part in enumerate(event.why.split("; ")):
+        name, said, text = part.partition(": ")
+        if n == 0 or (said and name.isidentifier()):
+            standing = event.standing if n == 0 else min(event.standing, Standing.ENTRIES_STOPPED, key=rank)
+            out.setdefault(name, Cause(name, standing, text, event.ts))
+    return out

@@ -7,8 +7,9 @@ from dataclasses import replace
 from sim.desk import Desk
 from sim.model.event import Cancel, Decision
 from sim.model.exits import Condition, patience_of
+from sim.model.fill import Fill
 from sim.model.instrument import OptionContract
-from sim.model.order import Action, Intent, Leg, OrderRequest, TimeInForce
+from sim.model.order import Action, Intent, Leg, Order, OrderRequest, TimeInForce
 from sim.rules.duties import Held
 
 
@@ -49,13 +50,35 @@ def ended(desk: Desk, contract: OptionContract, k: int) -> bool:
     return contract.expiration < day.session or k >= day.last_column((contract,))
 
 
-def left_over(desk: Desk) -> list[Decision]:
-    """Of a trade that is closed nothing is left at the broker."""
+def crossing(desk: Desk, trade_id: str, condition: Condition) -> bool:
+    """Whether an order that crosses closes all that a condition would close already."""
+    order, closing = desk.being_closed(trade_id)
+    wanted = condition.legs or [i for i, n in enumerate(desk.ledger.open[trade_id].left.values()) if n]
+    return order is not None and order.request.cross and closing.issuperset(wanted)
+
+
+def others(desk: Desk, request: OrderRequest, order_id: str = "") -> list[Order]:
+    """Orders that close any leg of those that one closes, of the same trade; ``order_id``: that one's own."""
+    legs = {leg.contract for leg in request.legs}
+    working = [o for o in desk.orders.values() if o.request.trade_id == request.trade_id and o.id != order_id]
+    return [o for o in working if not legs.isdisjoint(leg.contract for leg in o.request.legs)]
+
+
+def left_over(desk: Desk, astray: str = "") -> list[Decision]:
+    """Of a trade that is closed nothing is left at the broker, nor of an order that goes ``astray``."""
     over = [
         order for order in desk.orders.values()
-        if order.request.intent is Intent.CLOSE and order.request.trade_id not in desk.ledger.open
+        if order.request.intent is Intent.CLOSE
+        and (order.request.trade_id not in desk.ledger.open or order.id == astray)
     ]  # fmt: skip
-    return [Cancel(order.id, "its trade is closed") for order in over]
+    return [Cancel(order.id, "nothing is left for it to close") for order in over]
+
+
+def beside(fill: Fill, units: int) -> str:
+    """That all but some units of a fill is in no books, in words."""
+    legs = ", ".join(f"{leg.quantity:+d} {leg.contract.label}" for leg in fill.legs)
+    more = fill.quantity - units
+    return f"{fill.order_id} has filled {more} that no open trade holds (of {legs}): it is real, and not in the books"
 
 
 def judged(desk: Desk, k: int) -> list[Held]:

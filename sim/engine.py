@@ -143,12 +143,11 @@ class Engine:
                 self.setbacks.keep(self.desk.ledger.open)
                 self.desk.open_day()
             case OrderAccepted(ts, order_id):
-                request = self.desk.to(order_id, Status.LIVE).request
-                self.setbacks.accepted(request.trade_id, ts, resting=request.resting)
+                self.setbacks.accepted(self.desk.to(order_id, Status.LIVE).request, ts)
             case OrderFilled():
                 return self._filled(event)
-            case OrderCancelled():
-                self.desk.to(event.order_id, Status.CANCELLED)
+            case OrderCancelled(ts, order_id):
+                return self._cancelled(self.desk.to(order_id, Status.CANCELLED).request, ts)
             case OrderExpired(ts, order_id):
                 return self._unfilled(self.desk.to(order_id, Status.EXPIRED), ts)
             case OrderRejected(_, order_id):
@@ -207,29 +206,30 @@ class Engine:
         units = self.desk.takes(fill)
         if units == fill.quantity:
             self.desk.filled(event)
-            return [*closes.left_over(self.desk), *(self._rest(event) if self.settings.rest else [])]
+            # What is cancelled comes last: nothing of this takes its place.
+            return [*(self._rest(event) if self.settings.rest else []), *closes.left_over(self.desk)]
         if units:
             self.desk.filled(replace(event, fill=part_of(fill, units)))
         else:
             self.desk.passed(event)
-        legs = ", ".join(f"{leg.quantity:+d} {leg.contract.label}" for leg in fill.legs)
-        more = fill.quantity - units
-        text = (
-            f"{fill.order_id} has filled {more} that no open trade holds (of {legs}): it is real, and not in the books"
-        )
-        self._beside = Cause(DIFFERENCE, Standing.EXIT_ONLY, text, event.ts)
-        out = [*closes.left_over(self.desk), Alert(event.ts, text, "DIFFERENCE")]
-        if fill.order_id in self.desk.orders:
-            out.append(Cancel(fill.order_id, "it fills what no open trade holds"))
-        return [*out, *self._cause(self._beside, event.ts)]
+        self._beside = Cause(DIFFERENCE, Standing.EXIT_ONLY, closes.beside(fill, units), event.ts)
+        told = Alert(event.ts, self._beside.text, "DIFFERENCE")
+        return [*closes.left_over(self.desk, fill.order_id), told, *self._cause(self._beside, event.ts)]
 
     def _rejected(self, event: OrderRejected, request: OrderRequest) -> list[Decision]:
         """An order that never came to be; what would close a trade waits before it asks again."""
         said: list[Decision] = [Alert(event.ts, f"order {event.order_id} was rejected: {event.reason}")]
         if request.intent is Intent.OPEN or not event.sent:
             return said
-        setback = self.setbacks.refused(request.trade_id, event.ts, resting=request.resting)
-        return said if setback.times < MANY else refused_again(event, request, setback)
+        times = self.setbacks.refused(request, event.ts)
+        return said if times < MANY else refused_again(request, event.reason, event.ts, times)
+
+    def _cancelled(self, request: OrderRequest, ts: int) -> list[Decision]:
+        """One that is over, whoever cancelled it. A close in whose place nothing works waits like a refused one: else
+        it is sent again and again, to a broker or against a person who will not have it."""
+        if request.trade_id not in self.desk.ledger.open or closes.others(self.desk, request):
+            return []
+        return refused_again(request, "cancelled at the broker", ts, self.setbacks.refused(request, ts))
 
     def _doubted(self, event: OrderInDoubt) -> list[Decision]:
         """Nobody knows of an order. One that was over and has turned up again is not wanted where another has taken its
@@ -239,9 +239,7 @@ class Engine:
         out: list[Decision] = [Alert(event.ts, f"order {event.order_id} is in doubt: {event.reason}")]
         if known or order is None or order.request.intent is not Intent.CLOSE:
             return out
-        trade_id, legs = order.request.trade_id, {leg.contract for leg in order.request.legs}
-        others = [o for o in self.desk.orders.values() if o.request.trade_id == trade_id and o.id != order.id]
-        if trade_id not in self.desk.ledger.open or any(legs & {g.contract for g in o.request.legs} for o in others):
+        if order.request.trade_id not in self.desk.ledger.open or closes.others(self.desk, order.request, order.id):
             out.append(Cancel(order.id, "it was taken for lost, and is not wanted any more"))
         return out
 
@@ -291,9 +289,8 @@ class Engine:
             if condition is not None:
                 decisions += self._close(trade_id, order, condition, now)
         if begun and self.settings.rest and self.standing in SENDS and not self.flattens:
-            for trade_id in [t for t in self.desk.ledger.open if t not in self._withheld]:
-                if not self.setbacks.waits(trade_id, now.ts, resting=True):
-                    decisions += self._targets(trade_id, now.ts, now.k)
+            for trade_id in list(self.desk.ledger.open):
+                decisions += self._targets(trade_id, now.ts, now.k)
         if now.wake or self.settings.every_minute:
             view = self.view(now)
             if now.wake and self.duties.duties and self.desk.ledger.open:
@@ -314,19 +311,13 @@ class Engine:
         """What the account must close unasked: at the natural price, whatever order works on the trade already."""
         out: list[Decision] = []
         for due in self.duties.due(closes.judged(self.desk, now.k), view):
-            if self._crosses_whole(due.trade_id):
+            why = Condition(due.code, Side.CLOCK, 0, cross=True)
+            if closes.crossing(self.desk, due.trade_id, why):
                 continue
             order = self.desk.closing_order(due.trade_id)
             out.append(Alert(now.ts, f"{due.code}: {due.reason} ({due.detail}): closes {due.trade_id}"))
-            why = Condition(due.code, Side.CLOCK, 0, cross=True)
             out += self._close(due.trade_id, order, why, now, emergency=True)
         return out
-
-    def _crosses_whole(self, trade_id: str) -> bool:
-        """Whether an order that crosses closes all that is left of a trade already."""
-        order, closing = self.desk.being_closed(trade_id)
-        left = self.desk.ledger.open[trade_id].remaining
-        return order is not None and order.request.cross and len(closing) >= len(left.legs)
 
     def _ask(self, view: View, now: Moment) -> list[Decision]:
         decisions: list[Decision] = []
@@ -442,7 +433,9 @@ class Engine:
         return [each for trade_id in trades for each in self._targets(trade_id, event.ts, event.fill.k)]
 
     def _targets(self, trade_id: str, ts: int, k: int) -> list[Decision]:
-        """Those of a trade that do not work."""
+        """Those of a trade that do not work, but where a person has cancelled them, or they were refused just now."""
+        if trade_id in self._withheld or self.setbacks.waits(trade_id, ts, resting=True):
+            return []
         return [self._submit(closing(request), ts) for request in targets.wanted(self.desk, trade_id, k)]
 
     # -- what a person says -------------------------------------------------------------------------------------------
@@ -453,6 +446,7 @@ class Engine:
                 return self._cause(Cause(PERSON, Standing.ENTRIES_STOPPED, "stopped by a person", ts), ts)
             case Word.RESUME:
                 self.flattens, self._withheld, self._beside, self.causes = False, frozenset(), None, {}
+                self.setbacks.clear()
                 return self._stand(ts, Standing.RUNNING, "resumed by a person")
             case Word.CANCEL_ALL:
                 self.flattens, self._withheld = False, frozenset(self.desk.ledger.open)
@@ -462,16 +456,14 @@ class Engine:
                 self.setbacks.clear()
                 out: list[Decision] = []
                 for trade_id in self.desk.ledger.open:
-                    out += self._flatten(trade_id, now, limits.get(trade_id))
+                    if (what := closes.alive(self.desk, trade_id, FLATTEN, now.k)) is not None:
+                        out += self._flatten(trade_id, what, now, limits.get(trade_id))
                 # By hand it is the person's to finish.
                 self.flattens = self.standing is not Standing.MANUAL
                 return [*out, *self._cause(Cause(PERSON, Standing.EXIT_ONLY, "flattened by a person", ts), ts)]
 
-    def _flatten(self, trade_id: str, now: Moment, limit: int | None) -> list[Decision]:
+    def _flatten(self, trade_id: str, what: Condition, now: Moment, limit: int | None) -> list[Decision]:
         """Closes what still trades of a trade; in parts it has no limit of its own."""
-        what = closes.alive(self.desk, trade_id, FLATTEN, now.k)
-        if what is None:
-            return []
         working = self.desk.closing_order(trade_id)
         return self._close(trade_id, working, what, now, emergency=True, limit=None if what.legs else limit)
 
@@ -480,13 +472,15 @@ class Engine:
         again, from the mid where that is known."""
         out: list[Decision] = []
         for trade_id in list(self.desk.ledger.open):
-            if self._crosses_whole(trade_id) or self.setbacks.waits(trade_id, now.ts, resting=False):
+            what = closes.alive(self.desk, trade_id, FLATTEN, now.k)
+            if what is None or closes.crossing(self.desk, trade_id, what):
+                continue
+            if self.setbacks.waits(trade_id, now.ts, resting=False):
                 continue
             watch = self.desk.watches.get(trade_id)
             mark2 = None if watch is None else watch.mark_at(now.k)
-            orders = self._flatten(trade_id, now, None if mark2 is None else -(mark2 // 2))
-            if orders:
-                out += [Alert(now.ts, f"flatten: {trade_id} is still open, and is being closed again"), *orders]
+            out.append(Alert(now.ts, f"flatten: {trade_id} is still open, and is being closed again"))
+            out += self._flatten(trade_id, what, now, None if mark2 is None else -(mark2 // 2))
         return out
 
     def _repriced(self, event: Reprice) -> list[Decision]:

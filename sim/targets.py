@@ -21,7 +21,8 @@ def can_rest(condition: Condition) -> bool:
 
 def wanted(desk: Desk, trade_id: str, k: int) -> list[OrderRequest]:
     """The targets of an open trade in whose legs nothing works: nothing while an order opens more of it, or closes it;
-    nothing on legs of which something has ended, since the exits here know what that has cost."""
+    nothing on legs of which something has ended, since the exits here know what that has cost; one on each leg, since
+    two could fill both."""
     book = desk.ledger.open[trade_id]
     trade, working = book.trade, [o for o in desk.orders.values() if o.request.trade_id == trade_id]
     if trade_id.partition("/")[0] in desk.orders or any(not o.request.resting for o in working):
@@ -36,6 +37,7 @@ def wanted(desk: Desk, trade_id: str, k: int) -> list[OrderRequest]:
         free = not any(leg.contract in taken or closes.ended(desk, leg.contract, k) for leg in legs)
         if whole and free:
             out.append(_order(desk, trade, condition))
+            taken |= {leg.contract for leg in legs}
     return out
 
 
