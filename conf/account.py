@@ -21,7 +21,9 @@ from sim.model.errors import UsageError
 
 TELLS: Final = {"stop": "stop entries", "resume": "resume", "cancel": "cancel all", "flatten": "flatten"}
 WORDS: Final = ("show", "reconcile", *TELLS)
-UNASKED: Final = "it asks before it does anything, and nobody is here to ask: add --yes, for flatten twice"
+UNASKED: Final = (
+    "it asks before it does anything, and nobody is here to ask: add --yes, where it asks twice --yes --yes"
+)
 LOCKED: Final = (
     "production is flattened by a session that is armed with its two keys: `tomking live` and then `tomking account"
     " flatten`, or the broker's own platform"

@@ -228,7 +228,7 @@ usage: tomking account show|reconcile|stop|resume|cancel|flatten [adapter=NAME] 
   cancel       every working order, exits included
   flatten      closes every trade at limits that walk from the mid to the natural price; asks twice
   --session    the beginning of its id, where several run
-  --yes        do not ask; for flatten twice: --yes --yes
+  --yes        do not ask; where it asks twice (flatten, resume with a difference): --yes --yes
 
 Without a session flatten closes the options of a sandbox's account. Production is flattened by an armed session only.
 

@@ -41,6 +41,8 @@ class Kind(Enum):
     REFUSAL = "refusal"
     """By a limit on risk; never by calendar or time."""
     STATE = "state"
+    WELL = "running"
+    """A session that runs again."""
     FEED = "feed"
     DIFFERENCE = "difference"
     ASSIGNMENT = "assignment"
@@ -121,6 +123,7 @@ URGENCY: Final[Mapping[Kind, tuple[int, str]]] = {
     Kind.FILL: (3, "moneybag"),
     Kind.REFUSAL: (3, "no_entry"),
     Kind.STATE: (5, "rotating_light"),
+    Kind.WELL: (3, "white_check_mark"),
     Kind.FEED: (4, "hourglass"),
     Kind.DIFFERENCE: (5, "warning"),
     Kind.ASSIGNMENT: (5, "bell"),

@@ -23,6 +23,7 @@ from live.warden import Warden
 from live.words import cash
 from sim.ledger import OpenTrade
 from sim.model.event import Command, Event, Standing, Word
+from sim.report.words import plural
 
 
 @dataclass(slots=True)
@@ -70,8 +71,8 @@ class Commands:
                 if self.core.day is None:
                     return "the market is closed: nothing new is opened; say it again when it is open"
                 self.post(Command(now, word, () if self.manual() else begins(self.core, now)))
-                how = "are yours to close: the orders are below" if self.manual() else "are being closed"
-                return f"{len(desk.ledger.open)} trades {how}, and nothing new is opened"
+                how = "yours to close, the orders are below" if self.manual() else "being closed"
+                return f"{how}: {plural(len(desk.ledger.open), 'trade')}; nothing new is opened"
 
     def _cancels(self, working: Collection[str]) -> str:
         """What cancelling all of them comes to."""
@@ -80,10 +81,10 @@ class Commands:
         hand = f"; {len(mine)} by hand: cancel them where you placed them" if mine else ""
         if self.hand.cut() and theirs:
             return (
-                f"the broker cannot be reached: {theirs} working orders may work on, and are cancelled when it answers;"
-                f" cancel them on its platform{hand}"
+                f"the broker cannot be reached: {plural(theirs, 'working order')} may work on until it answers;"
+                f" cancel on its platform what must not{hand}"
             )
-        return f"{theirs} working orders are being cancelled{hand}"
+        return f"being cancelled: {plural(theirs, 'working order')}{hand}"
 
     def _set(self, standing: Standing, text: str, now: int) -> None:
         if (event := self.guard.set("person", standing, text, now)) is not None:
@@ -93,7 +94,8 @@ class Commands:
         stands = self.stands(now)
         if stands and not sure and (not self._asked or now - self._asked > self.again * SECOND_NS):
             self._asked = now
-            return f"not resumed, {len(stands)} stand: {'; '.join(stands)}; say it again to resume all the same"
+            what = plural(len(stands), "thing stands", "things stand")
+            return f"not resumed, {what}: {'; '.join(stands)}; say it again to resume all the same"
         self._asked = 0
         self._accept()
         self.resumed()
@@ -135,7 +137,7 @@ class Commands:
             case Word.FLATTEN:
                 return self._flattens()
             case Word.CANCEL_ALL:
-                return f"cancel {len(desk.orders)} working orders, exits included"
+                return f"cancel {plural(len(desk.orders), 'working order')}, exits included"
             case Word.STOP_ENTRIES:
                 return "stop new entries"
             case Word.RESUME:
@@ -149,7 +151,7 @@ class Commands:
         if not ledger.open:
             return "flatten: nothing is held; nothing new is opened"
         if day is None:
-            return f"flatten {len(ledger.open)} trades: the market is closed, nothing can be closed now"
+            return f"flatten {plural(len(ledger.open), 'trade')}: the market is closed, nothing can be closed now"
         rate, total, parts = ledger.rate_of(day).fx, Decimal(0), []
         for trade_id, book in ledger.open.items():
             trade = book.trade
@@ -161,8 +163,8 @@ class Commands:
             total += cost / rate
             parts.append(f"{name}: {_costs(cost / rate, ledger.currency)}")
         return (
-            f"close {len(parts)} trades at limits that walk from the mid to the natural price, where they come to: "
-            f"{'; '.join(parts)}; in all {_costs(total, ledger.currency)}, before fees"
+            f"close {plural(len(parts), 'trade')} at limits that walk from the mid to the natural price, where they"
+            f" come to: {'; '.join(parts)}; in all {_costs(total, ledger.currency)}, before fees"
         )
 
     def _cost(self, book: OpenTrade, now: int) -> Decimal | None:

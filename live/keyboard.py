@@ -26,11 +26,15 @@ from sim.market.futures import front_month
 from sim.market.products import future_symbol, is_future_root
 from sim.model.errors import UsageError, similar
 from sim.model.event import OrderFilled
+from sim.model.fill import Fill
 from sim.model.instrument import OptionContract
 
 WORDS: Final = ("show", "fill", "quote", "positions", "line", "cancel")
 MOST: Final = 60
 """Words of one command."""
+SURE: Final = "sure"
+FAR_TICKS: Final = 20
+"""So far from the mid a typed price may always be; beyond it up to half of the mid."""
 _HELD: Final = re.compile(r"[+-][1-9]\d{0,5}", re.ASCII)
 _PART: Final = Decimal("0.01")
 """Of the account: what the typed value may be off."""
@@ -78,9 +82,13 @@ class Keyboard:
             raise UsageError("no fees are known here: a fill cannot be booked")
         if self.core.day is None:
             raise UsageError("no trade date is open: a fill is booked while one is")
+        sure = bool(words) and words[-1].lower() == SURE
+        words = words[:-1] if sure else words
         self._elsewhere(words)
         done = {name: hand.done.get(name, 0) for name in hand.orders}
         fill = read_fill(words, hand.orders, now, self.core.column, self.fee, done=done, sides=hand.sides)
+        if not sure and (apart := off_the_market(fill)):
+            raise UsageError(f"{apart}: nothing is booked; where it is so, say it again with `{SURE}` behind it")
         order = hand.orders[fill.order_id]
         left = order.request.quantity - done[order.id] - fill.quantity
         hand.filled(OrderFilled(now, fill, left))
@@ -232,6 +240,18 @@ class Keyboard:
             for play, underlying in sorted(typed.keys() | ours.keys())
             if typed[play, underlying] != ours[play, underlying]
         ]
+
+
+def off_the_market(fill: Fill) -> str:
+    """What is odd about a typed price: it is far from the mid of now. Nothing where it is near, or no mid is known."""
+    mids = [leg.mid2 for leg in fill.legs]
+    if any(mid is None for mid in mids):
+        return ""
+    mid2 = -sum(leg.quantity // fill.quantity * (mid or 0) for leg, mid in zip(fill.legs, mids, strict=True))
+    if abs(2 * fill.net - mid2) <= max(2 * FAR_TICKS, abs(mid2) // 2):
+        return ""
+    unit = fill.legs[0].contract.product.increment
+    return f"{in_words(fill.net * unit)} is far from the market's {in_words(mid2 * unit / 2)}"
 
 
 def _play(name: str) -> str:

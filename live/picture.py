@@ -88,6 +88,11 @@ class Painter:
         self.recent.append(DecisionShown(ts, "command", "", f"{word}: {what}"))
         del self.recent[:-KEPT]
 
+    def filled(self, ts: int, what: str) -> None:
+        """Keeps a fill among what was decided."""
+        self.recent.append(DecisionShown(ts, "fill", "", what))
+        del self.recent[:-KEPT]
+
     def heard(self, ts: int, decisions: Sequence[Decision]) -> None:
         """Keeps what was decided, for the log on the screen."""
         for decision in decisions:

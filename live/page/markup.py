@@ -30,7 +30,8 @@ COMMANDS: Final = (
         "Yes, cancel all orders", "", "",
     ),
     (
-        "flatten", "Flatten", "Every open trade would be closed at the natural price. First hear what that would be.",
+        "flatten", "Flatten",
+        "Every open trade would be closed, at limits that walk from the mid to the natural price. First hear at what.",
         "Show me", "Asked for the second time. This is what it would close:", "Flatten now",
     ),
 )  # fmt: skip

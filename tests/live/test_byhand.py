@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Final
 
 import pytest
 
 from adapters.emulator.faults import Aim, Fault, Kind
+from live.keyboard import off_the_market
 from live.manual import contract_label
 from live.warden import flows_of
 from sim.model.errors import TomkingError
@@ -16,6 +18,33 @@ from sim.model.event import Event, OrderAccepted, OrderCancelled, OrderFilled, W
 from sim.model.fill import Fill, LegFill
 from sim.model.order import Order
 from tests.live.seated import ACCOUNT, Seat, seated
+
+
+@pytest.mark.parametrize(
+    ("net", "mid2", "odd"),
+    [
+        (-7050, -14100, False),
+        (-10500, -14100, False),  # within half of the mid
+        (-90000, -14100, True),  # 900 typed for 70.50
+        (7050, -14100, True),  # a credit for a debit
+        (-15, -8, False),  # near nothing twenty ticks are near
+        (-40, -8, True),
+        (-90000, None, False),  # nobody knows the market
+    ],
+)
+def test_a_typed_price_that_is_far_from_the_market_is_asked_about(net: int, mid2: int | None, odd: bool) -> None:
+    leg = LegFill(
+        hand.contract(hand.STOCK, date(2024, 8, 2), 470, "C"),
+        1,
+        -net,
+        None if mid2 is None else -mid2,
+        Decimal(0),
+        True,
+    )
+    said = off_the_market(Fill("a", 0, 0, net, 1, (leg,)))
+    assert bool(said) is odd
+    if odd and net == -90000:
+        assert said == "900.00 DEBIT is far from the market's 70.50 DEBIT"
 
 
 def ledger(s: Seat) -> dict[str, object]:
@@ -31,7 +60,7 @@ def test_killed_network_manual_mode_by_hand_and_back() -> None:
         await s.elapse(1)
         assert standing(s) == "MANUAL"
         # It is told what would be sent, and sends nothing.
-        assert one.tell(Word.FLATTEN).startswith("1 trades are yours to close")
+        assert one.tell(Word.FLATTEN).startswith("yours to close, the orders are below: 1 trade")
         await s.elapse(1)
         (order_id,) = one.hand.orders
         (shown,) = one.look().manual
@@ -67,7 +96,7 @@ def test_killed_network_manual_mode_by_hand_and_back() -> None:
         assert len(await s.wait(one.reconcile())) == 5
         assert "ours +0, the broker's -4" in " ".join(one.look().differences)
         assert one.needs(Word.RESUME) == 2
-        assert one.tell(Word.RESUME).startswith("not resumed, 5 stand")
+        assert one.tell(Word.RESUME).startswith("not resumed, 5 things stand")
         await s.elapse(1)
         assert standing(s) == "EXIT_ONLY"
         assert one.tell(Word.RESUME) == "running"
@@ -185,13 +214,13 @@ def test_in_manual_mode_what_is_to_be_cancelled_is_at_once() -> None:
     async def scenario(s: Seat) -> None:
         old, one = await flattening(s), s.it
         one.type("on", [])
-        assert one.tell(Word.CANCEL_ALL) == "1 working orders are being cancelled"
+        assert one.tell(Word.CANCEL_ALL) == "being cancelled: 1 working order"
         await s.until(lambda: not s.working, 60)
         assert at_the_broker(s, old) == ["Cancelled"]
         one.tell(Word.FLATTEN)
         await s.elapse(2)
         assert one.tell(Word.CANCEL_ALL) == (
-            "0 working orders are being cancelled; 1 by hand: cancel them where you placed them"
+            "being cancelled: 0 working orders; 1 by hand: cancel them where you placed them"
         )
 
     seated(scenario)
@@ -202,7 +231,7 @@ def test_what_works_at_a_broker_that_is_cut_off_is_listed_and_cancelled_when_it_
         old, one = await flattening(s), s.it
         s.cut()
         await s.until(one.manual, 900)
-        assert one.tell(Word.CANCEL_ALL).startswith("the broker cannot be reached: 1 working orders may work on")
+        assert one.tell(Word.CANCEL_ALL).startswith("the broker cannot be reached: 1 working order may work on")
         await s.elapse(2)
         assert f"{old} may still work at the broker and is to be cancelled there" in "\n".join(one.look().manual)
         with pytest.raises(TomkingError, match="was sent to the broker"):

@@ -22,8 +22,8 @@ def shown(s: Seat) -> list[str]:
     ("word", "said", "standing"),
     [
         (Word.STOP_ENTRIES, "no new entries from now on; exits go on", "ENTRIES_STOPPED"),
-        (Word.CANCEL_ALL, "0 working orders are being cancelled", "RUNNING"),
-        (Word.FLATTEN, "0 trades are being closed, and nothing new is opened", "EXIT_ONLY"),
+        (Word.CANCEL_ALL, "being cancelled: 0 working orders", "RUNNING"),
+        (Word.FLATTEN, "being closed: 0 trades; nothing new is opened", "EXIT_ONLY"),
         (Word.RESUME, "running", "RUNNING"),
     ],
 )
@@ -66,7 +66,7 @@ def test_cancel_all_cancels_and_a_walk_of_what_is_gone_comes_to_nothing() -> Non
         s.it.tell(Word.FLATTEN)
         await s.until(lambda: any(order.status.name == "LIVE" for order in s.working.values()))
         (order_id,) = s.working
-        assert "cancel 1 working orders, exits included" in s.it.asks(Word.CANCEL_ALL)
+        assert "cancel 1 working order, exits included" in s.it.asks(Word.CANCEL_ALL)
         s.it.tell(Word.CANCEL_ALL)
         s.it.runner.post(Reprice(s.it.hours.now(), "nobody", None, "no such order"))
         await s.until(lambda: not s.working)
@@ -101,7 +101,7 @@ def test_a_resume_that_is_not_repeated_soon_is_a_new_one() -> None:
     async def scenario(s: Seat) -> None:
         await s.to(9, 45)
         s.it.hand.doubles.append("one fill too many")
-        assert s.it.tell(Word.RESUME).startswith("not resumed, 1 stand: one fill too many")
+        assert s.it.tell(Word.RESUME).startswith("not resumed, 1 thing stands: one fill too many")
         await s.elapse(s.it.terms.again + 1)
         assert s.it.tell(Word.RESUME).startswith("not resumed")
         assert s.it.tell(Word.RESUME, sure=True) == "running"
