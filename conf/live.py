@@ -14,7 +14,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -88,12 +87,12 @@ def authority(config: Mapping[str, Any], *, traded: bool = False) -> Authority:
     if arming is None and not traded:
         return Authority(why=UNWRITTEN)
     try:
-        account, find = asyncio.run(_account(config, arming)), None
+        account = asyncio.run(_account(config, arming))
     except BrokerError:
         if not traded:
             raise
-        account, find = "", partial(_account, config, arming)
-    named = account or (NONE if arming is not None and find is None else "")
+        account = ""
+    named = account or ("" if traded else NONE)
     keys = Keys(arming_path(), named, bound_to(config), code_version(config), WallClock().now)
     why = keys.why()
     if why and not traded:
@@ -108,8 +107,11 @@ def authority(config: Mapping[str, Any], *, traded: bool = False) -> Authority:
         """Both keys, as they are when it is asked for."""
         return None if keys.arming is None else Armed(keys.arming.account_hash, KEY)
 
+    async def find() -> str:
+        return await _account(config, _written(trusting=False))
+
     fx = None if arming is None or arming.fx is None else (arming.fx, date_ny(arming.made_ns))
-    return Authority(both, keys, arming is None or not arming.unattended, why, fx, account, find)
+    return Authority(both, keys, arming is None or not arming.unattended, why, fx, account, None if account else find)
 
 
 def _traded(resume: str | None) -> bool:

@@ -339,10 +339,10 @@ def _keyed(one: Sitting, keys: Keys, find: Callable[[], Awaitable[str]] | None, 
     if find is not None:
 
         async def finds() -> None:
-            number = await find()
-            speaker.hide(number)
-            keys.account = number
-            broker.choose(number)
+            if number := await find():
+                speaker.hide(number)
+                keys.account = number
+                broker.choose(number)
 
         one.finds = finds
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -36,7 +35,7 @@ from live.picture import Labels, Painter, Rulers, rests
 from live.reconcile import Reconciler, holdings
 from live.runner import SECOND_NS, Hours, Pace, Runner
 from live.snapshot import Snapshot
-from live.start import Start
+from live.start import Rate, Start
 from live.tape_stall import Stall
 from live.trade_date import stamp
 from live.warden import Rounds, Warden
@@ -47,8 +46,6 @@ from sim.model.instrument import OptionContract
 from sim.model.order import Intent
 from sim.ports import Strategy
 
-RATE_AGAIN: Final = 600.0
-"""Seconds of the market before a rate that did not come is asked for again."""
 BROKER: Final = "broker"
 """The cause that stands while the broker cannot be reached."""
 Alerting = Callable[[str, str], None]
@@ -219,7 +216,12 @@ class Sitting:
             for order_id in cancels:
                 self.live.cancel(order_id)
 
-        steps = [self.finds, self.live.stand, owed, self._rate, self._first]
+        async def stands() -> None:
+            # Looked for with every try: a person may have said meanwhile which account it is.
+            await self.finds()
+            await self.live.stand()
+
+        steps = [stands, owed, self._rate, self._first]
         start = Start(steps, self.hours.pause, self.terms.pace.again)
         desk = self.core.session.engine.desk
         try:
@@ -274,25 +276,9 @@ class Sitting:
             self._post(event)
 
     async def _rate(self) -> None:
-        """The exchange rate of now; one of an earlier life goes on meanwhile, and the guard looks at how old it is."""
-        try:
-            await self._told_rate()
-        except Exception as error:  # a row of another shape must not take the exits from what is open
-            if self.core.rates.last is None:
-                raise
-            self.say(f"the exchange rate could not be read, the last one goes on: {error}")
-            self._tasks.append(asyncio.ensure_future(self._rate_late()))
-
-    async def _rate_late(self) -> None:
-        while True:
-            await self.hours.pause(RATE_AGAIN)
-            with suppress(Exception):
-                await self._told_rate()
-                return
-
-    async def _told_rate(self) -> None:
-        if self.fx is not None and (fx := await self.fx()) is not None:
-            self.runner.take(fx)
+        rate = Rate(self.fx, self.core, self.runner.take, self.say, self.hours.pause)
+        if not await rate.first():
+            self._tasks.append(asyncio.ensure_future(rate.late()))
 
     async def _first(self) -> None:
         """What the account holds before the session does anything: what is neither ours nor explained is foreign."""

@@ -6,35 +6,78 @@ mode, and the steps go on beside it until the broker answers: its books, its rul
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from adapters.tastytrade.errors import TooMany
+from live.core import Core
 from live.failover import CROWDED_WAIT
+from live.inputs import Fx
 from sim.model.errors import BrokerError
+
+RATE_AGAIN: Final = 600.0
+"""Seconds before an exchange rate that did not come is asked for again."""
 
 
 @dataclass(slots=True)
 class Start:
-    """``steps`` that are left, in their order. ``pause`` lets seconds pass, ``again`` before another try."""
+    """``steps`` in their order. ``pause`` lets seconds pass, ``again`` before another try."""
 
-    steps: list[Callable[[], Awaitable[None]]]
+    steps: Sequence[Callable[[], Awaitable[None]]]
     pause: Callable[[float], Awaitable[None]]
     again: float
+    _done: int = 0
 
     async def go(self) -> None:
         """As far as it comes; BrokerError where a step failed."""
-        while self.steps:
-            await self.steps[0]()
-            del self.steps[0]
+        while self._done < len(self.steps):
+            await self.steps[self._done]()
+            self._done += 1
 
     async def go_on(self, failed: Callable[[BrokerError], None]) -> None:
         """To the end, however long that takes; ``failed`` is told of every try that did not come to it."""
         wait = self.again
-        while self.steps:
+        while self._done < len(self.steps):
             await self.pause(wait)
             try:
                 await self.go()
             except BrokerError as error:
                 wait = max(self.again, CROWDED_WAIT) if isinstance(error, TooMany) else self.again
                 failed(error)
+
+
+@dataclass(slots=True)
+class Rate:
+    """The exchange rate that a session begins with; ``fx`` asks for it, None where none is told. One of an earlier life
+    goes on where it does not come: the guard looks at how old it is, and exits need no newer one."""
+
+    fx: Callable[[], Awaitable[Fx | None]] | None
+    core: Core
+    take: Callable[[Fx], None]
+    say: Callable[[str], None]
+    pause: Callable[[float], Awaitable[None]]
+
+    async def first(self) -> bool:
+        """Whether it is told. Raises what it failed of where no rate is known at all."""
+        try:
+            await self._tell()
+        except Exception as error:  # a row of another shape must not take the exits from what is open
+            if self.core.rates.last is None:
+                raise
+            self.say(f"the exchange rate could not be read, the last one goes on: {error}")
+            return False
+        return True
+
+    async def late(self) -> None:
+        """Until it is told."""
+        while True:
+            await self.pause(RATE_AGAIN)
+            with suppress(Exception):
+                await self._tell()
+                return
+
+    async def _tell(self) -> None:
+        if self.fx is not None and (fx := await self.fx()) is not None:
+            self.take(fx)

@@ -182,10 +182,13 @@ def test_a_session_that_has_traded_is_never_a_shadow(served: Loopback, monkeypat
     assert unwritten.armed() is None
     assert "not armed" in unwritten.why
     assert unwritten.keys is not None
+    assert unwritten.find is not None
+    assert asyncio.run(unwritten.find()) == ""  # type: ignore[arg-type]
     unwritten.keys.account = ACCOUNT  # as the broker tells it
     arm(monkeypatch, served, "--unattended", "--fx", "1.31")
     assert unwritten.keys.why() == ""
     assert unwritten.armed() is not None, "armed again it goes on"
+    assert asyncio.run(unwritten.find()) == ACCOUNT  # type: ignore[arg-type]
     found = read(arming_path())
     assert found is not None
     write(arming_path(), replace(found, made_ns=found.made_ns - 10**12, until_ns=found.made_ns - 10**9))
