@@ -17,6 +17,7 @@ from sim.model.errors import TomkingError
 from sim.model.event import Event, OrderAccepted, OrderCancelled, OrderFilled, Word
 from sim.model.fill import Fill, LegFill
 from sim.model.order import Order
+from tests import hand
 from tests.live.seated import ACCOUNT, Seat, seated
 
 
