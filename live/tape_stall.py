@@ -18,6 +18,7 @@ from typing import Final
 from live.core import Core
 from live.endings import last_trading
 from live.feed import Tape
+from sim.calendar import Session
 
 SECOND_NS: Final = 1_000_000_000
 LONGEST_S: Final = 900.0
@@ -60,12 +61,10 @@ class Stall:
             feed.redial(why)
 
     def _unheard(self, now: int) -> tuple[str, int]:
-        """Of what nothing is heard, and since when; 0 where all is well."""
-        for name, at, most in self._due(now):
-            since = max(at, self._began)
-            if now - since > most * SECOND_NS:
-                return name, since
-        return "", 0
+        """Of what nothing is heard for longest, and since when; 0 where all is well."""
+        due = [(max(at, self._began), name, most) for name, at, most in self._due(now)]
+        since, name = min([(at, name) for at, name, most in due if now - at > most * SECOND_NS], default=(0, ""))
+        return name, since
 
     def _due(self, now: int) -> Iterator[tuple[str, int, float]]:
         """What must be heard now: its name, when it last was or could have been, and for how long it may not be."""
@@ -74,7 +73,12 @@ class Stall:
             return
         feed, held = self.tape.feed, self.core.session.engine.desk.held()
         yield "the feed", feed.heard, self.alive
-        yield "the market", max(feed.told, min(hours.open_ns for hours in days.values())), self.quiet
+        yield "the market", max(feed.told, min(_opened(hours, now) for hours in days.values())), self.quiet
         for name in sorted({c.underlying for c, n in held.items() if n and now < last_trading(c.series)}):
             if name in days:
-                yield name, max(self.tape.spoken.get(name, 0), days[name].open_ns), self.quiet
+                yield name, max(self.tape.spoken.get(name, 0), _opened(days[name], now)), self.quiet
+
+
+def _opened(hours: Session, now: int) -> int:
+    """When trading began last, after a halt too, UTC ns."""
+    return max([hours.open_ns, *(end for _, end in hours.halts if end <= now)])
