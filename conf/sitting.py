@@ -235,6 +235,9 @@ async def sitting(config: Mapping[str, Any], asked: Asked, authority: Authority 
     permit.alert = speaker.alert
 
     async def ask(text: str, seconds: float) -> bool | None:
+        if authority.unattended:
+            # Armed anew while it runs, by who looks after it without a terminal.
+            return True
         speaker.alert("STATE", f"the session's first order waits {seconds:g} s for a yes at the terminal")
         return await asked.ask(text, seconds)
 

@@ -54,6 +54,11 @@ class Authority:
     account: str = field(default="", repr=False)
     find: Callable[[], Awaitable[str]] | None = field(default=None, repr=False)
 
+    @property
+    def unattended(self) -> bool:
+        """Whether what is armed now leaves the question before the first order out."""
+        return self.keys is not None and self.keys.arming is not None and self.keys.arming.unattended
+
 
 PAPER: Final = Authority()
 

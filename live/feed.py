@@ -324,8 +324,11 @@ class Tape:
         everything = {*daily, *minute, vix_daily, vix_minute}
         self._complete -= everything
         self.feed.subscribe(wanted)
-        await self._whole(everything)
-        self.feed.unsubscribe(wanted)
+        try:
+            await self._whole(everything)
+        finally:
+            # Also where nobody waits any longer: what is wanted already is not told anew.
+            self.feed.unsubscribe(wanted)
         vix = {day_of(c.time): c for c in self._candles.get(vix_daily, {}).values()}
         out: list[Input] = []
         for symbol, name in daily.items():

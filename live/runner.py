@@ -189,8 +189,7 @@ class Runner:
             return False
         self.tape.expired(day)
         self.tape.begin(found)
-        opens = {u: load_calendar().session(venue_of(u), day).open_ns for u in self.core.underlyings}
-        past = await self._within(self.tape.past(self.hours.now(), day, opens))
+        past = await self._past(day)
         ts = self.hours.now()
         earlier = [each for each in past if isinstance(each, Earlier)]
         ticked, last = self.core.ticked, self.core.last
@@ -242,6 +241,21 @@ class Runner:
         before = self.core.market.listing(each.underlying) if self.core.day == day else ()
         if union(before, each.series) != before:
             self._take(Listing(ts, each.underlying, day, each.series))
+
+    async def catch_up(self) -> None:
+        """What the streamer could not be asked for when the day began, because nobody was there to be asked."""
+        while self.tape.feed.stale:
+            await self.hours.pause(1.0)
+        day = self.core.day
+        past = [] if day is None else await self._past(day)
+        if self.core.day == day:
+            for one in past:
+                self._take(one)
+
+    async def _past(self, day: date) -> list[Input]:
+        """Daily bars before a trade date, and its minutes so far; nothing where the streamer does not tell them."""
+        opens = {u: load_calendar().session(venue_of(u), day).open_ns for u in self.core.underlyings}
+        return await self._within(self.tape.past(self.hours.now(), day, opens))
 
     async def _within(self, work: Awaitable[list[Input]]) -> list[Input]:
         """What comes within the patience for first things; nothing, and a word of it, where it does not."""

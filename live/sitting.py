@@ -238,14 +238,15 @@ class Sitting:
     async def _start_late(self, start: Start, ready: asyncio.Event) -> None:
         try:
             await start.go_on(self._unreached)
+            self.say("the broker answers: the session has come to it")
+            ready.set()
+            self._tasks.append(asyncio.ensure_future(self._watch()))
+            await self.runner.catch_up()
         except asyncio.CancelledError:
             raise
         except BaseException as error:
             self.runner.failed(error)
             raise
-        self.say("the broker answers: the session has come to it")
-        ready.set()
-        await self._watch()
 
     def _unreached(self, error: BrokerError) -> None:
         """The session holds something and cannot come to the broker: a person places the orders until it does."""

@@ -199,7 +199,12 @@ def test_a_session_that_has_traded_is_never_a_shadow(served: Loopback, monkeypat
     assert ended.fx is not None
     # Nobody is at a terminal: that ends no session that may hold something.
     write(arming_path(), replace(found, unattended=False))
-    assert authority(config, traded=True).ask
+    attended = authority(config, traded=True)
+    assert (attended.ask, attended.unattended) == (True, False)
+    write(arming_path(), found)
+    assert attended.keys is not None
+    assert attended.keys.why() == ""
+    assert attended.unattended
     arming_path().chmod(0o644)
     assert "has mode 0644" in authority(config, traded=True).why
 

@@ -13,7 +13,9 @@ import pytest
 from adapters.emulator.exchange.profiles import Script, Scripted
 from adapters.emulator.faults import Aim, Fault, Kind
 from adapters.tastytrade.errors import TooMany
-from live.inputs import Fx
+from live.codec import Codec
+from live.inputs import Earlier, Fx
+from live.keep import lives
 from live.start import Start
 from sim.calendar import date_ny
 from sim.model.errors import BrokerError
@@ -32,14 +34,23 @@ async def begins_again(s: Seat, cut: Any = down) -> None:
     await s.sit()
 
 
+def earlier(s: Seat, began: int) -> list[Earlier]:
+    """What the streamer told of the time before it was asked, since an instant."""
+    assert s.journal is not None
+    s.it.notebook.flush()
+    return [what for what, _ in lives(s.journal, Codec()) if isinstance(what, Earlier) and what.ts > began]
+
+
 @pytest.mark.parametrize("cut", [down, Seat.cut])
 def test_with_a_trade_open_it_is_in_manual_mode_and_goes_on_when_the_broker_answers(cut: Any) -> None:
     async def scenario(s: Seat) -> None:
         trade = await s.opened()
         await begins_again(s, cut)
+        began = s.it.hours.now()
         await s.elapse(120)
         one = s.it
         assert one.core.day == s.day
+        assert earlier(s, began) == []
         assert one.core.session.engine.standing is Standing.MANUAL
         assert one.guard.causes["broker"].text.startswith("the broker cannot be reached: ")
         assert len([line for line in s.said if line.startswith("FAULT: MANUAL: it was begun")]) == 1
@@ -53,6 +64,8 @@ def test_with_a_trade_open_it_is_in_manual_mode_and_goes_on_when_the_broker_answ
         s.mend()
         await s.until(lambda: one.core.session.engine.standing is Standing.EXIT_ONLY, 300)
         assert one.live.broker.account == ACCOUNT
+        # What the streamer could not be asked for is made up for.
+        await s.until(lambda: earlier(s, began))
         assert "look at the differences, then resume" in one.guard.why
 
     seated(scenario)
