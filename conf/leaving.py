@@ -52,7 +52,7 @@ def resting(shown: Snapshot, *, own: bool) -> list[str]:
         return ["nothing is open and nothing works at the broker"]
     out = [f"{plural(len(shown.trades), 'trade')} open, {plural(len(shown.orders), 'order')} working"]
     if own:
-        return [*out, "the emulator has ended, and its account with it"]
+        out.append("the emulator has ended, and its account with it: --resume goes on with what it held")
     out += [f"rests at the broker: {order.id} {order.what} ({order.state})" for order in shown.orders]
     lost = "lived only here, and is watched by nobody now:"
     for trade in shown.trades:
@@ -71,7 +71,7 @@ def written(
     ledger = session.engine.desk.ledger
     equity = list(session.equity)
     if core.day is not None:
-        equity.append(session.point(core.last, core.column(core.last)))
+        equity.append(session.so_far(core.last, core.column(core.last)))
     notice = str(manifest["notice"])
     names = ("tomking", "numpy", "polars", "duckdb", "hydra-core")
     finished = datetime.fromtimestamp(WallClock().now() / 1e9, UTC).isoformat()

@@ -121,7 +121,7 @@ def summary_of(core: Core, since: Mapping[str, int]) -> str:
     session, ledger = core.session, core.session.engine.desk.ledger
     points = list(session.equity)
     if core.day is not None:
-        points.append(session.point(core.last, core.column(core.last)))
+        points.append(session.so_far(core.last, core.column(core.last)))
     if not points:
         return "no trade date was lived through"
     last = points[-1]

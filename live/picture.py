@@ -6,7 +6,7 @@ of the underlying until the option ends, from the option's own implied volatilit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from math import isnan, log, sqrt
@@ -81,6 +81,8 @@ class Painter:
     resting: Callable[[], Mapping[str, Sequence[str]]] = dict
     wakes: Callable[[], str] = lambda: ""
     account: Callable[[], str] = lambda: ""
+    by_hand: Callable[[], Collection[str]] = tuple
+    """Ids of orders that a person places."""
     recent: list[DecisionShown] = field(default_factory=list)
 
     def commanded(self, ts: int, word: str, what: str) -> None:
@@ -230,6 +232,7 @@ class Painter:
         unit = float(r.legs[0].contract.product.increment)
         record = core.session.orders.get(order.id)
         state = order.status.value if record is None else record.status.value
+        state = "by hand" if order.id in self.by_hand() else state
         limit = None if r.limit is None else r.limit * unit
         return OrderShown(order.id, r.strategy, r.describe(), r.quantity, limit, state, order.created_ns, r.reason)
 

@@ -172,7 +172,9 @@ def _troubles(shown: Snapshot) -> Iterator[RenderableType]:
     if shown.differences:
         yield _list("DIFFERENCES FROM THE BROKER", shown.differences, "", "red")
     if shown.manual:
-        yield _list("PLACE THESE ORDERS YOURSELF", shown.manual, "", "red")
+        yield _list(
+            "PLACE THESE ORDERS YOURSELF", [line for each in shown.manual for line in each.splitlines()], "", "red"
+        )
 
 
 def _figures(shown: Snapshot) -> RenderableType:

@@ -187,9 +187,9 @@ def times(what: str, quantity: int) -> str:
 
 
 def limit(order: OrderShown) -> str:
-    """``4.25 credit``, ``1.10 debit``, ``market``."""
+    """``4.25 credit``, ``1.10 debit``, ``natural``: as the market gives it when it is sent, as a limit."""
     if order.limit is None:
-        return "market"
+        return "natural"
     return f"{points(abs(order.limit))} {'debit' if order.limit < 0 else 'credit'}"
 
 

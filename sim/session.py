@@ -7,7 +7,7 @@ decided. The caller carries the decisions out. At the close it draws the day's e
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from sim.clock import SimulatedClock
@@ -194,8 +194,15 @@ class Session:
         desk.ledger.check()
         self.equity.append(self.point(event.ts, last))
 
+    def so_far(self, ts: int, k: int) -> EquityPoint:
+        """The present trade date up to column ``k``, what is open included in its extremes."""
+        found, path = self.point(ts, k), self.engine.desk.account(k).today
+        if path is None or not len(values := path()):
+            return found
+        return replace(found, low=min(float(values.min()), found.nlv), high=max(float(values.max()), found.nlv))
+
     def point(self, ts: int, k: int) -> EquityPoint:
-        """The present trade date as it stands in column ``k``, as if it ended there."""
+        """A trade date that is over, in its last column ``k``."""
         desk = self.engine.desk
         low, high = desk.marks.extremes()
         nlv = float(desk.nlv(k))

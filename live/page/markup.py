@@ -150,7 +150,7 @@ def _alarms(shown: Snapshot) -> str:
     ]
     return (
         _alarm("Stops that nobody watches now", map(e, shown.unguarded), words.BAD)
-        + _alarm("Place these orders yourself", map(e, shown.manual), words.BAD)
+        + _alarm("Place these orders yourself", ("\n".join(map(e, t.splitlines())) for t in shown.manual), words.BAD)
         + _alarm("Differences from the broker", map(e, shown.differences), words.BAD)
         + _alarm("Guard", causes, tone)
     )
@@ -294,7 +294,7 @@ def _orders(shown: Snapshot) -> str:
     return _heading("Orders", f"{len(rows)} working") + _table(heads, rows, "orders")
 
 
-KINDS: Final = frozenset({"submit", "cancel", "refuse", "alert"})
+KINDS: Final = frozenset({"submit", "cancel", "refuse", "alert", "fill"})
 
 
 def _decision(decision: DecisionShown, now: int) -> str:

@@ -56,7 +56,7 @@ def test_everything_of_the_picture_is_said_with_its_unit() -> None:
         "all +£593 -£429 +£663 -£362",
         "2 of 2 ES zero_dte, ES lt112",
         "close ES IRON CONDOR × 3 4.70 debit LIVE 10:31:05 profit target",
-        "market IN DOUBT 14:11:52",
+        "natural IN DOUBT 14:11:52",
         "zero_dte +£2,904.15",
         "VIX 69 s 60 s LATE",
         "13:40:00 refuse strangle Group A1 at limit (2)",
