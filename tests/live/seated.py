@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, time
 from decimal import Decimal
 from functools import cache
@@ -69,9 +69,10 @@ def configuration() -> dict[str, Any]:
 
 @dataclass
 class Seat:
-    """``one`` is the session that runs, ``said`` what it told."""
+    """``one`` is the session that runs, ``said`` what it told; ``rest``: profit targets rest at the broker."""
 
     seed: int = 1
+    rest: bool = False
     path: Path = field(default_factory=Path)
     time: Time = field(default_factory=Time)
     said: list[str] = field(default_factory=list)
@@ -92,7 +93,10 @@ class Seat:
         self.app = InProcess(self.emulator.app())
 
     def _living(self) -> Any:
-        return living(self.config, f"s{self.seed:06d}", About("a seat", f"seed {self.seed}", synthetic=True))
+        made = living(self.config, f"s{self.seed:06d}", About("a seat", f"seed {self.seed}", synthetic=True))
+        engine = made.core.session.engine
+        engine.settings = replace(engine.settings, rest=self.rest)
+        return made
 
     @property
     def exchange(self) -> Exchange:
