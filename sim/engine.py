@@ -456,7 +456,10 @@ class Engine:
                 self.setbacks.clear()
                 out: list[Decision] = []
                 for trade_id in self.desk.ledger.open:
-                    if (what := closes.alive(self.desk, trade_id, FLATTEN, now.k)) is not None:
+                    what = closes.alive(self.desk, trade_id, FLATTEN, now.k)
+                    # Said once more, what is on its way goes on; by hand it is placed anew.
+                    by_hand = self.standing is Standing.MANUAL
+                    if what is not None and (by_hand or not closes.crossing(self.desk, trade_id, what)):
                         out += self._flatten(trade_id, what, now, limits.get(trade_id))
                 # By hand it is the person's to finish.
                 self.flattens = self.standing is not Standing.MANUAL

@@ -14,7 +14,7 @@ from live.keyboard import off_the_market
 from live.manual import contract_label
 from live.warden import flows_of
 from sim.model.errors import TomkingError
-from sim.model.event import Event, OrderAccepted, OrderCancelled, OrderFilled, Word
+from sim.model.event import Event, OrderAccepted, OrderCancelled, OrderFilled, Reprice, Word
 from sim.model.fill import Fill, LegFill
 from sim.model.order import Order
 from tests import hand
@@ -324,7 +324,7 @@ def test_an_order_in_the_place_of_one_by_hand_is_by_hand_too() -> None:
         await s.elapse(1)
         assert not one.manual()
         sent = len(s.exchange.records(ACCOUNT))
-        one.tell(Word.FLATTEN)
+        one.runner.post(Reprice(one.hours.now(), first, -95, "nearer to the natural price"))
         await s.elapse(30)
         (second,) = one.hand.orders
         assert second != first

@@ -119,6 +119,13 @@ class TestUntilFlat:
         driven.rejected(flattened(driven).id)
         assert len(submits(driven.look(4))) == 1
 
+    def test_said_once_more_what_is_on_its_way_goes_on(self) -> None:
+        """Pressed twice it once decided a second close of the same trade (found by a person who tried it)."""
+        driven = Driven()
+        driven.entered()
+        flattened(driven)
+        assert submits(driven.tell(Command(driven.now, Word.FLATTEN))) == []
+
 
 class TestNotAnyMore:
     def test_a_person_who_resumes_wants_it_no_longer(self) -> None:
