@@ -53,7 +53,8 @@ def resting(shown: Snapshot, *, own: bool) -> list[str]:
     out = [f"{plural(len(shown.trades), 'trade')} open, {plural(len(shown.orders), 'order')} working"]
     if own:
         out.append("the emulator has ended, and its account with it: --resume goes on with what it held")
-    out += [f"rests at the broker: {order.id} {order.what} ({order.state})" for order in shown.orders]
+    where = "rested at the emulator" if own else "rests at the broker"
+    out += [f"{where}: {order.id} {order.what} ({order.state})" for order in shown.orders]
     lost = "lived only here, and is watched by nobody now:"
     for trade in shown.trades:
         target = "profit_target" in trade.resting

@@ -262,7 +262,7 @@ async def sitting(config: Mapping[str, Any], asked: Asked, authority: Authority 
         speaker.log = folder / "log.jsonl"
         journal = stack.enter_context(Journal.open(folder / JOURNAL))
         one, fx = _made(config, made, there, journal, checkpoint, guard, speaker, authority)
-        one.runner.until = until
+        one.runner.until, one.forgotten = until, carried is not None
         permit.post, permit.worth = one.runner.post, one.warden.worth
         one.warden.strict = there.environment == "production"
         if (lock := _lock_of(config, there, folder, run_id, asked)) is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -31,6 +31,7 @@ from live.inputs import Fx, Input, Told
 from live.journal import Journal
 from live.keep import Notebook, Recovered, Trail, recover, unkept
 from live.keyboard import Keyboard
+from live.manual import in_words
 from live.picture import Labels, Painter, Rulers, rests
 from live.reconcile import Reconciler, holdings
 from live.runner import SECOND_NS, Hours, Pace, Runner
@@ -41,10 +42,11 @@ from live.trade_date import stamp
 from live.warden import Rounds, Warden
 from sim.fees import FeeSchedule
 from sim.model.errors import BrokerError, UsageError
-from sim.model.event import Alert, Decision, Event, OrderFilled, Refuse, Standing, Word
+from sim.model.event import Alert, Decision, Event, OrderCancelled, OrderFilled, Refuse, Standing, Word
 from sim.model.instrument import OptionContract
 from sim.model.order import Intent
 from sim.ports import Strategy
+from sim.report.words import plural
 
 BROKER: Final = "broker"
 """The cause that stands while the broker cannot be reached."""
@@ -118,6 +120,7 @@ class Sitting:
     trail: Trail = field(default_factory=Trail)
     kept: Callable[[Journal, Trail], None] = unkept
     begun: Callable[[str], None] = anybody
+    forgotten: bool = False
     finds: Callable[[], Awaitable[None]] = known
     hand: ByHand = field(init=False)
     keyboard: Keyboard = field(init=False)
@@ -158,6 +161,7 @@ class Sitting:
             self.core, self.guard, self.rulers, self.labels, self.hours.now, self.warden.shown,
             self._differences, self.hand.shown, lambda: rests(self.live.snapshot()), self._next_wake, self._digits,
         )  # fmt: skip
+        self.painter.by_hand = lambda: self.hand.orders
         self.warden.staleness.exposed = self.painter.exposed
         self.walker = Walker(self.core, self._post, self.manual, self.terms.walk, self.say)
         self.keyboard = Keyboard(
@@ -184,8 +188,10 @@ class Sitting:
         hand, engine = self.hand, session.engine
         ever = (self.journal.meta("byhand") or "").split()
         hand.restore(ever, {name: each.order for name, each in session.orders.items()}, engine.desk.orders)
+        found = self._forget(found, now) if self.forgotten else found
         if found.inputs:
-            self.say(f"{found.inputs:,} inputs of the journal were lived through; {len(found.working)} orders adopted")
+            adopted = plural(len(found.working), "order")
+            self.say(f"{found.inputs:,} inputs of the journal were lived through; {adopted} adopted")
             self.guard.restored(engine.causes.values(), engine.standing, engine.why)
             if (engine.standing is Standing.MANUAL or hand.orders) and "manual" not in self.guard.causes:
                 text = "the session ended in manual mode: look at the differences, then resume"
@@ -207,6 +213,18 @@ class Sitting:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             await self.live.aclose()
             self.notebook.flush()
+
+    def _forget(self, found: Recovered, now: int) -> Recovered:
+        """Orders of a broker that is no more are over."""
+        gone = [name for name in self.core.session.engine.desk.orders if name not in self.hand.orders]
+        for name in gone:
+            self.runner.take(Told(OrderCancelled(now, name)))
+        if gone:
+            worked = plural(len(gone), "order")
+            self.say(
+                f"the last session's emulator ended with it, and {worked} that worked there: targets are put again"
+            )
+        return replace(found, working=(), before=(), waiting={}, cancels=(), replaced={})
 
     async def _start(self, cancels: Sequence[str]) -> None:
         """Comes to the broker; where it holds anything and nobody answers, later, and in manual mode meanwhile."""
@@ -299,6 +317,8 @@ class Sitting:
         if self.journal.meta("strangers") is None:
             self.journal.set_meta("strangers", "\n".join(strangers))
         self.warden.reconciler.known = frozenset((self.journal.meta("strangers") or "").splitlines())
+        # What has been read at once is not "never heard" at the first look.
+        await self.warden.everything()
 
     def end(self) -> None:
         """Ends it soon. Openings that work are cancelled first: with nobody here a fill would be a short without its
@@ -383,7 +403,7 @@ class Sitting:
         if on and not self._was_manual:
             self.say("manual mode: nothing is sent; place the orders that are shown and type their fills")
             self.runner.orders.release()
-            for line in self.hand.shown():
+            for line in (line for ticket in self.hand.shown() for line in ticket.splitlines()):
                 self.say(line)
         self._was_manual = on
         if not self.hand.cut():
@@ -430,7 +450,8 @@ class Sitting:
                 case Refuse(_, refused) if self.risky(refused.rule):
                     self.alert("REFUSAL", f"{refused.strategy}: {refused.reason} ({refused.detail})")
                 case Alert(ts, text, kind):
-                    self.alert(kind, text)
+                    well = kind == "STATE" and self.core.session.engine.standing is Standing.RUNNING
+                    self.alert("WELL" if well else kind, text)
                     if kind == "DIFFERENCE" and (event := self.guard.set("difference", Standing.EXIT_ONLY, text, ts)):
                         self._post(event)
                 case _:
@@ -443,7 +464,9 @@ class Sitting:
             fill = event.fill
             unit = fill.legs[0].contract.product.increment
             legs = ", ".join(f"{leg.quantity:+d} {leg.contract.label}" for leg in fill.legs)
-            self.alert("FILL", f"{fill.order_id}: {fill.quantity} at {fill.net * unit} ({legs})")
+            said = f"{fill.order_id}: {fill.quantity} at {in_words(fill.net * unit)} ({legs})"
+            self.painter.filled(event.ts, said)
+            self.alert("FILL", said)
 
     # -- the kill file ------------------------------------------------------------------------------------------------
 
