@@ -179,9 +179,9 @@ class Seat:
 
     # -- the session --------------------------------------------------------------------------------------------------
 
-    async def sit(self) -> None:
+    async def sit(self, one: Sitting | None = None) -> None:
         """A process begins on the journal."""
-        self.one = self._process()
+        self.one = one or self._process()
         self._task = asyncio.ensure_future(self.one.run())
         await idle()
 

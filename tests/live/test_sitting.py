@@ -11,6 +11,7 @@ from conf.sitting import pressing
 from live.runner import SECOND_NS
 from sim.model.errors import UsageError
 from sim.model.event import Cancel, Command, Guarded, Reprice, Standing, Word
+from sim.model.order import Status
 from tests.live.seated import ACCOUNT, Seat, seated
 
 
@@ -166,5 +167,29 @@ def test_an_end_in_order_leaves_no_opening_behind(by: str) -> None:
         await s.sit()
         await s.elapse(120)
         assert s.it.core.session.engine.standing is Standing.RUNNING
+
+    seated(scenario)
+
+
+def test_orders_of_an_emulator_that_ended_with_its_session_are_over() -> None:
+    """They were looked for at the next emulator for a minute, and a flatten waited behind one that was no more."""
+
+    async def scenario(s: Seat) -> None:
+        await s.opened()
+        s.nothing_fills()
+        s.it.tell(Word.FLATTEN)
+        await s.until(lambda: any(o.status is Status.LIVE for o in s.working.values()))
+        (old,) = s.working
+        await s.rise()
+        for row in s.exchange.list(ACCOUNT).items:
+            if row["cancellable"]:
+                s.exchange.cancel(ACCOUNT, row["id"])
+        made = s._process()
+        made.forgotten = True
+        await s.sit(made)
+        await s.until(lambda: s.working and all(o.status is Status.LIVE for o in s.working.values()))
+        assert old not in s.working
+        assert "doubt" not in s.it.guard.causes
+        assert any("emulator ended with it, and 1 order that worked there" in line for line in s.said)
 
     seated(scenario)
