@@ -4,7 +4,9 @@ and decided the same when its journal is lived through again."""
 from __future__ import annotations
 
 from adapters.emulator.faults import Aim, Fault, Kind
+from conf.living import checkpoint_of
 from live.codec import Codec
+from live.core import Core
 from live.keep import lives
 from sim.model.event import Alert, OrderFilled, OrderRejected, Standing, Word
 from sim.model.order import Intent
@@ -17,14 +19,28 @@ def refuse(s: Seat, after: int = 0) -> None:
     s.emulator.faults.add(Fault(Kind.STATUS, "POST", "/accounts/*/orders*", aim, status=422))
 
 
+def stands(core: Core) -> dict[str, object]:
+    """All that decides what a session does next besides its books."""
+    engine = core.session.engine
+    own = ("standing", "why", "causes", "flattens", "_withheld", "_beside", "_looked", "_counter")
+    orders = sorted((o.id, o.status) for o in engine.desk.orders.values())
+    return {name: getattr(engine, name) for name in own} | {"setbacks": engine.setbacks._of, "orders": orders}
+
+
 def decided_again(s: Seat) -> int:
-    """The journal is lived through by another core, which decides each input anew; how many."""
+    """The journal is lived through by another core, which decides each input anew and stands where the session does,
+    also when that was kept and read back; how many inputs."""
     assert s.journal is not None
-    core, codec, n = s._living().core, Codec(), 0
+    s.it.notebook.flush()
+    made, codec, n = s._living(), Codec(), 0
     for what, decisions in lives(s.journal, Codec()):
-        assert codec.encode(tuple(core.take(what))) == codec.encode(decisions), what
+        assert codec.encode(tuple(made.core.take(what))) == codec.encode(decisions), what
         n += 1
-    assert core.session.engine.causes == s.it.core.session.engine.causes
+    wanted = stands(s.it.core)
+    assert stands(made.core) == wanted
+    kept = checkpoint_of(made, s.path, "key", s.said.append)
+    core, *_ = kept._loaded(kept._dumped(kept.parts))
+    assert stands(core) == wanted
     return n
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from sim.causes import told
 from sim.model.event import Cause, Command, Guarded, Moment, Refuse, Standing, Word
-from tests.driven import Driven, alerts, cancels, submits
+from sim.model.exits import ProfitTarget, StopLoss
+from tests.driven import Driven, alerts, cancels, fell, submits
 
 STOPPED, EXITS = Standing.ENTRIES_STOPPED, Standing.EXIT_ONLY
 
@@ -80,14 +81,17 @@ class TestOpenings:
         driven.accepted(opening.id)
         assert cancels(driven.tell(Command(driven.now, Word.STOP_ENTRIES))) == []
 
-    def test_what_fills_in_spite_of_the_kill_file_has_its_stop_when_it_is_gone(self) -> None:
-        driven = Driven()
+    def test_what_fills_in_spite_of_the_kill_file_has_its_exits_when_it_is_gone(self) -> None:
+        driven = Driven((ProfitTarget(0.5), StopLoss(2.0)), fell(5))
         (opening,) = submits(driven.look(1, wake=True))
         driven.accepted(opening.id)
         driven.tell(guarded(driven, Cause("kill", Standing.HALTED, "kill is there", driven.now)))
         assert driven.filled(opening.id, 100) == []
         assert driven.look(2, wake=True) == []
-        assert opening.id in driven.desk.watches
+        assert [driven.look(minute) for minute in (3, 5)] == [[], []]
+        driven.tell(guarded(driven))
+        (stop,) = submits(driven.look(6))
+        assert (stop.request.reason, stop.request.trade_id) == ("stop_loss", opening.id)
 
     def test_a_refusal_says_why(self) -> None:
         driven = Driven()

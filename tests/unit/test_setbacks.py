@@ -147,6 +147,7 @@ class TestRows:
             setbacks.accepted(exit_, now)
             assert not setbacks.waits(exit_.trade_id, now, resting=False)
             assert setbacks.refused(exit_, now + wait * SECOND_NS) == times
+            assert setbacks.refused(exit_, now + (wait + EXIT_WAITS[-1]) * SECOND_NS) == times + 1
 
     def test_so_does_one_that_was_not_asked_for_long(self) -> None:
         """Refused on Monday, due again on Thursday: it must not wait as if it had been refused all the time."""

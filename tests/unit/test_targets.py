@@ -98,6 +98,14 @@ class TestAgain:
         driven.tell(Guarded(driven.now, standing, "test: test"))
         assert len(submits(driven.look(4))) == put
 
+    def test_not_where_a_person_wants_everything_closed(self) -> None:
+        driven, _, target = targeted()
+        driven.at(2)
+        (flatten,) = submits(driven.tell(Command(driven.now, Word.FLATTEN)))
+        driven.cancelled(target)
+        driven.rejected(flatten.id)
+        assert submits(driven.look(2, 1)) == []
+
     def test_a_backtest_has_none(self) -> None:
         driven = Driven(HALF, rest=False)
         driven.entered()
@@ -108,7 +116,8 @@ class TestAgain:
         driven.rejected(target)
         driven.close()
         driven.open(NEXT)
-        (again,) = submits(driven.look(0))
+        # In the very column in which the day before was looked at last.
+        (again,) = submits(driven.look(1))
         assert again.request.trade_id == trade
 
 
