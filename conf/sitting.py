@@ -23,7 +23,7 @@ from conf.backtest import commit
 from conf.compose import as_yaml, home
 from conf.leaving import Ended, Sat, written
 from conf.living import Living, checkpoint_of, living, resumed
-from conf.speaking import Pulse, Speaker, told
+from conf.speaking import Pulse, Speaker, alerts_of, told
 from conf.stage import PAPER, SHADOW, Authority, Bringing, Stage, about_of, carried_of, fx_of, in_dollars, stage
 from conf.turning import left_of, through
 from live.account_lock import AccountLock
@@ -47,7 +47,7 @@ from sim.calendar import at_ny, date_ny, ny, parse_time
 from sim.clock import WallClock
 from sim.model.errors import ConfigError, DataError, RiskStop, UsageError
 from sim.model.event import Word
-from sim.model.given import COUNT, FROM_ONE, PART, POSITIVE, SHARE, amount, number, section, whole
+from sim.model.given import FROM_ONE, PART, POSITIVE, SHARE, Range, amount, number, section, whole
 from sim.report.folder import digest, read_json, write_json
 
 if TYPE_CHECKING:
@@ -204,12 +204,15 @@ async def sitting(config: Mapping[str, Any], asked: Asked, authority: Authority 
     if authority.fx is not None:
         # What was given when it was armed is what is told, whatever the configuration has.
         config = {**config, "live": {**config["live"], "fx": float(authority.fx[0])}}
+    _checked(config["live"])
     began, shown = WallClock().now(), masked(config)
     config_hash = digest({k: v for k, v in shown.items() if k not in ("report", "live")})
     if asked.resume is None:
         run_id = digest({"config": config_hash, "at": began})
     else:
         before = read_json(asked.resume, "manifest.json")
+        if not (asked.resume / JOURNAL).exists():
+            raise UsageError(f"--resume {asked.resume}: that is no live session's folder, it has no {JOURNAL}")
         run_id = str(before["run_id"])
         if before["config_hash"] != config_hash:
             raise UsageError(
@@ -249,6 +252,8 @@ async def sitting(config: Mapping[str, Any], asked: Asked, authority: Authority 
         made.core.market.about = there.about
         old = _old_rate(config, there, resumed=asked.resume is not None)
         until = _until(asked.until, there)
+        fx_of(config, there.live, there.hours, authority.fx)
+        terms_of(config["live"], there.speed)
         folder = asked.resume or begin(config, asked.runs, asked.kind, began)
         manifest = {
             "run_id": run_id, "config_hash": config_hash, "data_fingerprint": there.about.name, "seed": config["seed"],
@@ -300,6 +305,19 @@ async def sitting(config: Mapping[str, Any], asked: Asked, authority: Authority 
             raise ended.fault
         notice = one.painter.labels.notice
     return written(folder, shown, made, there, {**manifest, "notice": notice}, Ended(code, why, left))
+
+
+def _checked(node: Mapping[str, Any]) -> None:
+    """ConfigError for what does not fit, before anything is begun."""
+    terms_of(node, 1.0)
+    alerts_of(node["alerts"])
+    port_of(node)
+
+
+def port_of(node: Mapping[str, Any]) -> int | None:
+    """``live.page.port``; None where no page is wanted."""
+    port = section("live.page", node["page"], ("port",))["port"]
+    return None if port is None else whole("live.page.port", port, Range(least=0, most=65535))
 
 
 def _made(
@@ -419,14 +437,14 @@ def _chain(there: Stage) -> Callable[[str, Any], Any]:
 @asynccontextmanager
 async def _page(config: Mapping[str, Any], one: Sitting) -> AsyncIterator[str]:
     """The address of the session's page, empty where there is none."""
-    port = section("live.page", config["live"]["page"], ("port",))["port"]
+    port = port_of(config["live"])
     if port is None:
         yield ""
         return
     from live.page.serve import served
     from live.page.tokens import make
 
-    async with served(one.look, pressing(one), make(), whole("live.page.port", port, COUNT)) as address:
+    async with served(one.look, pressing(one), make(), port) as address:
         yield address
 
 

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from conf import console
-from live.alerts import SHAPES, Heartbeat, Kind, Note, Outbox, client_of, risk_refusal
+from live.alerts import SHAPES, Heartbeat, Kind, Note, Outbox, client_of, risk_refusal, url_of
 from live.core import Core
 from live.words import clean
 from sim.calendar import ny
 from sim.clock import WallClock, stopwatch
+from sim.model.errors import ConfigError
 from sim.model.given import POSITIVE, choice, number, section
 from sim.report.words import money, plural
 
@@ -34,6 +35,8 @@ EVERY_NS: Final = 30 * 60 * 1_000_000_000
 LIFE_S: Final = 60.0
 """Real seconds without a turn of the runner, after which the session does not live."""
 FLUSH_S: Final = 5.0
+LOOK_S: Final = 5.0
+"""Real seconds between two looks at whether alerts get through."""
 LAST: Final = 4
 
 
@@ -147,22 +150,57 @@ def counts(core: Core) -> dict[str, int]:
     }  # fmt: skip
 
 
+def alerts_of(node: Mapping[str, Any]) -> tuple[str, float]:
+    """``live.alerts``: the webhook's shape, and real seconds between heartbeats. ConfigError for what does not fit, an
+    address in the environment that is none included."""
+    row = section("live.alerts", node, ("shape", "heartbeat"))
+    _named(WEBHOOK)
+    _named(HEARTBEAT)
+    shape = choice("live.alerts.shape", row["shape"], SHAPES)
+    return shape, number("live.alerts.heartbeat", row["heartbeat"], POSITIVE)
+
+
+def _named(name: str) -> bool:
+    """Whether an address is given. ConfigError, which does not show it, where it cannot be called."""
+    if not os.environ.get(name, "").strip():
+        return False
+    if url_of(lambda: os.environ.get(name, "")) is None:
+        raise ConfigError(f"{name} is no address: wanted one like https://ntfy.sh/a-topic-of-yours")
+    return True
+
+
+async def _unheard(speaker: Speaker, heart: Heartbeat | None) -> None:
+    """Says at the terminal when what is to be told elsewhere does not get through, and when it does again."""
+    said: dict[str, bool] = {}
+    while True:
+        await asyncio.sleep(LOOK_S)
+        box = speaker.outbox
+        for what, fault in (
+            ("alerts do not get through", "" if box is None else box.fault),
+            ("heartbeats do not get through", f"{heart.missed} in a row" if heart and heart.missed > 1 else ""),
+        ):
+            if bool(fault) != said.get(what, False):
+                said[what] = bool(fault)
+                speaker.say(f"{what}: {fault}" if fault else what.replace("do not get", "get"))
+
+
 @asynccontextmanager
 async def told(node: Mapping[str, Any], speaker: Speaker, alive: Callable[[], bool]) -> AsyncIterator[None]:
     """Alerts on their way for as long as this lasts, and what is left of them afterwards. The addresses are read from
     the environment where a request leaves, and stand nowhere else."""
-    row = section("live.alerts", node, ("shape", "heartbeat"))
-    shape = choice("live.alerts.shape", row["shape"], SHAPES)
-    every = number("live.alerts.heartbeat", row["heartbeat"], POSITIVE)
+    shape, every = alerts_of(node)
     tasks: list[asyncio.Task[None]] = []
     async with AsyncExitStack() as stack:
-        if os.environ.get(WEBHOOK, "").strip():
+        if _named(WEBHOOK):
             client = await stack.enter_async_context(client_of(lambda: os.environ.get(WEBHOOK, "")))
             speaker.outbox = Outbox(shape, client, WallClock().now)
             tasks.append(asyncio.ensure_future(speaker.outbox.run()))
-        if os.environ.get(HEARTBEAT, "").strip():
+        heart = None
+        if _named(HEARTBEAT):
             beats = await stack.enter_async_context(client_of(lambda: os.environ.get(HEARTBEAT, "")))
-            tasks.append(asyncio.ensure_future(Heartbeat(beats, alive, every=every).run()))
+            heart = Heartbeat(beats, alive, every=every)
+            tasks.append(asyncio.ensure_future(heart.run()))
+        tasks.append(asyncio.ensure_future(_unheard(speaker, heart)))
         try:
             yield
         finally:

@@ -183,7 +183,7 @@ class Hidden(httpx.AsyncBaseTransport):
         self._address, self._inner = address, inner
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        url = _url(self._address)
+        url = url_of(self._address)
         if url is None:
             # Said outside of any handler: an error's context would carry the address along.
             raise httpx.UnsupportedProtocol("the address is not there or is no http(s) address")
@@ -205,7 +205,8 @@ class Hidden(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-def _url(address: Callable[[], str]) -> httpx.URL | None:
+def url_of(address: Callable[[], str]) -> httpx.URL | None:
+    """The address, None where it is none that can be called."""
     with suppress(Exception):
         url = httpx.URL(address().strip())
         if url.scheme in ("http", "https") and url.host:

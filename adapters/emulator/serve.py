@@ -69,8 +69,9 @@ class Quiet(uvicorn.Server):
         yield
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket on loopback; port 0 takes a free one. ConfigError for any other host or a port in use."""
+def bind(host: str, port: int, key: str = "adapter.port") -> socket.socket:
+    """A listening socket on loopback; port 0 takes a free one. ConfigError for any other host or a port in use, by the
+    ``key`` that it was given by."""
     if host not in HOSTS:
         raise ConfigError(
             f"adapter.host is {host!r}: the emulator listens on {LOOPBACK} only, its tokens guard nothing from others"
@@ -83,7 +84,7 @@ def bind(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listening.close()
         raise ConfigError(
-            f"adapter.port is {port}: it cannot be opened ({error}); take another, or 0 for a free one"
+            f"{key} is {port}: it cannot be opened ({error}); take another, or 0 for a free one"
         ) from None
     return listening
 

@@ -19,7 +19,7 @@ async def served(
     look: Callable[[], Snapshot], press: Callable[[str], Awaitable[str]], tokens: Tokens, port: int
 ) -> AsyncIterator[str]:
     """The page's address, with the token that lets one look at it; ConfigError where the port is in use."""
-    with closing(bind(LOOPBACK, port)) as listening:
+    with closing(bind(LOOPBACK, port, "live.page.port")) as listening:
         config = uvicorn.Config(
             app(look, press, tokens), lifespan="off", access_log=False, log_config=None, log_level=logging.CRITICAL,
             timeout_graceful_shutdown=1, server_header=False, date_header=False,

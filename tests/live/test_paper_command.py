@@ -164,6 +164,9 @@ def test_the_kill_switch_is_looked_at_before_anything_else(
         (["live.ceilings.loss_a_day=1.5"], "live.ceilings.loss_a_day is 1.5"),
         (["--until", "09:00"], "give a later time of day"),
         (["--until", "noon"], "--until"),
+        (["live.alerts.shape=teams"], "live.alerts.shape is 'teams'"),
+        (["live.page.port=99999"], "live.page.port is 99999"),
+        (["live.limits.quotes=-3"], "live.limits.quotes is -3"),
         (["--resume", "nowhere"], "nowhere has no manifest.json"),
         (["--untl", "12:00"], "did you mean"),
     ],
@@ -176,6 +179,20 @@ def test_what_does_not_fit_is_one_line_and_exit_2(
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_an_address_that_is_none_is_said_at_the_start_and_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("TOMKING_WEBHOOK", "TOMKING_HEARTBEAT"):
+        monkeypatch.setenv(name, "secretwords")
+        assert main([*WORDS]) == 2
+        error = capsys.readouterr().err
+        assert f"{name} is no address" in error
+        assert "secretwords" not in error
+        monkeypatch.delenv(name)
 
 
 def test_the_sandbox_without_credentials_and_with_a_rate_that_is_too_old(
