@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import time
+
 import pytest
 
 from sim.model.event import Command, Guarded, Standing, Word
-from sim.model.exits import ProfitTarget, StopLoss
+from sim.model.exits import CloseAt, CrossAfter, ProfitTarget, StopLoss
 from sim.setbacks import AGAIN, EXIT_WAITS, LONG, MANY, SHORT, TARGET_WAITS, Setbacks
 from tests.driven import NEXT, SECOND_NS, Driven, alerts, cancels, fell, submits
 
@@ -76,6 +78,17 @@ class TestExits:
         assert cancels(decisions) == [target.id]
         driven.cancelled(target.id)
         assert not driven.engine.setbacks.waits("test-play-240801-00001", driven.now, resting=True)
+
+    def test_a_close_that_has_waited_long_enough_is_replaced_by_one_order(self) -> None:
+        """Its patience ends in the minute in which the last exit of the day comes due."""
+        driven = Driven((CloseAt(time(9, 35), time(9, 40)), CrossAfter(5)))
+        driven.entered()
+        (close,) = submits(driven.look(5))
+        driven.accepted(close.id)
+        decisions = driven.look(10)
+        (crossing,) = submits(decisions)
+        assert crossing.request.cross
+        assert cancels(decisions) == [close.id]
 
     def test_what_never_went_out_was_refused_by_nobody(self) -> None:
         driven, stop = stopped()
