@@ -252,7 +252,7 @@ def amount_of(given: str, option: str) -> Decimal:
 
 def _arm(args: Sequence[str]) -> int:
     from conf.sitting import ceilings_of
-    from live.arming import Arming, typed_matches, write
+    from live.arming import LAST, LONGEST_NS, Arming, typed_matches, write
     from live.page.tokens import make
     from sim.clock import WallClock
 
@@ -264,6 +264,10 @@ def _arm(args: Sequence[str]) -> int:
         raise UsageError(f"tomking live arm needs {', '.join(missing)}: --account LAST4 --max-loss 500 --until 8h")
     last, now = str(given["account"]), WallClock().now()
     most, until = amount_of(str(given["max-loss"]), "--max-loss"), until_of(str(given["until"]), now)
+    if len(last) != LAST:
+        raise UsageError(f"--account wants the last {LAST} characters of the account, not {len(last)}")
+    if not now < until <= now + LONGEST_NS:
+        raise UsageError(f"--until {given['until']}: wanted an instant from now on, within 7 days")
     fx = None if options.value("fx") is None else amount_of(str(options.value("fx")), "--fx")
     words = options.overrides if KEY in options.overrides else (*options.overrides, KEY)
     config = composed(words, options.value("config-dir"))

@@ -81,6 +81,8 @@ def test_a_word_that_is_none_is_one_line(capsys: pytest.CaptureFixture[str]) -> 
         (["disram"], "did you mean 'disarm'?"),
         (["arm"], "needs --account, --max-loss, --until"),
         ([*ARM[1:-1], "soon"], "wanted 8h, 16:00"),
+        ([*ARM[1:-1], "30d"], "within 7 days"),
+        (["arm", "--account", "5WT70001", *ARM[4:]], "wants the last 4 characters of the account, not 8"),
         ([*ARM[1:5], "--max-loss", "nan", *ARM[5:]], ""),
     ):
         assert main(["live", *words]) == 2
