@@ -1,19 +1,23 @@
 """The account's money against ours: cash that nothing of ours has moved, and net liquidating value.
 
-Cash is compared from where it stood when the session began. What the broker tells as a movement of money (a deposit,
-interest, a fee that was corrected) explains itself; what is left over is a difference. Refuses to do: correct the
-books.
+Cash is compared from where it stood when the process began. What the broker tells as a movement of money (a deposit,
+interest, a fee that was corrected) explains itself, and so does what was traded or delivered in anything that is none
+of ours; what is left over is a difference. Refuses to do: correct the books.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from adapters.tastytrade.rest.shapes import instant
 from adapters.tastytrade.rest.shapes_account import Transaction
+from adapters.tastytrade.symbols import SymbolError, contract_of
+from live.settled import RECEIVE
+from sim.model.fill import Fill
+from sim.model.instrument import OptionContract
 
 MOVEMENT: Final = "Money Movement"
 ZERO: Final = Decimal(0)
@@ -23,25 +27,26 @@ APART: Final = Decimal("0.1")
 
 @dataclass(slots=True)
 class Cash:
-    """Dollars. ``read`` gives the broker's movements of money since an instant, ``say`` gets a line for each.
-    ``base``: what the account held beyond our own flows at ``since``; None: it is taken at the next look."""
+    """Dollars. ``read`` gives the broker's transactions since an instant, ``say`` gets a line for each movement that is
+    none of ours. ``base``: what the account held beyond our flows at ``since``; None: taken at the next look."""
 
     read: Callable[[int], Awaitable[Sequence[Transaction]]]
     say: Callable[[str], None]
     base: Decimal | None = None
     since: int = 0
 
-    async def off(self, held: Decimal, flows: Decimal, allowed: Decimal, now: int) -> Decimal:
-        """What the account holds more than our books, 0 where no more than ``allowed``. BrokerError where the movements
-        of money could not be read, which are asked for only where something is off."""
+    async def off(self, held: Decimal, flows: Decimal, fills: Sequence[Fill], now: int) -> Decimal:
+        """What the account holds more than our books, 0 where no more than fees may explain. ``fills``: all of ours.
+        BrokerError where the transactions could not be read, which are asked for only where something is off."""
         if self.base is None:
             self.base, self.since = held - flows, now
-        off = held - flows - self.base
-        if abs(off) <= allowed:
+        off, most = held - flows - self.base, _allowed(fills)
+        if abs(off) <= most:
             return ZERO
-        moved = [one for one in await self.read(self.since) if _at(one) > self.since]
+        ours = {leg.contract for fill in fills for leg in fill.legs}
+        moved = [one for one in await self.read(self.since) if _at(one) > self.since and _foreign(one, ours)]
         off -= sum((one.net or ZERO for one in moved), ZERO)
-        if abs(off) > allowed:
+        if abs(off) > most:
             return off
         self._explain(moved)
         return ZERO
@@ -54,9 +59,26 @@ class Cash:
             self.say(f"the broker moved {one.net or ZERO:+,.2f} dollars: {one.description or one.transaction_sub_type}")
 
 
+def _foreign(one: Transaction, ours: Collection[OptionContract]) -> bool:
+    """Whether our books know nothing of it by their nature. What our options deliver belongs to their settlement."""
+    if one.transaction_type == MOVEMENT:
+        return True
+    try:
+        return contract_of(one.symbol) not in ours
+    except SymbolError:
+        under = (one.underlying_symbol or one.symbol).lstrip("/")
+        return one.transaction_type != RECEIVE or not any(under.startswith(c.underlying) for c in ours)
+
+
 def _at(one: Transaction) -> int:
     """When it was booked, UTC ns; when it is of, where that was not told."""
     return instant(one.created_at, "a transaction's created-at") or one.executed_ns or 0
+
+
+def _allowed(fills: Iterable[Fill]) -> Decimal:
+    """Dollars that may be off: fees are known to the cent only when the broker's statement comes."""
+    contracts = sum(abs(leg.quantity) for fill in fills for leg in fill.legs)
+    return Decimal("0.05") * contracts + Decimal("0.01")
 
 
 def apart(ours: Decimal, theirs: Decimal, currency: str) -> str:

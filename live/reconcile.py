@@ -110,7 +110,8 @@ class Difference:
 @dataclass(slots=True)
 class Reconciler:
     """``grace``: nanoseconds in which a difference may explain itself. ``foreign``: symbols that the account held when
-    the session began, ``known``: orders that worked in it then; both are none of its business."""
+    the session began, ``known``: orders that worked in it then; both are none of its business, nor that they end: a
+    person's own positions may become fewer."""
 
     grace: int
     foreign: dict[str, Decimal] = field(default_factory=dict)
@@ -144,12 +145,15 @@ class Reconciler:
             mine, yours = ours.get(contract, 0), net.get(contract, 0)
             if mine == yours or contract in under_way or (today is not None and contract.expiration < today):
                 continue
+            if not mine and _fewer(theirs.options.get(contract, 0), yours):
+                continue
             found[contract.symbol] = f"{contract.symbol}: ours {mine:+d}, the broker's {yours:+d}"
             low, high = spans.get(contract, (0, 0))
             if low <= yours - mine <= high:
                 explained.add(contract.symbol)
         for symbol, quantity in theirs.others.items():
-            if quantity != self.foreign.get(symbol, Decimal(0)):
+            before = self.foreign.get(symbol, Decimal(0))
+            if quantity != before and not _fewer(quantity, quantity - before):
                 found[symbol] = f"{symbol}: the broker holds {quantity:+f}, which is none of ours"
         for order_id in strangers:
             if order_id not in self.known:
@@ -171,6 +175,10 @@ class Reconciler:
         if not asked and "cash" in before and self.accepted.get("cash") != before["cash"].text:
             self._seen["cash"] = before["cash"]
 
+    def anew(self, now: int) -> bool:
+        """Whether anything differs since now, explained or not."""
+        return any(each.since == now for each in self._seen.values())
+
     def standing(self, now: int) -> list[Difference]:
         """Those that have outlived their grace."""
         return [each for each in self._seen.values() if self._stands(each, now)]
@@ -182,6 +190,12 @@ class Reconciler:
         """The account's options less what it held before."""
         foreign = holdings(Book(self.foreign, None, None, None, 0)).options
         return {c: theirs.options.get(c, 0) - foreign.get(c, 0) for c in {*theirs.options, *foreign}}
+
+
+def _fewer(now: int | Decimal, more: int | Decimal) -> bool:
+    """Whether of what was held before some or all is gone: ``now`` is held, ``more`` signed than then."""
+    before = now - more
+    return min(before, 0) <= now <= max(before, 0)
 
 
 @dataclass(frozen=True, slots=True)

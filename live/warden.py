@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -24,7 +25,7 @@ from live.core import Core
 from live.endings import DAY_NS, Endings, has_ended, told_of
 from live.feed import Tape
 from live.guard import Guard, Limits
-from live.money import MOVEMENT, Cash, apart
+from live.money import Cash, apart
 from live.reconcile import (
     AtRisk,
     Changed,
@@ -48,6 +49,10 @@ from sim.model.instrument import OptionContract
 
 FILLED_FOR: Final = 15 * SECOND_NS
 """So long after a fill its contracts may differ: the broker's books follow its fills."""
+OVERDUE_NS: Final = 2 * DAY_NS
+"""So long after its end a contract may be in the books of which the broker holds none and tells nothing."""
+TOLD: Final = frozenset({"transactions", "movements"})
+"""Readings of the account's transactions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,7 @@ class Warden:
     _stale: bool = False
 
     def __post_init__(self) -> None:
-        self.cash = Cash(lambda since: told_of(self.live, (MOVEMENT,), since - 3 * DAY_NS), self.say)
+        self.cash = Cash(lambda since: told_of(self.live, (), since - 3 * DAY_NS), self.say)
         self.endings = Endings(self.core, self.live)
         self.staleness = Staleness(self.core, self.tape, self.limits, self.alert)
 
@@ -141,17 +146,18 @@ class Warden:
         self._held = self.hours.now() + int(seconds * SECOND_NS) if seconds > 0 else 0
 
     async def _pause(self, seconds: float) -> None:
-        if (left := self._held - self.hours.now()) > 0:
+        if self._held <= self.hours.now():
+            nap = asyncio.ensure_future(self.hours.pause(seconds))
+            soon = asyncio.ensure_future(self._soon.wait())
+            try:
+                await asyncio.wait((nap, soon), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                nap.cancel()
+                soon.cancel()
+                await asyncio.gather(nap, soon, return_exceptions=True)
+        # Somebody else's call may have been told to wait meanwhile.
+        while (left := self._held - self.hours.now()) > 0:
             await self.hours.pause(left / SECOND_NS)
-            return
-        nap = asyncio.ensure_future(self.hours.pause(seconds))
-        soon = asyncio.ensure_future(self._soon.wait())
-        try:
-            await asyncio.wait((nap, soon), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            nap.cancel()
-            soon.cancel()
-            await asyncio.gather(nap, soon, return_exceptions=True)
 
     async def positions(self) -> None:
         """The account's positions, compared with the books."""
@@ -179,7 +185,11 @@ class Warden:
         self.seen_positions = self.seen_everything = now
         self.book = book
         self._take(book, now)
-        self._compare(now, cash=await self._cash_off(book, now))
+        self._compare(now, cash=None)
+        # Where positions differ cash does: it is no measure of what comes later.
+        known = self.cash.base is not None or not self.differences
+        if known and (cash := await self._cash_off(book, now)) is not None:
+            self._compare(now, cash=cash)
         if self.differences:
             self.live.broker.look_again()
         self._at_risk(now)
@@ -194,15 +204,12 @@ class Warden:
         if book.cash is None or under_way or fresh or ended:
             return None
         try:
-            return await self.cash.off(book.cash, flows_of(self.core), self._allowed(), now)
+            off = await self.cash.off(book.cash, flows_of(self.core), self.core.session.fills, now)
         except BrokerError as error:
-            self._bad(error, "transactions")
+            self._bad(error, "movements")
             return None
-
-    def _allowed(self) -> Decimal:
-        """Fees are known to the cent only when the broker's statement comes."""
-        contracts = sum(abs(leg.quantity) for fill in self.core.session.fills for leg in fill.legs)
-        return Decimal("0.05") * contracts + Decimal("0.01")
+        self._better("movements", now)
+        return off
 
     def _take(self, book: Book, now: int) -> None:
         told = changes(self._before, book.positions)
@@ -217,14 +224,15 @@ class Warden:
         desk = self.core.session.engine.desk
         ours = {contract: n for contract, n in desk.held().items() if n}
         moving = {contract for contract, at in self._filled.items() if now - at < FILLED_FOR}
-        moving |= {contract for contract in ours if has_ended(contract, now)}
-        moving |= {contract for contract in self.theirs.options if has_ended(contract, now)}
+        # What has ended waits for the broker's word, but not for ever.
+        moving |= {c for c in ours if has_ended(c, now) and not has_ended(c, now - OVERDUE_NS)}
+        moving |= {c for c in self.theirs.options if has_ended(c, now)}
         self.differences = self.reconciler.compare(
             now, ours, self.theirs, moving=moving, working=outstanding(desk.orders.values()),
             strangers=self.live.broker.strangers, missing=self._missing(), cash=cash,
         )  # fmt: skip
         self.endings.short = early(ours, self.reconciler.net(self.theirs)) - moving
-        if any(each.since == now for each in self.differences):
+        if self.reconciler.anew(now):
             self.live.broker.look_again()
         standing = self.reconciler.standing(now)
         for each in standing:
@@ -251,15 +259,16 @@ class Warden:
         except BrokerError as error:
             self._bad(error, "transactions")
             return
-        self._good("transactions", now)
+        self.well("transactions", now)
+        self._better("transactions", now)
         for each in found:
             self._book(each)
 
     def _due(self) -> bool:
         now = self.hours.now()
         due = self.endings.due(now)
-        if not due and "transactions" in self.guard.causes:
-            self._clear("transactions", now)
+        if not due:
+            self._better("transactions", now)
         return due
 
     def _book(self, ended: Ended) -> None:
@@ -306,7 +315,9 @@ class Warden:
         """Net liquidating value as the broker last told it, account currency; None where it is not known."""
         if self.book is None or self.book.nlv is None or self.core.day is None:
             return None
-        return self.book.nlv / self.core.session.engine.desk.ledger.rate_of(self.core.day).fx
+        with suppress(DataError):
+            return self.book.nlv / self.core.session.engine.desk.ledger.rate_of(self.core.day).fx
+        return None
 
     # -- what the guard must know -------------------------------------------------------------------------------------
 
@@ -439,22 +450,29 @@ class Warden:
         if standing is None:
             return
         name = "broker"
-        if what == "transactions":
+        self._failing.add(what)
+        if what in TOLD:
             # Nothing can be settled without them; orders and positions do without.
-            name, standing = what, Standing.ENTRIES_STOPPED
-        else:
-            self._failing.add(what)
+            name, standing = "transactions", Standing.ENTRIES_STOPPED
         if self._set(name, standing, f"{what} cannot be read: {error}", now):
             self.alert("FAULT", f"{standing.value}: {error}")
 
+    def _better(self, what: str, now: int) -> None:
+        """Transactions that nobody waits for, or that were told."""
+        self._failing.discard(what)
+        if not self._failing & TOLD:
+            self._clear("transactions", now)
+
     def _good(self, what: str, now: int) -> None:
         self.well(what, now)
-        if what == "transactions":
-            self._clear("transactions", now)
+        if self.live.broker.stale:
+            # While nothing is heard of the account nobody knows what becomes of an order.
             return
+        read = self._failing - TOLD
         self._failing -= {what, "positions"}
         cause = self.guard.causes.get("broker")
-        if cause is None or self._failing:
+        if cause is None or self._failing - TOLD or (self.tape.feed.stale and not read):
+            # A feed that was refused is not well because a reading is.
             return
         self._clear("broker", now)
         if cause.standing is Standing.MANUAL:

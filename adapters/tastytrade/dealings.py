@@ -22,6 +22,8 @@ from sim.model.order import OrderError
 
 Sleep = Callable[[float], Awaitable[None]]
 NEWEST = Filter(sort="Desc")
+GONE_NS = 60 * 1_000_000_000
+"""So long the broker must not know an order before it counts as gone: servers catch up with one another."""
 OPEN = Filter(status=("Received", "Routed", "In Flight", "Live", "Contingent", "Cancel Requested", "Replace Requested"))
 
 
@@ -53,7 +55,8 @@ class Dealings:
         self._last = 0
         self._events: list[Event] = []
         self._waiting: set[asyncio.Future[None]] = set()
-        self._missing: set[str] = set()
+        self._missing: dict[str, int] = {}
+        """Ids that the broker did not know, and since when."""
         self._failure: BaseException | None = None
 
     # --- events -----------------------------------------------------------------------------------------------------
@@ -127,12 +130,10 @@ class Dealings:
         try:
             info = await self.rest.orders.get(self.account, broker_id)
         except NotFound:
-            # Once may be a server that has not caught up with the others.
-            if broker_id in self._missing:
+            if self.now() - self._missing.setdefault(broker_id, self.now()) >= GONE_NS:
                 self.tell(self.tracker.vanish(order_id, self.now()))
-            self._missing.add(broker_id)
             return
-        self._missing.discard(broker_id)
+        self._missing.pop(broker_id, None)
         self.hear(info.raw)
 
     async def read_back(self) -> list[Mapping[str, object]]:
@@ -140,7 +141,7 @@ class Dealings:
         could not be read."""
         self.unread = False
         seen = await self.listed()
-        self._missing.difference_update(seen)
+        self._missing = {each: since for each, since in self._missing.items() if each not in seen}
         for raw in seen.values():
             self.hear(raw)
         for order in self.tracker.snapshot():
@@ -153,7 +154,7 @@ class Dealings:
     def missing(self) -> tuple[str, ...]:
         """Orders of ours of which the broker did not know any id when it was asked last."""
         working = {order.id: self.tracker.working(order.id) for order in self.tracker.snapshot()}
-        return tuple(name for name, ids in working.items() if ids and self._missing.issuperset(ids))
+        return tuple(name for name, ids in working.items() if ids and self._missing.keys() >= set(ids))
 
     async def listed(self) -> dict[str, Mapping[str, object]]:
         """The newest orders of the account and working ones of any age, oldest first, by the broker's id."""

@@ -71,6 +71,20 @@ def test_a_part_of_a_short_is_assigned_twice_and_over_a_restart() -> None:
     ]  # fmt: skip
 
 
+def test_what_is_on_its_way_to_the_books_is_not_told_again() -> None:
+    async def scenario(s: Seat) -> None:
+        await s.opened()
+        endings, put, now = s.it.warden.endings, short(s), s.it.hours.now()
+        for more in (1, 0, 2, 0):
+            if more:
+                assigns(s.exchange, ACCOUNT, put, more)
+            endings.short = {put}
+            found = await s.wait(endings.read(now))
+            assert [leg.quantity for each in found for leg in each.settlement.legs] == ([more] if more else [])
+
+    seated(scenario)
+
+
 def test_what_was_delivered_is_a_difference_and_opens_nothing() -> None:
     async def scenario(s: Seat) -> None:
         await s.opened()

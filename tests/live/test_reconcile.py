@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal as D
 
 from adapters.tastytrade.account_book import Book
 from adapters.tastytrade.symbols import contract_of
 from live.guard import Guard
-from live.reconcile import Change, Reconciler, assignment_risks, changes, holdings
+from live.reconcile import Change, Reconciler, assignment_risks, changes, holdings, outstanding
 from sim.model.event import Cause, Standing
+from tests.contract.market import P100, buy_back, order, sell
 
 S = 1_000_000_000
 PUT, WING = "SPY   240816P00500000", "SPY   240816P00490000"
@@ -61,8 +63,72 @@ class TestDifferences:
     def test_what_was_there_before_is_none_of_ours(self) -> None:
         one = Reconciler(30 * S, {"AAPL": D(100), PUT: D(3)})
         assert one.compare(0, {SHORT: -1}, holdings(book(put=2, AAPL=100))) == []
-        (found,) = one.compare(0, {SHORT: -1}, holdings(book(put=2, AAPL=90)))
+        (found,) = one.compare(0, {SHORT: -1}, holdings(book(put=2, AAPL=110)))
         assert found.what == "AAPL"
+        (found,) = one.compare(0, {SHORT: -1}, holdings(book(put=1, AAPL=100)))
+        assert found.what == PUT, "which of the two is gone nobody knows"
+
+    def test_a_person_may_close_what_was_his_and_it_may_expire(self) -> None:
+        """It is none of the session's business, whichever way it becomes less."""
+        one = Reconciler(30 * S, {"AAPL": D(100), PUT: D(3), WING: D(-2)})
+        for held in (book(put=3, wing=-2, AAPL=90), book(put=1, wing=-1), book()):
+            assert one.compare(0, {}, holdings(held)) == []
+        for held in (book(put=4, wing=-2), book(put=3, wing=-3), book(put=-1, wing=-2), book(put=3, wing=-2, AAPL=-1)):
+            assert len(one.compare(0, {}, holdings(held))) == 1
+
+    def test_orders_that_worked_before_are_none_of_ours_and_new_ones_are_told(self) -> None:
+        one = Reconciler(30 * S, known=frozenset({"77"}))
+        assert one.compare(0, {}, holdings(book()), strangers=("77",)) == []
+        (found,) = one.compare(0, {}, holdings(book()), strangers=("77", "78"))
+        assert found.what == "order 78"
+
+    def test_an_order_of_ours_that_is_not_at_the_broker_is_a_difference(self) -> None:
+        one = Reconciler(30 * S)
+        for now in (0, 30 * S):
+            one.compare(now, {}, holdings(book()), missing=("s1-a-1",))
+        (found,) = one.standing(30 * S)
+        assert found.text == "order s1-a-1 of ours works in the books and is not at the broker"
+
+    def test_a_target_that_rests_explains_nothing(self) -> None:
+        """It works for as long as its trade lives (review, 2)."""
+        target = order("t", buy_back(P100), quantity=4, trade="a")
+        resting = replace(target, request=replace(target.request, resting=True))
+        assert outstanding([resting]) == {}
+        assert outstanding([target]) == {P100: (0, 4)}
+
+    def test_an_order_explains_what_is_left_of_it_and_only_for_a_while(self) -> None:
+        one = Reconciler(30 * S)
+        working = {SHORT: (0, 2)}
+        for now in range(0, 120 * S, 10 * S):
+            assert one.compare(now, {SHORT: -4}, holdings(book(put=-2)), working=working) == []
+        (found,) = one.compare(120 * S, {SHORT: -4}, holdings(book(put=-2)), working=working)
+        assert (found.what, found.explained) == (PUT, True)
+        assert one.standing(120 * S) == [found]
+        # One more than its own fill would make is a difference at once.
+        (found,) = one.compare(0, {SHORT: -4}, holdings(book(put=-1)), working=working)
+        assert not found.explained
+
+    def test_of_an_opening_and_a_closing_order_either_may_fill(self) -> None:
+        opening = order("o", sell(P100), quantity=2)
+        closing = order("c", buy_back(P100), quantity=3, trade="a")
+        assert outstanding([opening, closing]) == {P100: (-2, 3)}
+
+    def test_what_a_person_accepted_is_told_again_when_it_changes(self) -> None:
+        one = Reconciler(30 * S, accepted={PUT: f"{PUT}: ours -4, the broker's -2"})
+        assert one.compare(0, {SHORT: -4}, holdings(book(put=-2))) == []
+        (found,) = one.compare(0, {SHORT: -4}, holdings(book(put=-1)))
+        assert found.text == f"{PUT}: ours -4, the broker's -1"
+
+    def test_cash_that_was_not_asked_about_stays_as_it_was_seen(self) -> None:
+        """It is read less often than positions, and stands when it was seen twice."""
+        one = Reconciler(30 * S)
+        one.compare(0, {}, holdings(book()), cash=D(-50))
+        for now in range(5 * S, 60 * S, 5 * S):
+            one.compare(now, {}, holdings(book()))
+            assert one.standing(now) == []
+        one.compare(60 * S, {}, holdings(book()), cash=D(-50))
+        assert [each.what for each in one.standing(60 * S)] == ["cash"]
+        assert one.compare(65 * S, {}, holdings(book()), cash=D(0)) == []
 
     def test_orders_and_cash_of_others(self) -> None:
         one = Reconciler(30 * S)
