@@ -72,6 +72,10 @@ class Desk:
         self._past = Past(ledger.start_cash)
         self._marking = marking
 
+    def __getstate__(self) -> tuple[None, dict[str, object]]:
+        """What a checkpoint keeps: the account as rules see it is drawn anew."""
+        return None, {name: getattr(self, name) for name in self.__slots__} | {"_account": None}
+
     @property
     def day(self) -> DayBook:
         """The book of the trade date that is open."""

@@ -38,6 +38,8 @@ def decided_again(s: Seat) -> int:
         n += 1
     wanted = stands(s.it.core)
     assert stands(made.core) == wanted
+    # Whatever was asked for since: that, too, must not be in the way.
+    made.core.session.engine.desk.account(made.core.column(made.core.last))
     kept = checkpoint_of(made, s.path, "key", s.said.append)
     core, *_ = kept._loaded(kept._dumped(kept.parts))
     assert stands(core) == wanted
