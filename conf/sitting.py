@@ -102,7 +102,7 @@ def terms_of(node: Mapping[str, Any], speed: float, *, minutely: bool = False) -
     slack = max(1.0, speed / 10)
     aged = Limits(**numbers)  # type: ignore[arg-type]
     if minutely:
-        aged = replace(aged, chain=max(aged.chain, BY_THE_MINUTE))
+        aged = replace(aged, chain=max(aged.chain, BY_THE_MINUTE), quotes=max(aged.quotes, BY_THE_MINUTE))
     aged = replace(
         aged,
         quotes=aged.quotes * slack,
@@ -112,7 +112,7 @@ def terms_of(node: Mapping[str, Any], speed: float, *, minutely: bool = False) -
     )
     return Terms(
         Pace(settle=settle, glance=glance, first=10.0 * speed, look=max(5.0, speed)), Rounds(positions, everything),
-        aged, kill_of(node), number("live.walk", row["walk"], POSITIVE), parting=10.0 * speed,
+        aged, kill_of(node), number("live.walk", row["walk"], POSITIVE), parting=max(10.0, speed),
     )  # fmt: skip
 
 
