@@ -48,8 +48,9 @@ class Ended:
 def resting(shown: Snapshot, *, own: bool) -> list[str]:
     """What rests at the broker and what only lived here, for who ends a session. ``own``: the broker was an emulator of
     this process."""
+    differs = [f"the broker's word is another: {text}" for text in shown.differences]
     if not shown.trades and not shown.orders:
-        return ["nothing is open and nothing works at the broker"]
+        return differs or ["nothing is open and nothing works at the broker"]
     out = [f"{plural(len(shown.trades), 'trade')} open, {plural(len(shown.orders), 'order')} working"]
     if own:
         out.append("the emulator has ended, and its account with it: --resume goes on with what it held")
@@ -59,7 +60,7 @@ def resting(shown: Snapshot, *, own: bool) -> list[str]:
     for trade in shown.trades:
         target = "profit_target" in trade.resting
         out += [f"{lost} {trade.id}: {text}" for text in trade.here if not (target and text.startswith("take profit"))]
-    return out
+    return [*out, *differs]
 
 
 def written(

@@ -148,8 +148,11 @@ class Commands:
     def _flattens(self) -> str:
         """Each trade with what closing it costs at the natural price of now, in account currency."""
         ledger, day, now = self.core.session.engine.desk.ledger, self.core.day, self.now()
+        warden = self.warden
+        differs = [*(each.text for each in warden.differences), *warden.reconciler.lasting]
+        beside = f"; not closed by it is what differs: {'; '.join(differs)}" if differs else ""
         if not ledger.open:
-            return "flatten: nothing is held; nothing new is opened"
+            return f"flatten: nothing is held; nothing new is opened{beside}"
         if day is None:
             return f"flatten {plural(len(ledger.open), 'trade')}: the market is closed, nothing can be closed now"
         rate, total, parts = ledger.rate_of(day).fx, Decimal(0), []
@@ -164,7 +167,7 @@ class Commands:
             parts.append(f"{name}: {_costs(cost / rate, ledger.currency)}")
         return (
             f"close {plural(len(parts), 'trade')} at limits that walk from the mid to the natural price, where they"
-            f" come to: {'; '.join(parts)}; in all {_costs(total, ledger.currency)}, before fees"
+            f" come to: {'; '.join(parts)}; in all {_costs(total, ledger.currency)}, before fees{beside}"
         )
 
     def _cost(self, book: OpenTrade, now: int) -> Decimal | None:

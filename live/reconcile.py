@@ -118,6 +118,8 @@ class Reconciler:
     known: frozenset[str] = frozenset()
     accepted: dict[str, str] = field(default_factory=dict)
     """Differences that a person has looked at and resumed in spite of, by what they are of, in the words of then."""
+    lasting: list[str] = field(default_factory=list)
+    """Those of them that there still are: nobody is alarmed, and they are shown for as long as they last."""
     _seen: dict[str, Difference] = field(default_factory=dict)
 
     def compare(
@@ -162,6 +164,7 @@ class Reconciler:
             found[f"order {order_id}"] = f"order {order_id} of ours works in the books and is not at the broker"
         if cash:
             found["cash"] = f"cash: the broker has {cash:+,.2f} dollars more than our books"
+        self.lasting = [text for what, text in found.items() if self.accepted.get(what) == text]
         found = {what: text for what, text in found.items() if self.accepted.get(what) != text}
         self._see(now, found, explained, asked=cash is not None)
         return [each for each in self._seen.values() if not each.explained or self._stands(each, now)]

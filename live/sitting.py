@@ -428,7 +428,8 @@ class Sitting:
 
     def _differences(self) -> list[str]:
         typed = [f"typed by hand: {text}" for text in self.keyboard.differences]
-        return [*(each.text for each in self.warden.differences), *self.hand.doubles, *typed]
+        lasting = [f"resumed in spite of it: {text}" for text in self.warden.reconciler.lasting]
+        return [*(each.text for each in self.warden.differences), *lasting, *self.hand.doubles, *typed]
 
     def _digits(self) -> str:
         """The last digits of the account."""

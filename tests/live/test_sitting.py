@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from conf.leaving import resting
 from conf.sitting import pressing
 from live.runner import SECOND_NS
 from sim.model.errors import UsageError
@@ -92,6 +93,12 @@ def test_a_difference_asks_twice_and_is_accepted_as_it_is() -> None:
         assert len(s.it.warden.reconciler.accepted) >= len(legs)
         await s.elapse(300)
         assert s.it.guard.causes == {}
+        # It alarms no more, and is shown for as long as there is one.
+        shown = s.it.look()
+        spite = [each for each in shown.differences if each.startswith("resumed in spite of it: ")]
+        assert len(spite) == len(legs)
+        assert resting(replace(shown, trades=(), orders=()), own=False)[0].startswith("the broker's word is another: ")
+        assert f"not closed by it is what differs: {spite[0].partition(': ')[2]}" in s.it.asks(Word.FLATTEN)
         assert any(isinstance(e, Guarded) and e.standing is Standing.RUNNING for e, _ in s.written())
         s.it.core.session.engine.desk.ledger.open[book[0]] = book[1]
 
