@@ -378,8 +378,10 @@ def _lock_of(config: Mapping[str, Any], there: Stage, folder: Path, run_id: str,
     if there.adapter == "emulator" or there.notice == SHADOW:
         return None
     traded = "" if asked.resume is None else str(read_json(folder, "manifest.json").get("account", ""))
+    from live.page.tokens import make
+
     site = f"{there.adapter} {config['adapter'].get('rest') or ''}".strip()
-    return AccountLock(home() / "accounts", site, folder.resolve(), run_id, asked.fresh, traded)
+    return AccountLock(home() / "accounts", site, folder.resolve(), run_id, lambda: make().view, asked.fresh, traded)
 
 
 def _same_source(config: Mapping[str, Any], folder: Path) -> None:

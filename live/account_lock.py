@@ -13,8 +13,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -31,13 +30,15 @@ ORPHANS: Final = "--fresh leaves it alone: nobody watches its exits then"
 @dataclass(slots=True)
 class AccountLock:
     """``folder``: where the files of all accounts lie. ``site``: which broker's, ``sandbox https://…``. ``run``: the
-    folder of this session, ``run_id`` its name for good. ``fresh``: what the last session left is left alone.
-    ``traded``: the hash of the account that this session traded in an earlier life, empty where it had none."""
+    folder of this session, ``run_id`` its name for good. ``draw`` gives random text. ``fresh``: what the last session
+    left is left alone. ``traded``: the hash of the account that this session traded in an earlier life, empty where it
+    had none."""
 
     folder: Path
     site: str
     run: Path
     run_id: str
+    draw: Callable[[], str]
     fresh: bool = False
     traded: str = ""
     key: str = ""
@@ -107,7 +108,7 @@ class AccountLock:
         path = self.folder / "salt"
         try:
             with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-                file.write(secrets.token_hex(16))
+                file.write(self.draw())
         except FileExistsError:
             pass
         if len(salt := path.read_text(encoding="ascii").strip()) < 16:

@@ -234,6 +234,8 @@ class Painter:
         state = order.status.value if record is None else record.status.value
         state = "by hand" if order.id in self.by_hand() else state
         limit = None if r.limit is None else r.limit * unit
+        if record is not None and record.price is not None:
+            limit = float(record.price)
         return OrderShown(order.id, r.strategy, r.describe(), r.quantity, limit, state, order.created_ns, r.reason)
 
     def exposed(self) -> list[str]:

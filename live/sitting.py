@@ -42,7 +42,7 @@ from live.trade_date import stamp
 from live.warden import Rounds, Warden
 from sim.fees import FeeSchedule
 from sim.model.errors import BrokerError, UsageError
-from sim.model.event import Alert, Decision, Event, OrderCancelled, OrderFilled, Refuse, Standing, Word
+from sim.model.event import Alert, Decision, Event, OrderAccepted, OrderCancelled, OrderFilled, Refuse, Standing, Word
 from sim.model.instrument import OptionContract
 from sim.model.order import Intent
 from sim.ports import Strategy
@@ -461,6 +461,8 @@ class Sitting:
             self._told(what.event)
 
     def _told(self, event: Event) -> None:
+        if isinstance(event, OrderAccepted) and event.price is not None:
+            self.say(f"{event.order_id} works at {in_words(event.price)}")
         if isinstance(event, OrderFilled):
             fill = event.fill
             unit = fill.legs[0].contract.product.increment

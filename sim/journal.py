@@ -79,8 +79,8 @@ def _of_event(event: Event) -> tuple[str, str, str]:
             return "session_opened", str(event.session), ""
         case SessionClosed():
             return "session_closed", str(event.session), ""
-        case OrderAccepted():
-            return "accepted", event.order_id, ""
+        case OrderAccepted(_, order_id, price):
+            return "accepted", order_id, "" if price is None else f"works at {price} net, credit positive"
         case OrderFilled(_, fill, left):
             unit = fill.legs[0].contract.product.increment
             legs = " ".join(f"{leg.quantity:+d} {leg.contract.symbol} at {leg.price * unit}" for leg in fill.legs)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 
 from sim.clock import SimulatedClock
 from sim.daybook import DayBook
@@ -38,11 +39,13 @@ from sim.model.quick import quick
 
 @dataclass(slots=True)
 class OrderRecord:
-    """An order that was sent, with the last that was heard of it; ``done_ns`` UTC ns, None while it works."""
+    """An order that was sent, with the last that was heard of it; ``done_ns`` UTC ns, None while it works. ``price``:
+    what it works at, points of one unit, credit positive; None where nobody told."""
 
     order: Order
     status: Status
     done_ns: int | None = None
+    price: Decimal | None = None
 
 
 @quick
@@ -134,8 +137,8 @@ class Session:
                     if not left:
                         self._done(fill.order_id, Status.FILLED, ts)
                     self._bp(fill.k)
-                case OrderAccepted(_, order_id):
-                    self.orders[order_id].status = Status.LIVE
+                case OrderAccepted(_, order_id, price):
+                    self.orders[order_id].status, self.orders[order_id].price = Status.LIVE, price
                 case OrderCancelled(ts, order_id):
                     self._done(order_id, Status.CANCELLED, ts)
                 case OrderExpired(ts, order_id):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from enum import Enum
 
 from sim.model.fill import Fill, Settlement
@@ -40,8 +41,11 @@ class SessionClosed:
 @quick
 @dataclass(frozen=True, slots=True)
 class OrderAccepted:
+    """``price``: what it works at as the broker tells it, points, credit positive; None where nobody told."""
+
     ts: int
     order_id: str
+    price: Decimal | None = None
 
 
 @quick

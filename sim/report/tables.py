@@ -79,7 +79,8 @@ def _trade_row(t: Any) -> dict[str, Any]:
 
 
 def orders(run: RunResult) -> pl.DataFrame:
-    """One row an order; ``limit`` in points of one unit, credit positive, null where the fill model sets the price."""
+    """One row an order; ``limit`` in points of one unit, credit positive, null where the fill model sets the price;
+    ``price``: what it worked at at a broker, null in a backtest."""
     rows = run.orders
 
     def limit(order: Order) -> float | None:
@@ -94,6 +95,7 @@ def orders(run: RunResult) -> pl.DataFrame:
         "legs": ("s", [r.order.request.describe() for r in rows]),
         "quantity": ("i", [r.order.request.quantity for r in rows]),
         "limit": ("f", [limit(r.order) for r in rows]),
+        "price": ("f", [None if r.price is None else float(r.price) for r in rows]),
         "tif": ("s", [r.order.request.tif.value for r in rows]),
         "reason": ("s", [r.order.request.reason for r in rows]),
         "status": ("s", [r.status.value for r in rows]),

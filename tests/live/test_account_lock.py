@@ -23,7 +23,7 @@ def session(home: Path, name: str, site: str = SITE, *, fresh: bool = False, tra
     run = home / name
     run.mkdir(exist_ok=True)
     (run / "manifest.json").touch()
-    return AccountLock(home / "accounts", site, run, name, fresh, traded)
+    return AccountLock(home / "accounts", site, run, name, lambda: "salt" * 8, fresh, traded)
 
 
 def lived(home: Path, name: str, *, open_: int = 0, orders: int = 0, lost: str = "0", day: date = TODAY) -> AccountLock:

@@ -304,7 +304,7 @@ class Tracker:
             )
         if not ours.accepted and any(o.means is not Status.REJECTED or o.fills for _, o in known):
             ours.accepted = True
-            out.append(OrderAccepted(now, order_id))
+            out.append(OrderAccepted(now, order_id, known[-1][1].newest.price))
         for broker_id, order in known:
             self._look(ours, order.newest)
             out += self._filled(ours, broker_id, order, now)
