@@ -53,6 +53,9 @@ def test_the_usual_way() -> None:
         ],
     )
     assert words(events) == "Accepted Filled"
+    accepted = events[0]
+    assert isinstance(accepted, OrderAccepted)
+    assert accepted.price == Decimal("1.25")
     (done,) = fills_in(events)
     assert (done.order_id, done.ts, done.k, done.net, done.quantity) == (order.id, NOW + 61_000_000_000, 2, 126, 1)
     (leg,) = done.legs
