@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import time
+from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -37,6 +37,9 @@ CLOCK: Final = "time"
 """Why an exit is due that no price has brought about: its price is the broker's business, who guesses none either."""
 WAITED: Final = "not filled in time"
 """Why an order is sent again across the spread: no price has brought that about either."""
+READINGS: Final = 6
+"""So many readings of the account may pass until what happened beside the session is known: the first shows it, its
+grace and an order that explains it take some."""
 FOUND_NS: Final = 20 * 60 * 1_000_000_000
 """So long a fill may be unknown whose every notice was lost."""
 
@@ -64,6 +67,18 @@ class Tap:
 
 
 @dataclass
+class Beside:
+    """Something that happened at the broker: ``what`` differs, since ``at``; ``readings`` of the account followed, the
+    last at ``read``."""
+
+    what: str
+    contract: OptionContract
+    at: int
+    readings: int = 0
+    read: int = 0
+
+
+@dataclass
 class Holds:
     """Of one simulation, through all its processes."""
 
@@ -77,6 +92,12 @@ class Holds:
     _differed: int = 0
     _reset: bool = False
     _fresh: set[OptionContract] = field(default_factory=set)
+    _gone: Counter[OptionContract] = field(default_factory=Counter)
+    """Signed contracts that a person has traded."""
+    _unseen: list[Beside] = field(default_factory=list)
+    _differing: set[str] = field(default_factory=set)
+    """What the session has seen to differ and a person must have looked at before anything is opened."""
+    _happened: int = 0
     _intents: dict[str, Intent] = field(default_factory=dict)
     _entered: Counter[str] = field(default_factory=Counter)
     _placed: Counter[str] = field(default_factory=Counter)
@@ -98,6 +119,8 @@ class Holds:
 
     def begins(self, one: Sitting, path: Path) -> None:
         """A process begins on the journal."""
+        for each in self._unseen:
+            each.readings = 0
         self._fresh.clear()
         self._fills = 0
         one.runner.keep = Tap(one.notebook, self.heard)
@@ -106,6 +129,17 @@ class Holds:
         """The broker has forgotten all that was traded."""
         self._reset, self._known = True, 0
         self.working.clear()
+        self._unseen.clear()
+        self._differing.clear()
+        self._gone.clear()
+
+    def happened(self, kind: str, contract: OptionContract, signed: int) -> None:
+        """A person has traded, or shorts were assigned and left shares."""
+        self._happened = now = self.emulator.clock.now()
+        if kind == "closes":
+            self._gone[contract] += signed
+        what = contract.symbol if kind == "closes" else contract.underlying
+        self._unseen.append(Beside(what, contract, now))
 
     def heard(self, what: Input) -> None:
         """An input, on its way into the journal."""
@@ -130,6 +164,8 @@ class Holds:
                 self._entered[day] += 1
                 self.hold(self._entered[day] == 1, f"{order.id} is entry {self._entered[day]} of its day")
                 self.hold(engine.standing is Standing.RUNNING, f"{order.id} opened while {engine.standing.value}")
+                differ = [each.text for each in one.warden.differences if each.what in self._differing]
+                self.hold(not differ, f"{order.id} opened while nobody has looked at {differ}")
                 k = one.core.column(one.core.last)
                 self._limits(one, k, order.id)
             elif isinstance(what, Tick) and not what.wake and order.request.reason != CLOCK and not waited:
@@ -157,19 +193,46 @@ class Holds:
         """Nobody has anything to do at this instant."""
         self._orders(one)
         self._streams(one)
-        if not self._quiet(one) or (ours := held(one)) == (theirs := self._theirs()):
+        if self._unseen:
+            self._beside(one)
+        if not self._quiet(one) or (ours := self._with_gone(held(one))) == (theirs := self._theirs()):
             self._differed = 0
         else:
             now = self.emulator.clock.now()
             self._differed = self._differed or now
             # What rests at the broker may have filled, and the word of it been lost: then it is found in time.
-            grace = FOUND_NS if one.core.session.engine.desk.orders else 0
+            lately = now - self._happened < FOUND_NS
+            grace = FOUND_NS if one.core.session.engine.desk.orders or lately else 0
             if now - self._differed >= grace:
                 self.hold(False, f"ours {ours}, theirs {theirs}")
         fills = len(one.core.session.fills)
         if fills != self._fills and one.core.day is not None:
             self._fills = fills
             self._limits(one, one.core.column(one.core.last), "a fill")
+
+    def _with_gone(self, ours: dict[OptionContract, int]) -> dict[OptionContract, int]:
+        """Ours, less what a person has closed beside them."""
+        today = one_day(self.emulator.clock.now())
+        both = {c: ours.get(c, 0) + (self._gone[c] if c.expiration >= today else 0) for c in {*ours, *self._gone}}
+        return {c: n for c, n in both.items() if n}
+
+    def _beside(self, one: Sitting) -> None:
+        """What happened at the broker is seen within its grace, or is over before."""
+        ours, now = held(one), self.emulator.clock.now()
+        known = {each.what for each in one.warden.differences} | one.warden.reconciler.accepted.keys()
+        for each in list(self._unseen):
+            if each.what in known:
+                self.seen["beside seen"] += 1
+                self._differing.add(each.what)
+                self._unseen.remove(each)
+            elif now >= at_ny(each.contract.expiration, time(12, 50)) or (
+                each.what == each.contract.symbol and each.contract not in ours
+            ):
+                self._unseen.remove(each)
+            elif one.warden.seen_positions != each.read:
+                each.readings, each.read = each.readings + 1, one.warden.seen_positions
+                late = each.readings > READINGS and now - each.at > FOUND_NS
+                self.hold(not late, f"{each.what} was touched beside the session, which has not seen it")
 
     def _streams(self, one: Sitting) -> None:
         """A connection that stands has every subscription that is wanted, however often it was lost."""
@@ -246,7 +309,13 @@ class Holds:
             shorts = any(n < 0 for n in book.left.values())
             self.hold(not shorts or book.trade.exits, f"{book.trade.id} is short without an exit")
         desk.ledger.check()
-        if not self._reset and not desk.ledger.open and not one.core.settled_cash and self._known_to_both(one):
+        if (
+            not self._reset
+            and not self._gone
+            and not desk.ledger.open
+            and not one.core.settled_cash
+            and self._known_to_both(one)
+        ):
             theirs = Decimal(str(self.exchange.balances(ACCOUNT)["cash-balance"]))
             self.hold(abs(desk.ledger.cash - theirs) < CENT, f"cash: ours {desk.ledger.cash}, theirs {theirs}")
         self.seen["trades"] += len(desk.ledger.closed)
@@ -280,6 +349,11 @@ class Holds:
         for other, how in lived:
             if books(other) != books(one.core):
                 self.hold(False, f"{how} the books are {books(other)}, were {books(one.core)}")
+
+
+def one_day(ns: int) -> date:
+    """The day in New York."""
+    return ny(ns).date()
 
 
 def held(one: Sitting) -> dict[OptionContract, int]:

@@ -58,6 +58,7 @@ from sim.model.errors import BrokerError
 from sim.model.event import Decision, Submit, Word
 from sim.model.market import MINUTE_NS
 from tests.contract.rig import InProcess
+from tests.live import beside
 from tests.live.holds import ACCOUNT, Broken, Holds
 from tests.live.troubles import CALM, Chances, Exchanges, Troubles, chances_of
 from tests.live.weeks import STEP, Week, sessions, week
@@ -149,7 +150,8 @@ class Simulation:
         self._hours = [(each.open_ns, each.close_ns) for each in hours]
         self.ends = self._hours[-1][1] + 10 * MINUTE_NS
         self.journal: Journal | None = None
-        self.troubles = Troubles(self.draw, self.chances or chances_of(self.seed), self.dates, self.seen)
+        chances, apart = self.chances or chances_of(self.seed), random.Random(f"beside {self.seed}")
+        self.troubles = Troubles(self.draw, chances, self.dates, self.seen, apart)
         self.holds = Holds(self.seed, self.emulator, self.seen)
         self._beaten = 0
 
@@ -268,6 +270,20 @@ class Simulation:
 
     def wiped(self) -> None:
         self.holds.wiped()
+
+    def beside(self, kind: str, draw: random.Random) -> None:
+        """A person closes a part on the platform, or shorts are assigned early, where such are held."""
+        held = sorted(self.holds.exchange.options(ACCOUNT).items(), key=lambda each: each[0].symbol)
+        found = [(c, n) for c, n in held if n < 0 or (n and kind == "closes")]
+        if not found:
+            return
+        contract, n = draw.choice(found)
+        quantity = draw.randrange(1, abs(n) + 1)
+        what = beside.closes if kind == "closes" else beside.assigns
+        what(self.holds.exchange, ACCOUNT, contract, quantity)
+        self.said.append(f"beside: {kind} {quantity} of {n:+d} {contract.symbol}")
+        self.seen[f"{kind} done"] += 1
+        self.holds.happened(kind, contract, quantity if n < 0 else -quantity)
 
     def _disk(self, moment: str) -> None:
         """Called at each write of the journal."""

@@ -16,6 +16,8 @@ from adapters.emulator.exchange.exchange import Exchange
 from live.core import Core
 from live.inputs import Input, Silent
 from live.keep import Notebook
+from live.reconcile import Holdings
+from live.warden import Warden
 from sim.calendar import at_ny
 from sim.engine import Engine
 from sim.model.event import Decision, Submit, Word
@@ -140,6 +142,30 @@ def test_cash_that_is_off_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Exchange, "balances", less)
     assert "cash: ours 1" in broken(calm())
+
+
+@pytest.mark.parametrize(("kind", "said"), [("closes", "was touched beside the session"), ("assigns", ": ours {")])
+def test_what_happens_beside_a_session_that_does_not_look_is_found(
+    kind: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person closes a part on the platform, a short is assigned early; and one that looks is well."""
+    made, blind = (touched(kind) for _ in range(2))
+    assert lived(made).seen["beside seen"] == 1
+    compare = Warden._compare
+
+    def sees_nothing(self: Warden, now: int, cash: Decimal | None) -> None:
+        self.theirs = Holdings({c: n for c, n in self.core.session.engine.desk.held().items() if n}, {})
+        compare(self, now, cash)
+
+    monkeypatch.setattr(Warden, "_compare", sees_nothing)
+    assert said in broken(blind)
+
+
+def touched(kind: str) -> Simulation:
+    """A calm day on which the condor is held to its end, and something happens to it."""
+    made = Simulation(2, CALM, days=1)
+    made.troubles.plan.append((at_ny(made.dates[0], time(10, 45)), kind))
+    return made
 
 
 def test_a_session_that_decides_otherwise_the_second_time_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

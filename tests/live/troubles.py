@@ -40,7 +40,8 @@ FRAMES: Final = {
 class Chances:
     """How often what goes wrong, a session. ``scripts``: the share of orders that do something else than fill at once
     where they can; the rest are numbers: faults of REST and of frames, restarts of a stream, deaths of the process,
-    cert's resets, jumps of the machine's clock, tokens that expire, a full disk, words of a person."""
+    cert's resets, jumps of the machine's clock, tokens that expire, a full disk, words of a person, parts of a position
+    that he closes on the platform, and shorts that are assigned early."""
 
     rest: float = 3.0
     frames: float = 2.0
@@ -52,16 +53,20 @@ class Chances:
     full: float = 0.05
     words: float = 0.25
     scripts: float = 0.3
+    closes: float = 0.0
+    assigns: float = 0.0
 
 
 CALM: Final = Chances(0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-WILD: Final = Chances(9.0, 6.0, 3.0, 3.0, 0.02, 1.0, 2.0, 0.3, 0.6, 0.8)
+WILD: Final = Chances(9.0, 6.0, 3.0, 3.0, 0.02, 1.0, 2.0, 0.3, 0.6, 0.8, 0.1, 0.1)
+BESIDE: Final = ("closes", "assigns")
+"""What happens at the broker beside the session; drawn apart from the others."""
 KINDS: Final = ("rest", "frames", "restarts", "deaths", "resets", "jumps", "expiries", "full", "words")
 
 
 def chances_of(seed: int) -> Chances:
     """Two weeks of nine are wild."""
-    return WILD if seed % 9 in (4, 8) else Chances()
+    return WILD if seed % 9 in (4, 8) else Chances(closes=0.2, assigns=0.2)
 
 
 class Struck(Protocol):
@@ -86,6 +91,9 @@ class Struck(Protocol):
 
     def wiped(self) -> None:
         """The broker has forgotten everything that was traded."""
+
+    def beside(self, kind: str, draw: random.Random) -> None:
+        """Something happens at the broker that the session has not asked for."""
 
 
 @dataclass
@@ -118,6 +126,7 @@ class Troubles:
     chances: Chances
     dates: Sequence[date]
     seen: Counter[str]
+    apart: random.Random = field(default_factory=lambda: random.Random(0))
     plan: list[tuple[int, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -131,6 +140,11 @@ class Troubles:
                     # Most of what is worth breaking happens around the entry.
                     if self.draw.random() < 0.4:
                         at = at_ny(day, time(10, 30)) + self.draw.randrange(-30_000, 90_000) * MS
+                    self.plan.append((at, kind))
+            for kind in BESIDE:
+                if self.apart.random() < getattr(self.chances, kind):
+                    # After the entry, and early enough to be seen.
+                    at = at_ny(day, time(10, 35)) + self.apart.randrange(0, max(minutes - 120, 1) * 60_000) * MS
                     self.plan.append((at, kind))
             # In the morning a person looks, and resumes what was stopped.
             if self.chances != CALM:
@@ -212,5 +226,7 @@ class Troubles:
                 whom.fill()
             case "resume":
                 whom.resume()
+            case "closes" | "assigns":
+                whom.beside(kind, self.apart)
             case "words":
                 whom.say(draw.choice(tuple(Word)))
