@@ -248,7 +248,8 @@ class Judge:
     say: Callable[[str], None]
     alert: Callable[[str, str], None]
     hold: Callable[[float], None] = unheld
-    _told: Action | None = None
+    _told: dict[str, Action] = field(default_factory=dict)
+    """The last verdict of each reading that fails: where one is well in between, the others are no news."""
     _held: bool = False
 
     def failed(self, error: BaseException, what: str, now: int) -> Standing | None:
@@ -258,15 +259,15 @@ class Judge:
         self._held = verdict.wait > 0
         self.hold(verdict.wait)
         gone = verdict.action in (Action.SWITCH_TO_MANUAL, Action.EMERGENCY_MANUAL_MODE)
-        if gone and verdict.action is not self._told:
+        if gone and verdict.action not in self._told.values():
             self.alert("FAULT", f"{verdict.action.value}: {verdict.message}. {verdict.instructions}")
-        self._told = verdict.action
+        self._told[what] = verdict.action
         return Standing.MANUAL if gone else None
 
     def well(self, what: str, now: int) -> None:
         """A reading came through."""
         self.failover.succeeded(what, now)
-        self._told = None
+        self._told.pop(what, None)
         if self._held:
             self._held = False
             self.hold(0.0)

@@ -89,6 +89,20 @@ def test_three_server_errors_are_an_emergency_and_a_person_ends_it() -> None:
     played(scenario)
 
 
+def test_a_reading_that_fails_beside_one_that_is_well_is_told_once() -> None:
+    """Balances fail, positions do not: a person was told each minute."""
+
+    async def scenario(seat: Judged) -> None:
+        await seat.to(9, 40)
+        seat.emulator.faults.add(Fault(Kind.STATUS, "GET", "/accounts/*/balances*", Aim(times=None), status=503))
+        await seat.until(lambda: seat.standing() is Standing.MANUAL, 1_500)
+        await seat.elapse(1_500)
+        assert seat.words().count("EMERGENCY_MANUAL_MODE") > 2
+        assert len([text for kind, text in seat.told if text.startswith("EMERGENCY_MANUAL_MODE")]) == 1
+
+    played(scenario)
+
+
 def test_a_rate_limit_is_waited_for_and_what_is_old_meanwhile_stops_entries() -> None:
     async def scenario(seat: Judged) -> None:
         await seat.to(9, 40)

@@ -18,6 +18,7 @@ from adapters.emulator.streams.stream_faults import FaultKind, StreamFault
 from adapters.tastytrade.account_book import Book
 from adapters.tastytrade.broker import TastyTradeBroker
 from adapters.tastytrade.errors import CredentialError
+from live.inputs import Fx
 from live.reconcile import Holdings
 from live.warden import Warden
 from sim.calendar import at_ny
@@ -377,6 +378,8 @@ def test_what_nobody_knows_is_not_weighed() -> None:
         # Pounds without a rate.
         core.rates.currency = "GBP"
         assert warden.worth() is None
+        core.rates.tell(Fx(s.it.hours.now(), D("1.25"), s.day, "a test"))
+        assert warden.worth() == D(80_000)
         core.rates.currency = "USD"
         assert warden.worth() == D(100_000)
 
