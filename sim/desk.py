@@ -17,7 +17,7 @@ from sim.ledger import Ledger, OpenTrade
 from sim.model.book import Account, Claim, Trade
 from sim.model.errors import DataError
 from sim.model.event import OrderFilled, Settled
-from sim.model.fill import Fill, LegFill
+from sim.model.fill import Fill, LegFill, part_of
 from sim.model.instrument import OptionContract
 from sim.model.market import Floats
 from sim.model.order import Intent, Order, OrderRequest, Status
@@ -41,6 +41,7 @@ class Desk:
 
     __slots__ = (
         "_account",
+        "_back",
         "_bp",
         "_bp_used",
         "_earned",
@@ -66,6 +67,8 @@ class Desk:
         self._earned_of = 0
         self.deadlines: dict[str, int] = {}
         self._gone: dict[str, Order] = {}
+        self._back: set[str] = set()
+        """Orders that had been taken for lost, and have turned up."""
         self._bp = bp
         self._bp_used: tuple[int, Decimal] | None = None
         self._account: tuple[int, Account] | None = None
@@ -117,8 +120,9 @@ class Desk:
         self._changed()
 
     def closing_order(self, trade_id: str) -> Order | None:
-        """The order that is working to close the trade now; None where there is none. A target that rests is none."""
-        for order in self.orders.values():
+        """The order that is working to close the trade now; None where there is none. A target that rests is none. Of
+        one that is being taken back and the one that takes its place it is the latter."""
+        for order in reversed(self.orders.values()):
             r = order.request
             if r.trade_id == trade_id and r.intent is Intent.CLOSE and not r.resting:
                 return order
@@ -159,23 +163,50 @@ class Desk:
         tell. The order; None where it was never placed here."""
         gone = self._gone.pop(order_id, None)
         if gone is not None:
-            # No venue makes this step: what was said of the order before was wrong.
-            self.orders[order_id] = Order(gone.id, gone.request, Status.LIVE, gone.created_ns)
+            # No venue makes this step: what was said of it before was wrong. It comes before what was sent since.
+            self.orders = {order_id: Order(gone.id, gone.request, Status.LIVE, gone.created_ns), **self.orders}
+            self._back.add(order_id)
             self._changed()
         return self.orders.get(order_id)
 
-    def takes(self, fill: Fill) -> int:
-        """Units of a fill that the books can take: of a closing one no more than its trade holds."""
+    def takes(self, fill: Fill) -> list[tuple[str, int]]:
+        """Which open trades take how many units of a fill. What closes goes to its own trade, and what is more than
+        that holds to what else is left of the same opening: parts of a trade that have come apart may be closed by
+        one order. Less than all where the books hold no more."""
         order = self.orders.get(fill.order_id) or self._gone.get(fill.order_id)
         if order is None:
-            return 0
+            return []
         if order.request.intent is Intent.OPEN:
-            return fill.quantity
-        book = self.ledger.open.get(order.request.trade_id)
-        left = {} if book is None else book.left
-        return min(fill.quantity, *(_units(left.get(leg.contract, 0), leg, fill.quantity) for leg in fill.legs))
+            return [(order.id, fill.quantity)]
+        own, more, out = order.request.trade_id, fill.quantity, []
+        for name in [own, *(t for t in self.ledger.open if t != own and _family(t) == _family(own))]:
+            left = self.ledger.open[name].left if name in self.ledger.open else {}
+            units = min(more, *(_units(left.get(leg.contract, 0), leg, fill.quantity) for leg in fill.legs))
+            if units:
+                out.append((name, units))
+                more -= units
+        return out
 
-    def passed(self, event: OrderFilled) -> None:
+    def booked(self, event: OrderFilled) -> tuple[int, bool]:
+        """Books what trades here can take of a fill, and moves its order on; how many units that is, and whether other
+        orders were sent without a thought of it: it is of an order that had been over, or of another trade, or takes
+        one apart of which a part stays."""
+        fill, units, known = event.fill, 0, set(self.ledger.open)
+        order = self.orders.get(fill.order_id)
+        late, shares = order is None or order.id in self._back, self.takes(fill)
+        later = sum(n for _, n in shares)
+        for name, n in shares:
+            units, later = units + n, later - n
+            part = event if n == fill.quantity else replace(event, fill=part_of(fill, n), left=event.left + later)
+            self.filled(part, name)
+        if not units:
+            self._passed(event)
+        if fill.legs[0].opening:
+            return units, False
+        own = order is not None and [name for name, _ in shares] == [order.request.trade_id]
+        return units, late or not own or not known.issuperset(self.ledger.open)
+
+    def _passed(self, event: OrderFilled) -> None:
         """A fill that the books cannot take: its order is over, or works on with what is left of it."""
         order = self.orders.get(event.fill.order_id)
         if order is None:
@@ -188,8 +219,8 @@ class Desk:
             self.to(order.id, Status.FILLED)
         self._changed()
 
-    def filled(self, event: OrderFilled) -> None:
-        """Books a fill: opens a trade, or reduces the one it closes. While units are left the order works on with
+    def filled(self, event: OrderFilled, trade_id: str) -> None:
+        """Books a fill: opens a trade, or reduces the one that it closes. While units are left the order works on with
         those."""
         fill = event.fill
         # A fill may still come of an order that is over; it does not make it work again.
@@ -200,7 +231,6 @@ class Desk:
         elif not order.status.done:
             order = self.to(order.id, Status.FILLED)
         opening = order.request.intent is Intent.OPEN
-        trade_id = order.id if opening else order.request.trade_id
         regime = self._marking.regime_of(self.vix(fill.k)) if opening else ""
         self._piece(trade_id, fill.k)
         before = self.ledger.cash
@@ -385,6 +415,11 @@ class Desk:
             past = self._past
             self._past = Past(past.start, past.ends, (*known, *fresh), past.kept)
         return self._past
+
+
+def _family(trade_id: str) -> str:
+    """The order that opened it: parts of a trade share it."""
+    return trade_id.partition("/")[0]
 
 
 def _units(held: int, leg: LegFill, units: int) -> int:

@@ -39,9 +39,8 @@ from sim.model.event import (
     Word,
 )
 from sim.model.exits import Condition, Side
-from sim.model.fill import part_of
 from sim.model.order import Approved, Intent, Order, OrderRequest, Pass, Refused, Status
-from sim.outgrown import outgrown
+from sim.outgrown import exceeds, outgrown
 from sim.ports import Strategy
 from sim.rules.advice import Advice
 from sim.rules.duties import Duties
@@ -133,6 +132,12 @@ class Engine:
 
     def step(self, event: Event) -> list[Decision]:
         """What to do about one event. Decisions are in the order in which they must be carried out."""
+        decisions = self._step(event)
+        if decisions and self.desk.deadlines and not self._again:
+            self._patient(decisions)
+        return decisions
+
+    def _step(self, event: Event) -> list[Decision]:
         match event:
             case Moment():
                 return self._moment(event)
@@ -203,15 +208,11 @@ class Engine:
     def _filled(self, event: OrderFilled) -> list[Decision]:
         """Books a fill. What of it the books cannot take is real all the same: a person is told, nothing is opened."""
         fill = event.fill
-        units = self.desk.takes(fill)
+        units, apart = self.desk.booked(event)
         if units == fill.quantity:
-            self.desk.filled(event)
+            over = outgrown(self.desk) if apart else closes.left_over(self.desk)
             # What is cancelled comes last: nothing of this takes its place.
-            return [*(self._rest(event) if self.settings.rest else []), *closes.left_over(self.desk)]
-        if units:
-            self.desk.filled(replace(event, fill=part_of(fill, units)))
-        else:
-            self.desk.passed(event)
+            return [*(self._rest(event) if self.settings.rest else []), *over]
         self._beside = Cause(DIFFERENCE, Standing.EXIT_ONLY, closes.beside(fill, units), event.ts)
         told = Alert(event.ts, self._beside.text, "DIFFERENCE")
         return [*closes.left_over(self.desk, fill.order_id), told, *self._cause(self._beside, event.ts)]
@@ -239,7 +240,7 @@ class Engine:
         out: list[Decision] = [Alert(event.ts, f"order {event.order_id} is in doubt: {event.reason}")]
         if known or order is None or order.request.intent is not Intent.CLOSE:
             return out
-        if order.request.trade_id not in self.desk.ledger.open or closes.others(self.desk, order.request, order.id):
+        if exceeds(self.desk, order.request) or closes.others(self.desk, order.request, order.id):
             out.append(Cancel(order.id, "it was taken for lost, and is not wanted any more"))
         return out
 
@@ -379,10 +380,14 @@ class Engine:
             case Submit(order):
                 self._counter += 1
                 self._place(order, ts)
-            case Cancel(order_id):
-                self.desk.deadlines.pop(order_id, None)
             case _:
-                pass
+                self._patient((decision,))
+
+    def _patient(self, decisions: Sequence[Decision]) -> None:
+        """Who is taken back gives up by itself no more."""
+        for decision in decisions:
+            if isinstance(decision, Cancel):
+                self.desk.deadlines.pop(decision.order_id, None)
 
     def _impatient(self, now: Moment) -> list[Decision]:
         """Orders that have waited long enough: an opening is cancelled and said so, a closing crosses the spread, but

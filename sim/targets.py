@@ -7,6 +7,7 @@ from sim.desk import Desk
 from sim.model.book import Trade
 from sim.model.exits import Condition, Measure, Side
 from sim.model.order import Action, Intent, Leg, OrderRequest, TimeInForce
+from sim.outgrown import exceeds
 
 
 def can_rest(condition: Condition) -> bool:
@@ -21,11 +22,14 @@ def can_rest(condition: Condition) -> bool:
 
 def wanted(desk: Desk, trade_id: str, k: int) -> list[OrderRequest]:
     """The targets of an open trade in whose legs nothing works: nothing while an order opens more of it, or closes it;
-    nothing on legs of which something has ended, since the exits here know what that has cost; one on each leg, since
-    two could fill both."""
+    nothing while an order works that is larger than its trade, from which this one has come apart; nothing on legs of
+    which something has ended, since the exits here know what that has cost; one on each leg, since two could fill."""
     book = desk.ledger.open[trade_id]
     trade, working = book.trade, [o for o in desk.orders.values() if o.request.trade_id == trade_id]
-    if trade_id.partition("/")[0] in desk.orders or any(not o.request.resting for o in working):
+    first = trade_id.partition("/")[0]
+    if first in desk.orders or any(not o.request.resting for o in working):
+        return []
+    if any(o.request.trade_id.partition("/")[0] == first and exceeds(desk, o.request) for o in desk.resting()):
         return []
     taken = {leg.contract for order in working for leg in order.request.legs}
     out = []

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from sim.model.event import Cause, Command, Guarded, Standing, Word
+from sim.model.defence import OfPart
+from sim.model.event import Cause, Command, Guarded, Reprice, Standing, Word
 from sim.model.exits import ProfitTarget, StopLoss
 from sim.model.fill import part_of
 from sim.model.order import Status
-from tests.driven import PUT, Driven, alerts, cancels, fell, submits
+from tests.driven import PUT, SPREAD, Driven, alerts, cancels, fell, submits
 
 LOST = "never arrived: 6 readings did not show it"
 
@@ -120,6 +121,70 @@ class TestTwice:
         assert cancels(driven.doubted(first.id)) == []
         assert driven.look(6) == [], "it works, and no other is sent"
         driven.filled(first.id, -312)
+        assert not driven.desk.ledger.open
+
+
+PARTS = (OfPart("naked", (0,), (ProfitTarget(0.9),)), OfPart("hedge", (1,), (ProfitTarget(0.5),)))
+
+
+class TestApart:
+    """Two units whose parts have targets of their own: the hedge of one is sold, and they come apart."""
+
+    def apart(self) -> tuple[Driven, str, str, list[str]]:
+        driven = Driven(PARTS, legs=SPREAD, quantity=2)
+        (opening,) = submits(driven.look(1, wake=True))
+        driven.accepted(opening.id)
+        naked, hedge = submits(driven.filled(opening.id, 58, prices=(100, 42)))
+        driven.accepted(naked.id)
+        driven.accepted(hedge.id)
+        taken_back = cancels(driven.filled(hedge.id, 63, 1, left=1))
+        assert {name: list(b.left.values()) for name, b in driven.desk.ledger.open.items()} == {
+            opening.id: [-1, 1], f"{opening.id}/2": [-1, 0]
+        }  # fmt: skip
+        return driven, naked.id, hedge.id, taken_back
+
+    def test_the_other_parts_order_is_put_again_in_two(self) -> None:
+        driven, naked, _, taken_back = self.apart()
+        assert taken_back == [naked]
+        assert submits(driven.look(2)) == [], "while it works it closes both"
+        driven.cancelled(naked)
+        driven.engine.setbacks.clear()
+        again = [order.request for order in submits(driven.look(3))]
+        assert [(r.trade_id[-2:], r.quantity, r.legs[0].contract) for r in again] == [("01", 1, PUT), ("/2", 1, PUT)]
+
+    def test_filled_before_that_it_closes_both(self) -> None:
+        """It was a difference, and half of it was not booked."""
+        driven, naked, hedge, _ = self.apart()
+        said = driven.filled(naked, -10)
+        assert alerts(said, "DIFFERENCE") == []
+        assert [list(b.left.values()) for b in driven.desk.ledger.open.values()] == [[0, 1]]
+        driven.filled(hedge, 63, 1)
+        assert not driven.desk.ledger.open
+        assert driven.engine.standing is Standing.RUNNING
+        driven.desk.ledger.check()
+
+    def test_a_late_fill_takes_back_what_would_close_more_than_it_leaves(self) -> None:
+        driven, _, second = doubled(3)
+        driven.cancelled(second)
+        (third,) = submits(driven.look(7))
+        assert third.request.quantity == 3
+        assert cancels(driven.filled(second, -312, 1, left=2)) == [third.id]
+
+    def test_so_does_one_of_an_order_that_has_turned_up(self) -> None:
+        driven, first, second = doubled(3)
+        driven.doubted(first)
+        assert cancels(driven.filled(first, -312, 1, left=2)) == [second]
+
+    def test_a_part_of_what_is_being_replaced_takes_nothing_back(self) -> None:
+        """The broker fills what is left by the successor, whatever the number on it."""
+        driven, _, second = doubled(3)
+        driven.look(7)
+        driven.at(7, 1)
+        (reprised,) = submits(driven.tell(Reprice(driven.now, second, -312, "not filled")))
+        assert cancels(driven.filled(second, -312, 1, left=2)) == []
+        driven.cancelled(second)
+        driven.accepted(reprised.id)
+        driven.filled(reprised.id, -312, 2)
         assert not driven.desk.ledger.open
 
 

@@ -6,7 +6,7 @@ from datetime import time
 
 import pytest
 
-from sim.model.event import Command, Guarded, Standing, Word
+from sim.model.event import Command, Guarded, Reprice, Standing, Word
 from sim.model.exits import CloseAt, CrossAfter, ProfitTarget, StopLoss
 from sim.setbacks import AGAIN, EXIT_WAITS, LONG, MANY, SHORT, TARGET_WAITS, Setbacks
 from tests.driven import NEXT, SECOND_NS, Driven, alerts, cancels, fell, submits
@@ -89,6 +89,35 @@ class TestExits:
         (crossing,) = submits(decisions)
         assert crossing.request.cross
         assert cancels(decisions) == [close.id]
+
+    def test_what_is_being_replaced_gives_up_by_itself_no_more(self) -> None:
+        """Its patience would end while its cancel is on its way: a third order."""
+        driven = Driven((StopLoss(2.0), CrossAfter(5)), fell(5))
+        driven.entered()
+        (stop,) = submits(driven.look(5))
+        driven.accepted(stop.id)
+        driven.at(6)
+        (flatten,) = submits(driven.tell(Command(driven.now, Word.FLATTEN)))
+        assert driven.desk.deadlines == {}
+        assert driven.relived().stands() == driven.stands()
+        driven.tell(Command(driven.now, Word.RESUME))
+        assert [driven.look(minute) for minute in (7, 10, 11)] == [[], [], []]
+        driven.cancelled(stop.id)
+        driven.taken(flatten.id, -312)
+
+    def test_the_last_one_sent_is_the_one_that_closes(self) -> None:
+        """The first is still being taken back: what comes due takes the place of its successor."""
+        driven = Driven((StopLoss(2.0), CloseAt(time(9, 40), time(9, 40))), fell(5))
+        driven.entered()
+        (stop,) = submits(driven.look(5))
+        driven.accepted(stop.id)
+        driven.at(6)
+        (again,) = submits(driven.tell(Reprice(driven.now, stop.id, -312, "at another limit")))
+        decisions = driven.look(10)
+        (last,) = submits(decisions)
+        assert last.request.cross
+        assert cancels(decisions) == [again.id]
+        assert [driven.look(minute) for minute in (11, 12)] == [[], []]
 
     def test_what_never_went_out_was_refused_by_nobody(self) -> None:
         driven, stop = stopped()
