@@ -49,8 +49,11 @@ class RunFolder:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Plain values as JSON, decimals and dates as text; NaN is an error, not a word of JSON."""
-    path.write_text(json.dumps(content, indent=2, default=str, allow_nan=False) + "\n", encoding="utf-8")
+    """Plain values as JSON, decimals and dates as text; NaN is an error, not a word of JSON. Whole or not at all: a
+    process that is killed leaves what was there before."""
+    new = path.with_name(f".{path.name}.new")
+    new.write_text(json.dumps(content, indent=2, default=str, allow_nan=False) + "\n", encoding="utf-8")
+    new.replace(path)
 
 
 def _free(final: Path) -> Path:
