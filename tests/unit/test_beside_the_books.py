@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import time
+
 import pytest
 
 from sim.model.defence import OfPart
 from sim.model.event import Cause, Command, Guarded, Reprice, Standing, Word
-from sim.model.exits import ProfitTarget, StopLoss
+from sim.model.exits import CloseAt, ProfitTarget, StopLoss
 from sim.model.fill import part_of
 from sim.model.order import Status
 from tests.driven import PUT, SPREAD, Driven, alerts, cancels, fell, submits
@@ -40,6 +42,18 @@ class TestTwice:
         assert (driven.desk.ledger.cash, driven.desk.ledger.open, driven.desk.orders) == (cash, {}, {})
         driven.desk.ledger.check()
         assert driven.look(7) == []
+
+    def test_what_has_turned_up_is_not_what_closes(self) -> None:
+        """It comes before what was sent since: the next exit takes the place of that."""
+        driven = Driven((StopLoss(2.0), CloseAt(time(9, 40), time(9, 40))), fell(5))
+        driven.entered()
+        (first,) = submits(driven.look(5))
+        driven.doubted(first.id)
+        driven.rejected(first.id, LOST)
+        (second,) = submits(driven.look(6))
+        driven.accepted(second.id)
+        driven.doubted(first.id)
+        assert cancels(driven.look(10)) == [second.id]
 
     def test_it_fills_first_and_the_other_is_taken_back(self) -> None:
         driven, first, second = doubled()
@@ -162,6 +176,12 @@ class TestApart:
         assert not driven.desk.ledger.open
         assert driven.engine.standing is Standing.RUNNING
         driven.desk.ledger.check()
+
+    def test_and_what_was_sent_for_either_is_taken_back(self) -> None:
+        driven, naked, _, _ = self.apart()
+        orders = submits(driven.tell(Command(driven.now, Word.FLATTEN)))
+        assert [len(order.request.legs) for order in orders] == [2, 1]
+        assert cancels(driven.filled(naked, -10)) == [order.id for order in orders]
 
     def test_a_late_fill_takes_back_what_would_close_more_than_it_leaves(self) -> None:
         driven, _, second = doubled(3)
