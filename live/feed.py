@@ -130,9 +130,19 @@ class Tape:
         self.names |= {each.underlying: each for each in chains}
         wanted = [Subscription("Trade", VIX)]
         for each in chains:
+            self._rolled(each)
             self._spots[each.front] = each.underlying
             wanted += [Subscription("Trade", each.front), Subscription("Quote", each.front)]
         self.feed.subscribe(wanted)
+
+    def _rolled(self, now: Named) -> None:
+        """The month that was the front before does not set the underlying's price any more."""
+        for old in [s for s, u in self._spots.items() if u == now.underlying and s != now.front]:
+            del self._spots[old]
+            self._spot.pop(now.underlying, None)
+            self._changed.discard(now.underlying)
+            types = ("Quote",) if old in self._months else ("Quote", "Trade")
+            self.feed.unsubscribe([Subscription(each, old) for each in types])
 
     def want(self, contracts: Iterable[OptionContract]) -> int:
         """Listens to these contracts too, and to the futures that they are on; how many are new."""

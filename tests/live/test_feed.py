@@ -19,7 +19,7 @@ from adapters.tastytrade.streams.dxlink_events import FIELDS, SNAPSHOT_END, Rows
 from adapters.tastytrade.streams.supervise import Gap
 from adapters.tastytrade.symbols import contract_of, streamer_symbol
 from adapters.tastytrade.window import ChainOf, _Row
-from live.feed import Tape, named, number, ticks
+from live.feed import Named, Tape, named, number, ticks
 from live.inputs import Earlier, History, Prices, Silent
 from sim.calendar import Venue, load_calendar
 from sim.model.market import BLANK, MINUTE_NS
@@ -241,6 +241,22 @@ class TestPast:
         assert isinstance(vix, Earlier)
         assert vix.underlying == "VIX"
         assert not any(s.type == "Candle" for s in feed.wanted if s not in feed.unwanted)
+
+
+def test_after_a_roll_the_month_before_sets_no_price() -> None:
+    """It went on to in a session of several days: two months told one underlying's price in turn."""
+    one, feed = tape()
+    old, new = Named("ES", "/ESU24:XCME", {}, ()), Named("ES", "/ESZ24:XCME", {}, ())
+    one.begin([old])
+    hear(one, rows("Trade", {"eventSymbol": old.front, "price": 5400.0}))
+    one.begin([new])
+    hear(one, rows("Trade", {"eventSymbol": old.front, "price": 5401.0}))
+    assert one.take(OPEN) == []
+    hear(one, rows("Trade", {"eventSymbol": new.front, "price": 5460.0}))
+    (prices,) = one.take(OPEN)
+    assert isinstance(prices, Prices)
+    assert [(spot.underlying, spot.last) for spot in prices.spots] == [("ES", 5460.0)]
+    assert {each.symbol for each in feed.unwanted} == {old.front}
 
 
 def test_an_absent_price_is_never_zero() -> None:
