@@ -14,7 +14,7 @@ from typing import Final
 from conf import console
 from conf.living import Living
 from conf.speaking import Speaker, counts, summary_of
-from conf.stage import SHADOW, Authority, Stage
+from conf.stage import FASTEST, SHADOW, Authority, Stage
 from live.account_lock import AccountLock
 from live.alerts import risk_refusal
 from live.ceilings import Ceilings
@@ -57,7 +57,8 @@ def header(
     if page:
         note(f"page    {page}")
     note(f"folder  {folder}")
-    faster = "; faster: adapter.speed=120, shorter: --until 12:00" if there.adapter == "emulator" else ""
+    ways = ["faster: adapter.speed=120"] if there.speed < FASTEST else []
+    faster = f"; {', '.join([*ways, 'shorter: --until 12:00'])}" if there.adapter == "emulator" else ""
     note(f"stop    Ctrl-C, twice to end at once; touch {kill} halts it{faster}")
 
 

@@ -70,7 +70,10 @@ async def through(
 def left_of(one: Sitting, *, own: bool) -> list[str]:
     """What rests at the broker and what only lived here, however the session ended."""
     try:
-        return resting(one.look(), own=own)
+        engine = one.core.session.engine
+        undone = engine.flattens and engine.desk.ledger.open
+        first = ["flatten is not done: --resume goes on with it"] if undone else []
+        return [*first, *resting(one.look(), own=own)]
     except Exception as error:  # noqa: BLE001 - it may have died of what it would be shown by
         return [f"{UNTOLD} ({type(error).__name__}: {error})"]
 

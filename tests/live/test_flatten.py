@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from adapters.emulator.exchange.profiles import Script, Scripted
 from adapters.emulator.faults import Aim, Fault, Kind
 from adapters.emulator.streams.stream_faults import FaultKind, StreamFault
+from conf.turning import left_of
 from live.flatten import begins, closer, quoted, to_close
 from sim.model.event import Command, OrderFilled, Reprice, Standing, Submit, Word
 from sim.model.order import Intent
@@ -170,5 +171,16 @@ def test_a_walk_stands_still_while_nobody_hears_the_market_and_goes_on_afterward
         assert any("walks when it is quoted anew" in line for line in s.said)
         s.emulator.stream_faults["dxlink"].clear()
         await s.until(lambda: len(s.exchange.records(ACCOUNT)) > sent, 200)
+
+    seated(scenario)
+
+
+def test_at_the_end_it_is_said_that_it_is_not_done() -> None:
+    async def scenario(s: Seat) -> None:
+        await s.opened()
+        s.nothing_fills()
+        s.it.tell(Word.FLATTEN)
+        await s.elapse(1)
+        assert left_of(s.it, own=False)[0] == "flatten is not done: --resume goes on with it"
 
     seated(scenario)
