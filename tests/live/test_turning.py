@@ -71,7 +71,8 @@ def test_what_cannot_be_shown_any_more_is_said_to_be_unknown() -> None:
     def look() -> None:
         raise KeyError("leg")
 
-    one: Any = SimpleNamespace(look=look)
+    engine = SimpleNamespace(flattens=False)
+    one: Any = SimpleNamespace(look=look, core=SimpleNamespace(session=SimpleNamespace(engine=engine)))
     assert left_of(one, own=False) == [f"{UNTOLD} (KeyError: 'leg')"]
 
 
