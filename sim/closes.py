@@ -15,15 +15,18 @@ from sim.rules.duties import Held
 
 def request(
     desk: Desk, trade_id: str, condition: Condition, *, emergency: bool = False, limit: int | None = None
-) -> OrderRequest:
-    """Closes what is left of the legs that a condition closes. ``limit``: net ticks of one unit; None: the market's."""
+) -> OrderRequest | None:
+    """Closes what is left of the legs that a condition closes. ``limit``: net ticks of one unit; None: the market's.
+    None where less than a unit of each is left, as of a leg that the broker has settled in part."""
     book = desk.ledger.open[trade_id]
     trade = book.trade
     legs = tuple(
         Leg(c, abs(q) // trade.quantity, Action.BUY_TO_CLOSE if q < 0 else Action.SELL_TO_CLOSE)
         for i, (c, q) in enumerate(book.left.items())
-        if q and (not condition.legs or i in condition.legs)
+        if abs(q) >= trade.quantity and (not condition.legs or i in condition.legs)
     )
+    if not legs:
+        return None
     return OrderRequest(
         trade.strategy, legs, trade.quantity, limit, Intent.CLOSE, condition.reason, TimeInForce.DAY,
         trade_id=trade_id, structure=trade.structure, cross=condition.cross, emergency=emergency,
@@ -32,11 +35,14 @@ def request(
 
 
 def alive(desk: Desk, trade_id: str, condition: Condition, k: int) -> Condition | None:
-    """The condition for the legs that still trade in column ``k``: for all that is left where it names none. None where
-    nothing does any more."""
-    left = desk.ledger.open[trade_id].left
-    held = [i for i, n in enumerate(left.values()) if n]
-    trades = [i for i, contract in enumerate(left) if i in held and not ended(desk, contract, k)]
+    """The condition for the legs that trade in column ``k``, and of which a unit is left: for all that is left where it
+    names none. None where nothing does."""
+    book = desk.ledger.open[trade_id]
+    held = [i for i, n in enumerate(book.left.values()) if n]
+    trades = [
+        i for i, (contract, n) in enumerate(book.left.items())
+        if abs(n) >= book.trade.quantity and not ended(desk, contract, k) and _open(desk, contract, k)
+    ]  # fmt: skip
     if not trades:
         return None
     return condition if len(trades) == len(held) else replace(condition, legs=tuple(trades))
@@ -48,6 +54,12 @@ def ended(desk: Desk, contract: OptionContract, k: int) -> bool:
     if contract.expiration > day.session:
         return False
     return contract.expiration < day.session or k >= day.last_column((contract,))
+
+
+def _open(desk: Desk, contract: OptionContract, k: int) -> bool:
+    """Whether its market has a column ``k``: of one account some are shut while others trade."""
+    own = desk.day.days.get(contract.underlying)
+    return own is not None and 0 <= k - own.offset < own.day.minutes
 
 
 def crossing(desk: Desk, trade_id: str, condition: Condition) -> bool:

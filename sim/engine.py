@@ -313,11 +313,11 @@ class Engine:
         out: list[Decision] = []
         for due in self.duties.due(closes.judged(self.desk, now.k), view):
             why = Condition(due.code, Side.CLOCK, 0, cross=True)
-            if closes.crossing(self.desk, due.trade_id, why):
+            what = closes.alive(self.desk, due.trade_id, why, now.k)
+            if what is None or closes.crossing(self.desk, due.trade_id, what):
                 continue
-            order = self.desk.closing_order(due.trade_id)
             out.append(Alert(now.ts, f"{due.code}: {due.reason} ({due.detail}): closes {due.trade_id}"))
-            out += self._close(due.trade_id, order, why, now, emergency=True)
+            out += self._close(due.trade_id, self.desk.closing_order(due.trade_id), what, now, emergency=True)
         return out
 
     def _ask(self, view: View, now: Moment) -> list[Decision]:
@@ -418,7 +418,8 @@ class Engine:
         self, trade_id: str, working: Order | None, condition: Condition, now: Moment, *, emergency: bool = False,
         limit: int | None = None,
     ) -> list[Decision]:  # fmt: skip
-        request = closes.request(self.desk, trade_id, condition, emergency=emergency, limit=limit)
+        if (request := closes.request(self.desk, trade_id, condition, emergency=emergency, limit=limit)) is None:
+            return []
         named = {leg.contract for leg in request.legs}
         others = [o for o in self.desk.resting(trade_id) if named & {leg.contract for leg in o.request.legs}]
         # The one that is most like it comes last: it is the one that the new order takes the place of.
@@ -462,9 +463,8 @@ class Engine:
                 out: list[Decision] = []
                 for trade_id in self.desk.ledger.open:
                     what = closes.alive(self.desk, trade_id, FLATTEN, now.k)
-                    # Said once more, what is on its way goes on; by hand it is placed anew.
-                    by_hand = self.standing is Standing.MANUAL
-                    if what is not None and (by_hand or not closes.crossing(self.desk, trade_id, what)):
+                    anew = self.standing is Standing.MANUAL  # by hand; else what is on its way goes on
+                    if what is not None and (anew or not closes.crossing(self.desk, trade_id, what)):
                         out += self._flatten(trade_id, what, now, limits.get(trade_id))
                 # By hand it is the person's to finish.
                 self.flattens = self.standing is not Standing.MANUAL
@@ -481,13 +481,13 @@ class Engine:
         out: list[Decision] = []
         for trade_id in list(self.desk.ledger.open):
             what = closes.alive(self.desk, trade_id, FLATTEN, now.k)
-            if what is None or closes.crossing(self.desk, trade_id, what):
-                continue
-            if self.setbacks.waits(trade_id, now.ts, resting=False):
+            waits = self.setbacks.waits(trade_id, now.ts, resting=False)
+            if what is None or waits or closes.crossing(self.desk, trade_id, what):
                 continue
             watch = self.desk.watches.get(trade_id)
             mark2 = None if watch is None else watch.mark_at(now.k)
-            out.append(Alert(now.ts, f"flatten: {trade_id} is still open, and is being closed again"))
+            if self.setbacks.times(trade_id) < MANY:
+                out.append(Alert(now.ts, f"flatten: {trade_id} is still open, and is being closed again"))
             out += self._flatten(trade_id, what, now, None if mark2 is None else -(mark2 // 2))
         return out
 

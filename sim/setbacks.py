@@ -75,6 +75,11 @@ class Setbacks:
         each = self._of.get((trade_id, resting))
         return each is not None and ts < each.until
 
+    def times(self, trade_id: str) -> int:
+        """Refusals in a row of what exits a trade."""
+        each = self._of.get((trade_id, False))
+        return 0 if each is None else each.times
+
     def clear(self) -> None:
         """A person wants it tried at once."""
         self._of.clear()

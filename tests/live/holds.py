@@ -93,6 +93,8 @@ class Holds:
     _reset: bool = False
     _fresh: set[OptionContract] = field(default_factory=set)
     _gone: Counter[OptionContract] = field(default_factory=Counter)
+    _delivered: bool = False
+    """Shares have come into the account or gone out of it, which the books know nothing of."""
     """Signed contracts that a person has traded."""
     _unseen: list[Beside] = field(default_factory=list)
     _differing: set[str] = field(default_factory=set)
@@ -138,6 +140,8 @@ class Holds:
         self._happened = now = self.emulator.clock.now()
         if kind == "closes":
             self._gone[contract] += signed
+        else:
+            self._delivered = True
         what = contract.symbol if kind == "closes" else contract.underlying
         self._unseen.append(Beside(what, contract, now))
 
@@ -312,6 +316,7 @@ class Holds:
         if (
             not self._reset
             and not self._gone
+            and not self._delivered
             and not desk.ledger.open
             and not one.core.settled_cash
             and self._known_to_both(one)

@@ -212,3 +212,29 @@ def test_a_life_that_is_lived_again_wants_what_was_wanted(word: Word | None) -> 
     again = driven.relived()
     assert again.stands() == driven.stands()
     assert [driven.look(minute) for minute in (4, 21)] == [again.look(minute) for minute in (4, 21)]
+
+
+def test_of_a_leg_that_has_less_than_a_unit_left_nothing_is_sent() -> None:
+    """A person had closed one of four on the platform, the broker settled three: the session died of what was left
+    (simulation, seed 23826)."""
+    driven = Driven(legs=SPREAD, quantity=4)
+    left = driven.desk.ledger.open[driven.entered(60)].left
+    left[PUT] = -1
+    (order,) = submits(driven.tell(Command(driven.now, Word.FLATTEN)))
+    assert [(leg.contract, leg.ratio) for leg in order.request.legs] == [(WING, 1)]
+    assert driven.look(3) == []
+    driven.taken(order.id, 40)
+    assert [n for n in left.values() if n] == [-1]
+    assert submits(driven.look(4)) == []
+
+
+def test_a_flatten_that_is_refused_again_and_again_is_not_told_each_time() -> None:
+    driven = Driven()
+    driven.entered()
+    order, told = flattened(driven), []
+    for minute in range(4, 40):
+        driven.rejected(order.id)
+        said = driven.look(minute)
+        told += [each for each in alerts(said, "STATE") if "is being closed again" in each]
+        (order,) = submits(said)
+    assert len(told) == 2
