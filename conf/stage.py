@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 FASTEST: Final = 120.0
 """Market seconds a real one, at most: a minute must last long enough to be heard, decided on and answered."""
+AGAIN_S: Final = 60.0
+"""Real seconds after which a stream whose credentials were refused is tried once more."""
 SHADOW: Final = "SHADOW: NOTHING IS SENT"
 
 
@@ -78,8 +80,9 @@ class Bringing:
         from adapters.tastytrade.wiring import Wiring
 
         return Wiring(
-            fees=self.fees, column=self.column, wall=wall, say=self.say, permit=self.permit, consent=self.consent
-        )
+            fees=self.fees, column=self.column, wall=wall, say=self.say, permit=self.permit, consent=self.consent,
+            again=AGAIN_S,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,24 +12,25 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from adapters.tastytrade.errors import CredentialError
+from adapters.tastytrade.streams.supervise import TokenRefused
 from sim.model.errors import BrokerError
 
 
-def unjudged(error: CredentialError, which: str) -> None:
+def unjudged(error: BrokerError, which: str) -> None:
     """Nobody judges refused credentials."""
 
 
 @dataclass(slots=True)
 class Ears:
     """``readers`` by name: each runs until it dies. ``failed`` gets what one died of; ``refused`` credentials that were
-    refused, and which reader's. ``pause`` lets seconds pass, ``again`` many before refused credentials are tried
-    anew."""
+    refused, and which reader's. ``pause`` lets seconds pass, ``again`` many before it is read
+    on: the stream tries refused credentials anew by itself, and slowly."""
 
     readers: Sequence[tuple[str, Callable[[], Awaitable[None]]]]
     failed: Callable[[BaseException], None]
     pause: Callable[[float], Awaitable[None]]
-    refused: Callable[[CredentialError, str], None] = unjudged
-    again: float = 60.0
+    refused: Callable[[BrokerError, str], None] = unjudged
+    again: float = 1.0
     ready: asyncio.Event | None = None
     """Where there is one, nothing is read before it is set: there is nothing to read yet."""
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -56,6 +57,6 @@ class Ears:
             try:
                 await read()
                 return
-            except CredentialError as error:
+            except (CredentialError, TokenRefused) as error:
                 self.refused(error, name)
             await self.pause(self.again)

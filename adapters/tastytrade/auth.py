@@ -27,7 +27,8 @@ from sim.model.errors import BrokerError
 
 ENDPOINT: Final = "POST /oauth/token"
 REFUSALS: Final = 2
-"""Refused credentials after which nothing more is sent."""
+"""Refused credentials after which nothing more is sent for a while."""
+REST_S: Final = 900.0
 UNKNOWN_LIFE: Final = 60.0
 LONGEST_LIFE: Final = 86_400.0
 
@@ -51,6 +52,7 @@ class Auth:
         "_now",
         "_refresh_token",
         "_refusals",
+        "_refused_at",
         "_retry_invalid",
         "_sleep",
         "_token",
@@ -84,6 +86,7 @@ class Auth:
         self._token = ""
         self._until = (0.0, 0.0)
         self._refusals = 0
+        self._refused_at = 0.0
         self._flight: asyncio.Task[str] | None = None
 
     async def token(self) -> str:
@@ -127,10 +130,10 @@ class Auth:
         return bool(self._token) and self._now() < self._until[0] and self._wall() < self._until[1]
 
     async def _refresh(self) -> str:
-        if self._refusals >= REFUSALS:
+        if self._refusals >= REFUSALS and self._now() - self._refused_at < REST_S:
             raise CredentialError(
-                f"the broker refused the credentials {REFUSALS} times, and nothing more is sent: it shuts out who goes "
-                "on. Make a new grant or correct the secret, and start again"
+                f"the broker refused the credentials {self._refusals} times, and nothing more is sent for "
+                f"{REST_S / 60:.0f} minutes: it shuts out who goes on. Make a new grant or correct the secret"
             )
         attempt = 0
         while True:
@@ -140,7 +143,7 @@ class Auth:
             except _Transient as fault:
                 if attempt >= self._attempts:
                     if isinstance(fault.error, CredentialError):
-                        self._refusals += 1
+                        self._refuse()
                     raise fault.error from None
                 wait = self._backoff.crowded if isinstance(fault.error, TooMany) else self._backoff.delay
                 await self._sleep(wait(attempt))
@@ -181,8 +184,15 @@ class Auth:
         )
         if self._retry_invalid and said.code == "invalid_request":
             return _Transient(fault)
-        self._refusals += 1
+        if answer.status not in (400, 401):
+            # Of something before the broker, which knows no grant.
+            return _Transient(said)
+        self._refuse()
         return fault
+
+    def _refuse(self) -> None:
+        self._refusals += 1
+        self._refused_at = self._now()
 
     def _adopt(self, answer: Answer, began: tuple[float, float]) -> str:
         body = parsed(answer.body)

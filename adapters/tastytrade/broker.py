@@ -78,6 +78,7 @@ class TastyTradeBroker:
         watch: Callable[[], float] = stopwatch,
         sleep: Sleep = asyncio.sleep,
         delays: Callable[[], Iterator[float]] | None = None,
+        again: float | None = None,
         say: Callable[[str], None] = nothing,
     ) -> None:
         self._rest, self._asked, self._wall, self._watch = rest, account, wall, watch
@@ -91,7 +92,7 @@ class TastyTradeBroker:
         self._chains = Chains(known.fail)
         self._listener = Listener(
             known, self._book, self._chains, auth, dial, wall=wall, watch=watch, sleep=sleep, delays=delays or waits,
-            reads=conduct.reads, audit=conduct.audit, step=conduct.step, beat=conduct.beat,
+            again=again, reads=conduct.reads, audit=conduct.audit, step=conduct.step, beat=conduct.beat,
         )  # fmt: skip
         self._adopted: dict[str, Order] = {}
         self._replaced: dict[str, str] = {}

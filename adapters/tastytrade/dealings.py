@@ -58,6 +58,7 @@ class Dealings:
         self._missing: dict[str, int] = {}
         """Ids that the broker did not know, and since when."""
         self._failure: BaseException | None = None
+        self._passes = False
 
     # --- events -----------------------------------------------------------------------------------------------------
 
@@ -75,16 +76,19 @@ class Dealings:
             self.say(note)
         self.stir()
 
-    def fail(self, error: BaseException) -> None:
-        """Nothing more will come of this: ``happened`` raises it once what was told before has been read."""
-        self._failure = self._failure or error
+    def fail(self, error: BaseException, *, passes: bool = False) -> None:
+        """Nothing more will come of this: ``happened`` raises it once what was told before has been read. Of what
+        ``passes`` it is told once, and goes on."""
+        if self._failure is None or self._passes:
+            self._failure, self._passes = error, passes
         self.stir()
 
     async def happened(self) -> list[Event]:
         """What was told since the last call, oldest first; waits until there is something."""
         while not self._events:
-            if self._failure is not None:
-                raise self._failure
+            if (failure := self._failure) is not None:
+                self._failure = None if self._passes else failure
+                raise failure
             await self._news()
         out, self._events = self._events, []
         return out

@@ -18,7 +18,7 @@ from adapters.tastytrade.errors import CredentialError
 from adapters.tastytrade.orders.bodies import OrderShapeError
 from adapters.tastytrade.streams.account_feed import AccountFeed, Snapshot
 from adapters.tastytrade.streams.account_stream import Notice
-from adapters.tastytrade.streams.supervise import Gap
+from adapters.tastytrade.streams.supervise import Gap, TokenRefused
 from adapters.tastytrade.transport import Dial
 from sim.model.errors import BrokerError
 
@@ -49,12 +49,13 @@ class Listener:
         watch: Callable[[], float],
         sleep: Sleep,
         delays: Callable[[], Iterator[float]],
+        again: float | None,
         reads: tuple[float, ...],
         audit: float,
         step: float,
         beat: float,
     ) -> None:
-        self._beat = beat
+        self._beat, self._again = beat, again
         self._known, self._book, self._chains, self._auth, self._dial = known, book, chains, auth, dial
         self._wall, self._watch, self._sleep, self._delays = wall, watch, sleep, delays
         self._reads, self._audit_s, self._step = reads, audit, step
@@ -74,7 +75,7 @@ class Listener:
         feed = AccountFeed(
             [known.account], self._fresh, known.rest.site.account_streamer, self._dial, self._snapshot,
             delays=self._delays, refused=lambda: self._auth.invalidate(self._token), now=self._watch, wall=self._wall,
-            sleep=self._sleep, say=known.say, lasting=(CredentialError,), step=self._beat,
+            sleep=self._sleep, say=known.say, lasting=(CredentialError,), again=self._again, step=self._beat,
         )  # fmt: skip
         self._feed = await feed.__aenter__()
         first = asyncio.ensure_future(self._first(feed))
@@ -114,11 +115,16 @@ class Listener:
                 return
 
     async def _pump(self, feed: AccountFeed) -> None:
-        try:
-            while True:
+        while True:
+            try:
                 self._hear(await feed.next())
-        except BrokerError as error:
-            self._known.fail(error)
+            except (CredentialError, TokenRefused) as error:
+                self._known.fail(error, passes=self._again is not None)
+                if self._again is None:
+                    return
+            except BrokerError as error:
+                self._known.fail(error)
+                return
 
     def _hear(self, news: Gap | Snapshot | Notice) -> None:
         known = self._known

@@ -48,9 +48,10 @@ def minute_column(_: int) -> int:
 class Wiring:
     """What the world is made of. ``transport`` makes the way of HTTP, None for the usual one; ``market`` is the store's
     for ``quotes=market``. ``wall``: UTC ns; ``watch``: seconds, only ever forward. ``delays``: waits between
-    connections; ``backoff``: those between tries of a call. Seconds: ``period`` in which the streamer gathers what has
-    changed, ``step`` between two looks of the market's stream at what time alone brings. ``permit`` gives a reason why
-    an order may not be sent, besides those of the adapter; ``consent`` is asked before."""
+    connections; ``backoff``: those between tries of a call. Seconds: ``again`` after which a stream whose credentials
+    were refused is tried once more, None: it is over; ``period`` in which the streamer gathers what has changed,
+    ``step`` between two looks of the market's stream at what time alone brings. ``permit`` gives a reason why an order
+    may not be sent, besides those of the adapter; ``consent`` is asked before."""
 
     fees: FeeSchedule
     column: Column = minute_column
@@ -67,6 +68,7 @@ class Wiring:
     say: Callable[[str], None] = field(default=nothing)
     permit: Callable[[Order], str] = field(default=anything)
     consent: Consent = field(default=unasked)
+    again: float | None = None
     period: float = 0.1
     step: float = STEP_S
 
@@ -100,7 +102,7 @@ class Wiring:
         tokens = TokenDesk(rest)
         feed = MarketFeed(
             tokens.token, self.dial, delays=self.delays, now=self.watch, wall=self.wall, sleep=self.sleep, say=self.say,
-            lasting=(CredentialError,), period=self.period, step=self.step,
+            lasting=(CredentialError,), again=self.again, period=self.period, step=self.step,
         )  # fmt: skip
         return StreamQuotes(source, feed, tokens, self.wall, closes)
 
@@ -120,7 +122,7 @@ class Wiring:
             rest, auth, self.dial, account=account, fees=self.fees, column=self.column, conduct=conduct,
             prices=lambda legs: natural(quotes, legs), permit=lambda order: permit(quotes, order) or self.permit(order),
             consent=self.consent, timed=self.timed, wall=self.wall, watch=self.watch, sleep=self.sleep,
-            delays=self.delays, say=self.say,
+            delays=self.delays, again=self.again, say=self.say,
         )  # fmt: skip
         return Connected(auth, rest, quotes, broker, notice)
 

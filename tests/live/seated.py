@@ -111,7 +111,7 @@ class Seat:
             fees=made.fees, column=made.core.column, credentials=lambda _: keys, transport=lambda: self.app,
             dial=em.dial, wall=em.clock.now, watch=self.time.now, sleep=self.time.sleep,
             delays=lambda: iter([1.0, 2.0, 4.0] + [8.0] * 10_000), say=self.said.append,
-            backoff=lambda: Backoff(seed=self.seed), period=60.0, step=30.0,
+            backoff=lambda: Backoff(seed=self.seed), period=60.0, step=30.0, again=60.0,
         )  # fmt: skip
         conduct = Conduct(reads=(1.0, 2.0, 4.0), busy=5.0, step=1.0, audit=300.0, patience=60.0, beat=30.0)
         connected = Sandbox(rest=REST, account_streamer=STREAM).connect(wiring, conduct)

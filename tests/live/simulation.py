@@ -318,7 +318,8 @@ class Simulation:
             self.seen["inputs skipped"] += checkpoint.trail.inputs
         keys = Credentials(em.doors.client_secret, em.doors.refresh_token)
         wiring = Wiring(
-            fees=made.fees, column=made.core.column, credentials=lambda _: keys, transport=lambda: self.app,
+            again=60.0, fees=made.fees, column=made.core.column, credentials=lambda _: keys,
+            transport=lambda: self.app,
             dial=em.dial, wall=self.now, watch=self.loop.time, sleep=self.sleep,
             delays=lambda: iter([1.0, 2.0, 4.0] + [8.0] * 10_000), say=self.said.append,
             backoff=lambda: Backoff(seed=self.seed), period=240.0, step=30.0,

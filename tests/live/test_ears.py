@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from adapters.tastytrade.errors import CredentialError
+from adapters.emulator.faults import Aim, Fault, Kind
 from live.ears import Ears
 from sim.model.errors import BrokerError
 from sim.model.event import Word
@@ -33,23 +33,29 @@ def test_whatever_a_reader_dies_of_ends_the_session(breaks: Callable[[Seat], Non
         seated(scenario)
 
 
-def test_a_stream_that_takes_no_credentials_is_manual_mode_and_read_again() -> None:
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_token_that_is_refused_once_is_manual_mode_at_most_and_not_the_end(status: int) -> None:
+    """One 403 of something before the broker left the session deaf for good (review)."""
+
     async def scenario(s: Seat) -> None:
         await s.opened()
         one = s.it
+        s.emulator.faults.add(Fault(Kind.STATUS, "POST", "/oauth/token", Aim(times=1), status=status))
+        one.live._auth.invalidate(one.live._auth._token)
+        for which in ("account", "dxlink"):
+            s.emulator.streams.restart(which)
+        await s.elapse(30)
+        if status == 401:
+            assert "takes no credentials" in one.guard.causes["broker"].text
+            assert one.manual()
+        await s.until(lambda: not one.manual() and not one.live.broker.stale, 600)
+        assert not one.runner.tape.feed.stale
+        # It is heard again: what a person says comes to the broker, and back.
         s.nothing_fills()
         one.tell(Word.FLATTEN)
-        await s.until(lambda: any(o.status.name == "LIVE" for o in s.working.values()))
-        (works,) = s.working
-        one.live.broker._known.fail(CredentialError("the credentials were refused"))
-        await s.elapse(5)
-        assert one.guard.causes["broker"].text == "the broker takes no credentials: the credentials were refused"
-        assert one.manual()
-        one.live.broker._known._failure = None
-        await s.until(lambda: not one.manual(), 400)
-        # It is heard again: the answer of a cancel comes through.
+        await s.until(lambda: any(o.status.name == "LIVE" for o in s.working.values()), 300)
         one.tell(Word.CANCEL_ALL)
-        await s.until(lambda: works not in s.working, 120)
+        await s.until(lambda: not s.working, 120)
 
     seated(scenario)
 

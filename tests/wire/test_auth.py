@@ -14,10 +14,11 @@ import httpx
 import msgspec
 import pytest
 
-from adapters.tastytrade.auth import Auth, lifetime
+from adapters.tastytrade.auth import REST_S, Auth, lifetime
 from adapters.tastytrade.backoff import Backoff
 from adapters.tastytrade.credentials import Credentials, ask_keyring, missing, variable
 from adapters.tastytrade.errors import (
+    Answered,
     CredentialError,
     Malformed,
     NoCredentials,
@@ -232,6 +233,42 @@ def test_refused_credentials_are_tried_twice_and_never_again(code: str, site: Si
             with pytest.raises(CredentialError, match="nothing more is sent"):
                 await one.token()
         assert len(broker.asked) == 2
+
+    run(main())
+
+
+def test_after_a_rest_refused_credentials_are_tried_once_more() -> None:
+    async def main() -> None:
+        time, broker = Time(), Broker(oauth("x"), oauth("x"), oauth("x"), grant())
+        one = auth(broker, time)
+        for _ in range(3):
+            with pytest.raises(CredentialError):
+                await one.token()
+        assert len(broker.asked) == 2
+        for _ in range(2):
+            await time.sleep(REST_S / 2)
+            with pytest.raises(CredentialError):
+                await one.token()
+        assert len(broker.asked) == 3
+        await time.sleep(REST_S)
+        assert await one.token() == "t1"
+
+    run(main())
+
+
+@pytest.mark.parametrize("status", [403, 404, 405])
+def test_what_does_not_know_the_grant_refuses_no_credentials(status: int) -> None:
+    """Something before the broker: a firewall's page is no word about a grant."""
+
+    async def main() -> None:
+        broker = Broker(httpx.Response(status, html="<h1>no</h1>"), grant())
+        assert await auth(broker).token() == "t1"
+        broker = Broker(*[httpx.Response(status, html="<h1>no</h1>")] * 8, grant())
+        one = auth(broker)
+        for _ in range(2):
+            with pytest.raises(Answered):
+                await one.token()
+        assert await one.token() == "t1"
 
     run(main())
 

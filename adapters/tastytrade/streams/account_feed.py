@@ -102,6 +102,7 @@ class AccountFeed:
         sleep: Sleep = asyncio.sleep,
         say: Say = silent,
         lasting: tuple[type[BrokerError], ...] = (),
+        again: float | None = None,
         step: float = STEP_S,
         most: int = 10_000,
     ) -> None:
@@ -110,7 +111,14 @@ class AccountFeed:
         self._wall, self._sleep, self._most = wall, sleep, most
         self._stream = AccountStream(accounts, now=now, also=also)
         self._keeper = Keeper(
-            self._connection, self._lost, delays=delays, now=now, sleep=sleep, say=say, lasting=lasting
+            self._connection,
+            self._lost,
+            delays=delays,
+            now=now,
+            sleep=sleep,
+            say=say,
+            lasting=lasting,
+            again=again,
         )
         self._faults = Faults(say)
         self._held: deque[Notice] = deque()

@@ -92,6 +92,7 @@ class MarketFeed:
         sleep: Sleep = asyncio.sleep,
         say: Say = silent,
         lasting: tuple[type[BrokerError], ...] = (),
+        again: float | None = None,
         period: float = 0.1,
         step: float = STEP_S,
         most: int = 100_000,
@@ -100,7 +101,14 @@ class MarketFeed:
         self._quote_token, self._dial, self._now, self._wall, self._sleep = quote_token, dial, now, wall, sleep
         self._link = DxLink("", now=now, period=period)
         self._keeper = Keeper(
-            self._connection, self._lost, delays=delays, now=now, sleep=sleep, say=say, lasting=lasting
+            self._connection,
+            self._lost,
+            delays=delays,
+            now=now,
+            sleep=sleep,
+            say=say,
+            lasting=lasting,
+            again=again,
         )
         self._faults = Faults(say)
         self._token: QuoteToken | None = None

@@ -2,8 +2,9 @@
 
 ``Keeper`` runs a connection, and when that ends waits as long as its delays say and runs the next. The delays begin
 anew once a connection stood. A server that closes with 1012 asks to be dialled again at once, and is, but not twice
-within five seconds. After three refusals of a token in a row it stops: a broker that shuts out who knocks too often is
-worse than a stream that says that it is dead.
+within five seconds. After three refusals of a token in a row, and after what no retry cures, it stops: a broker that
+shuts out who knocks too often is worse than a stream that says that it is dead. Where it may not die (``again``), that
+is told to who reads, and a long while later it tries once more.
 
 Refuses to do: know a protocol, retry an error that it was told is lasting, or leave a task behind.
 """
@@ -71,7 +72,8 @@ class Keeper:
     """``connection`` runs one connection to its end and raises why it ended; ``lost`` is told each time it did.
 
     ``lasting``: errors that no further try would cure. ``delays`` makes the waits between tries, seconds; where they
-    come to an end so does the keeper, with the last error.
+    come to an end so does the keeper, with the last error. ``again``: seconds after which what would end it is tried
+    once more; None: it ends.
     """
 
     def __init__(
@@ -84,7 +86,9 @@ class Keeper:
         sleep: Sleep,
         say: Say,
         lasting: tuple[type[BrokerError], ...] = (),
+        again: float | None = None,
     ) -> None:
+        self._again, self._trouble = again, list[BrokerError]()
         self._connection, self._lost, self._delays = connection, lost, delays
         self._now, self._sleep, self._say, self._lasting = now, sleep, say, lasting
         self._task: asyncio.Task[None] | None = None
@@ -123,6 +127,8 @@ class Keeper:
             self._told = True
             self._raise_failure(self._task)
             raise Closed(NORMAL, "the stream was stopped")
+        if self._trouble:
+            raise self._trouble.pop()
         self.news.clear()
         await self.news.wait()
 
@@ -154,12 +160,15 @@ class Keeper:
                 ended = error
             finally:
                 self._lost(ended)
-            if isinstance(ended, self._lasting):
-                raise ended
-            if isinstance(ended, TokenRefused):
-                self._refusals += 1
-                if self._refusals >= REFUSALS:
+            self._refusals += isinstance(ended, TokenRefused)
+            if isinstance(ended, self._lasting) or self._refusals >= REFUSALS:
+                if self._again is None:
                     raise ended
+                self._refusals, self._trouble = 0, [ended]
+                self.news.set()
+                self._say(f"{plain(str(ended))}; connecting again in {self._again:g} s")
+                await self._sleep(self._again)
+                continue
             if self._stood:
                 delays = self._delays()
             restart = self._stood and isinstance(ended, Closed) and ended.code == RESTART
