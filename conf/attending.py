@@ -112,7 +112,7 @@ class Left:
         desk, day = core.session.engine.desk, core.day
         lost = ZERO if day is None else self.permit.start - desk.nlv(core.column(now))
         self.lock.keep(
-            day=day, orders=0 if day is None else self.permit.keeper.count(day), lost=lost,
+            day=day, orders=0 if day is None else self.permit.sent(day), lost=lost,
             open_=len(desk.ledger.open), working=len(desk.orders),
         )  # fmt: skip
 

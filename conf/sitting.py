@@ -260,6 +260,9 @@ async def sitting(config: Mapping[str, Any], asked: Asked, authority: Authority 
             "market": there.about.name, "synthetic": there.about.synthetic, "source": there.about.source, "notice": "",
             "kind": asked.kind, "git_commit": commit(), "started_at": _iso(began),
         }  # fmt: skip
+        if asked.resume is not None and (traded := read_json(folder, "manifest.json").get("account")):
+            # Which account it has traded is not forgotten where this life does not come to the broker.
+            manifest["account"] = traded
         if asked.resume is None:
             (folder / "config.yaml").write_text(as_yaml(shown), encoding="utf-8")
             write_json(folder / "manifest.json", manifest)

@@ -66,7 +66,8 @@ class AccountLock:
         if left and other != str(self.run) and not self.fresh and Path(other, "manifest.json").exists():
             self._unlock()
             raise UsageError(f"{named}: the session in {other} {left}; --resume {other} goes on with it, {ORPHANS}")
-        self._kept = {**before, "run": str(self.run), "running": True, "open": 0, "working": 0}
+        left_open = {} if other == str(self.run) else {"open": 0, "working": 0}
+        self._kept = {**before, "run": str(self.run), "running": True, **left_open}
         self._write()
 
     def earlier(self, day: date) -> Earlier:

@@ -190,6 +190,12 @@ class Permit:
             return Decimal(repr(session.equity[-1].nlv))
         return session.engine.desk.ledger.start_cash
 
+    def sent(self, day: date) -> int:
+        """Orders let through on the trade date that is open, in whichever life of the session."""
+        if (book := self.core.session.engine.desk.book) is not None:
+            self._restore(book.open_ns)
+        return self.keeper.count(day)
+
     def _restore(self, opens: int) -> None:
         """What an earlier life of the session sent today counts, whatever has become of it."""
         if opens in self._restored or self.core.day is None:

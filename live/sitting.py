@@ -16,7 +16,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from adapters.tastytrade.errors import CredentialError
 from adapters.tastytrade.orders.fills import Fee
 from adapters.tastytrade.window import ChainOf
 from adapters.tastytrade.wiring import Connected
@@ -285,7 +284,7 @@ class Sitting:
             self.runner.failed(error)
             raise
 
-    def _refused(self, error: CredentialError, which: str) -> None:
+    def _refused(self, error: BrokerError, which: str) -> None:
         """A stream does not take the credentials: a person places the orders until it does."""
         now = self.hours.now()
         standing = self.failed(error, which, now) or Standing.MANUAL
@@ -451,7 +450,7 @@ class Sitting:
                 case Refuse(_, refused) if self.risky(refused.rule):
                     self.alert("REFUSAL", f"{refused.strategy}: {refused.reason} ({refused.detail})")
                 case Alert(ts, text, kind):
-                    well = kind == "STATE" and self.core.session.engine.standing is Standing.RUNNING
+                    well = kind == "STATE" and f"-> {Standing.RUNNING.value}: " in text
                     self.alert("WELL" if well else kind, text)
                     if kind == "DIFFERENCE" and (event := self.guard.set("difference", Standing.EXIT_ONLY, text, ts)):
                         self._post(event)
