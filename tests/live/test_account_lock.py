@@ -67,7 +67,11 @@ def test_a_session_that_was_killed_is_not_taken_for_one_that_left_nothing(tmp_pa
     killed._unlock()  # as the system does
     with pytest.raises(UsageError, match="did not end in order, with 1 trades open"):
         session(tmp_path, "second").take(ACCOUNT)
-    session(tmp_path, "first").take(ACCOUNT)
+    again = session(tmp_path, "first")
+    again.take(ACCOUNT)
+    again._unlock()  # and once more, before it had looked
+    with pytest.raises(UsageError, match="did not end in order, with 1 trades open"):
+        session(tmp_path, "second").take(ACCOUNT)
 
 
 def test_a_folder_that_was_removed_holds_nobody_up(tmp_path: Path) -> None:

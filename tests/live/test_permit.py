@@ -141,6 +141,8 @@ def test_orders_of_an_earlier_life_of_today_count_and_those_of_yesterday_do_not(
     yesterday = [replace(opening(n), created_ns=NOW - 1440 * MINUTE) for n in range(10, 20)]
     today = [opening(n) for n in (1, 2)]
     made = rig(Books(sent=[*yesterday, *today]))
+    # Whoever trades the account next must know, also where nothing was asked in this life.
+    assert made.permit.sent(DAY) == 2
     assert made.permit(opening(3)) == ""
     assert "3 orders went out on 2024-08-02, at most 3 may" in made.permit(opening(4))
     assert made.permit(closing(5)) == ""
