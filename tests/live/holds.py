@@ -33,7 +33,7 @@ LATE_NS: Final = 90 * 1_000_000_000
 """So long an opening order may have been on its way when the entries were stopped."""
 
 CENT: Final = Decimal("0.01")
-CLOCK: Final = "time"
+CLOCK: Final = ("time", "time_final")
 """Why an exit is due that no price has brought about: its price is the broker's business, who guesses none either."""
 WAITED: Final = "not filled in time"
 """Why an order is sent again across the spread: no price has brought that about either."""
@@ -172,7 +172,7 @@ class Holds:
                 self.hold(not differ, f"{order.id} opened while nobody has looked at {differ}")
                 k = one.core.column(one.core.last)
                 self._limits(one, k, order.id)
-            elif isinstance(what, Tick) and not what.wake and order.request.reason != CLOCK and not waited:
+            elif isinstance(what, Tick) and not what.wake and order.request.reason not in CLOCK and not waited:
                 if order.request.resting or (order.request.reason == FLATTEN and order.request.limit is None):
                     # A target has its own price; a person's word is priced where it is sent.
                     continue
