@@ -22,6 +22,7 @@ from conf import console, live
 from conf.live import arming_path, authority, code_version, until_of
 from conf.main import main
 from conf.paper import composed
+from conf.turning import Turned
 from live.arming import read, write
 from live.codec import Codec
 from live.inputs import Told
@@ -244,7 +245,17 @@ def test_a_session_whose_arming_has_ended_is_gone_on_with_in_manual_mode(
     types(monkeypatch, "0001\n")
     assert main([*ARM, *words, "--unattended"]) == 0
     assert main(["live", KEY, *words, "--until", "10:20"]) == 0
-    folder, _ = run_folder(tmp_path), said(capsys)
+    folder = run_folder(tmp_path)
+
+    async def away(*_: object, **__: object) -> Turned:
+        return Turned(4, "the broker is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("conf.sitting.through", away)
+        assert main(["live", KEY, *words, "--resume", str(folder)]) == 4
+    # A life that did not come to the broker forgets nothing of what it holds.
+    assert json.loads((folder / "manifest.json").read_text())["account"]
+    said(capsys)
     assert main(["live", "disarm"]) == 0
     assert main(["live", KEY, *words, "--resume", str(folder), "--until", "10:31"]) == 0
     told = said(capsys)
