@@ -2,9 +2,10 @@
 that a person places elsewhere, and works "by hand" until he types its fill or takes it back.
 
 What worked at the broker when that began may work there still. What is to be cancelled is cancelled at once: that takes
-no risk on; where the broker cannot be reached, as soon as it answers again. An order that takes the place of one by
-hand is by hand too, whatever the mode. Of a trade that a person has closed a fill at the broker is not booked a second
-time: it is told, and stands as a difference until he resumes.
+no risk on; where the broker cannot be reached, as soon as it answers again. What a ticket takes the place of works on
+until a fill of that is typed: a ticket that nobody has placed protects nothing. An order that takes the place of one
+by hand is by hand too, whatever the mode. Of a trade that a person has closed a fill at the broker is not booked a
+second time: it is told, and stands as a difference until he resumes.
 
 Refuses to do: guess a fill, or believe that an order at the broker is over because nobody hears of it.
 """
@@ -90,10 +91,10 @@ class ByHand:
 
     def aside(self, order: Order, after: Sequence[str]) -> bool:
         """Whether a person places this order, which takes the place of others: in manual mode, or where he has placed
-        one of those. Then it is his from here on."""
+        one of those. Then it is his from here on; what works at the broker works on until he types a fill."""
         if not self.on() and not any(old in self.orders for old in after):
             return False
-        for old in after:
+        for old in [each for each in after if each in self.orders]:
             self.cancel(old)
         self._take(order, after)
         return True
@@ -104,8 +105,22 @@ class ByHand:
         self._note(order)
         self.keep(tuple(self._ever))
         self.post(OrderAccepted(max(order.created_ns, self.now()), order.id))
-        first = f"\n  first cancel there what it takes the place of: {', '.join(after)}" if after else ""
-        self.alert("STATE", f"place it yourself: {self.ticket(order)}{first}")
+        self.alert("STATE", f"place it yourself: {self.ticket(order)}{self._first(order, after)}")
+
+    def _first(self, order: Order, after: Sequence[str] = ()) -> str:
+        """What must be cancelled before an order is placed, as a line behind its ticket; empty where nothing must."""
+        names = dict.fromkeys([*after, *self._beside(order)])
+        return f"\n  first cancel there what it takes the place of: {', '.join(names)}" if names else ""
+
+    def _beside(self, order: Order) -> list[str]:
+        """What works at the broker and closes what an order closes."""
+        request = order.request
+        if request.intent is not Intent.CLOSE:
+            return []
+        legs = {leg.contract for leg in request.legs}
+        there = [o for o in self.inner.snapshot() if o.request.intent is Intent.CLOSE]
+        own = [o for o in there if o.request.trade_id == request.trade_id]
+        return [o.id for o in own if not legs.isdisjoint(leg.contract for leg in o.request.legs)]
 
     def _note(self, order: Order) -> None:
         self._ever[order.id] = None
@@ -118,8 +133,10 @@ class ByHand:
         self.post(OrderCancelled(self.now(), order_id))
 
     def filled(self, event: OrderFilled) -> None:
-        """A person's fill of an order by hand."""
+        """A person's fill of an order by hand. What still works at the broker for the same would close it twice."""
         order_id = event.fill.order_id
+        for old in self._beside(self.orders[order_id]):
+            self.cancel(old)
         self.done[order_id] += event.fill.quantity
         if not event.left:
             del self.orders[order_id]
@@ -150,7 +167,7 @@ class ByHand:
 
     def shown(self) -> list[str]:
         """Every order that a person has to place, and in manual mode what may still work at the broker."""
-        said = [self.ticket(order) for order in self.orders.values()]
+        said = [f"{self.ticket(order)}{self._first(order)}" for order in self.orders.values()]
         if self.on():
             said += [
                 f"{order.id} may still work at the broker{' and is to be cancelled there' * (order.id in self._owed)}: "

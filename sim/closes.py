@@ -76,6 +76,11 @@ def others(desk: Desk, request: OrderRequest, order_id: str = "") -> list[Order]
     return [o for o in working if not legs.isdisjoint(leg.contract for leg in o.request.legs)]
 
 
+def instead(desk: Desk, request: OrderRequest) -> list[Order]:
+    """Those that are in the place of one that is over: a target that rests is in the place of another target only."""
+    return [order for order in others(desk, request) if request.resting or not order.request.resting]
+
+
 def left_over(desk: Desk, astray: str = "") -> list[Decision]:
     """Of a trade that is closed nothing is left at the broker, nor of an order that goes ``astray``."""
     over = [

@@ -228,7 +228,7 @@ class Engine:
     def _cancelled(self, request: OrderRequest, ts: int) -> list[Decision]:
         """One that is over, whoever cancelled it. A close in whose place nothing works waits like a refused one: else
         it is sent again and again, to a broker or against a person who will not have it."""
-        if request.trade_id not in self.desk.ledger.open or closes.others(self.desk, request):
+        if request.trade_id not in self.desk.ledger.open or closes.instead(self.desk, request):
             return []
         return refused_again(request, "cancelled at the broker", ts, self.setbacks.refused(request, ts))
 

@@ -12,7 +12,7 @@ import pytest
 from adapters.emulator.faults import Aim, Fault, Kind
 from live.keyboard import off_the_market
 from live.manual import contract_label
-from live.warden import flows_of
+from live.money import flows_of
 from sim.model.errors import TomkingError
 from sim.model.event import Event, OrderAccepted, OrderCancelled, OrderFilled, Reprice, Word
 from sim.model.fill import Fill, LegFill
@@ -130,10 +130,7 @@ def test_the_rules_run_on_typed_quotes() -> None:
         one.type("on", [])
         await s.elapse(1)
         assert standing(s) == "MANUAL"
-        book = one.core.session.engine.desk.ledger.open[trade]
-        for contract, n in book.left.items():
-            price = ("3.00", "3.02") if n < 0 else ("0.10", "0.12")
-            one.type("quote", [contract_label(contract), *price])
+        price_of_a_stop(s, trade)
         await s.elapse(1)
         (waiting,) = one.hand.orders.values()
         assert waiting.request.trade_id == trade
@@ -242,6 +239,75 @@ def test_what_works_at_a_broker_that_is_cut_off_is_listed_and_cancelled_when_it_
         assert not [each for each in at_the_broker(s, old) if each not in ("Cancelled", "Replaced")]
 
     seated(scenario)
+
+
+def price_of_a_stop(s: Seat, trade: str) -> None:
+    """Quotes by hand at which the trade's stop is reached."""
+    for contract, n in s.it.core.session.engine.desk.ledger.open[trade].left.items():
+        s.it.type("quote", [contract_label(contract), *(("3.00", "3.02") if n < 0 else ("0.10", "0.12"))])
+
+
+def test_a_target_rests_until_the_fill_of_what_takes_its_place_is_typed() -> None:
+    async def scenario(s: Seat) -> None:
+        trade, one = await s.opened(), s.it
+        (target,) = s.working
+        one.type("on", [])
+        await s.elapse(1)
+        one.tell(Word.FLATTEN)
+        await s.elapse(600)
+        (first,) = one.hand.orders
+        assert at_the_broker(s, target) == ["Live"]
+        assert [t for t in one.look().manual if t.endswith(f"first cancel there what it takes the place of: {target}")]
+        # Of another limit it is another ticket, and the target is what it takes the place of, too.
+        one.runner.post(Reprice(one.hours.now(), first, -95, "nearer to the natural price"))
+        await s.elapse(2)
+        (second,) = one.hand.orders
+        assert any(line.endswith(f"the place of: {first}, {target}") for line in s.said)
+        one.type("fill", [second, "0.95", "debit", "1"])
+        await s.until(lambda: target not in s.working)
+        assert at_the_broker(s, target) == ["Cancelled"]
+        one.type("fill", [second, "0.95", "debit"])
+        await s.elapse(1)
+        assert trade not in ledger(s)
+        assert not [each for each in one.look().differences if "at the broker too" in each]
+
+    seated(scenario, rest=True)
+
+
+def test_a_target_that_fills_takes_the_ticket_back() -> None:
+    async def scenario(s: Seat) -> None:
+        trade, one = await s.opened(), s.it
+        (target,) = s.working
+        one.type("on", [])
+        await s.elapse(1)
+        one.tell(Word.FLATTEN)
+        await s.elapse(1)
+        assert one.hand.orders
+        await s.to(15, 30)
+        assert trade not in ledger(s)
+        assert at_the_broker(s, target) == ["Filled"]
+        await s.elapse(1)
+        assert not one.hand.orders
+        assert not s.working
+
+    seated(scenario, rest=True)
+
+
+def test_a_ticket_that_was_taken_back_beside_a_resting_target_comes_again_after_a_while() -> None:
+    async def scenario(s: Seat) -> None:
+        trade, one = await s.opened(), s.it
+        one.type("on", [])
+        await s.elapse(1)
+        price_of_a_stop(s, trade)
+        await s.elapse(1)
+        (ticket,) = one.hand.orders
+        one.type("cancel", [ticket])
+        await s.elapse(1)
+        price_of_a_stop(s, trade)
+        await s.elapse(1)
+        assert not one.hand.orders
+
+    seated(scenario, rest=True)
 
 
 class Told:
