@@ -141,7 +141,7 @@ def carried_of(core: Core, config: Mapping[str, Any]) -> Carried:
     """From the books of a session that has been lived through. A trade date that was over is not gone on with: the next
     one is."""
     from adapters.tastytrade.symbols import wire_symbol
-    from live.warden import flows_of
+    from live.money import flows_of
     from sim.calendar import ny
 
     at = ny(core.last + 1_000_000_000)

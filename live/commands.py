@@ -47,6 +47,9 @@ class Commands:
     _asked: int = 0
     """When a resume was refused because something stands."""
 
+    def __post_init__(self) -> None:
+        self.warden.expired = self._keep_accepted
+
     def tell(self, word: Word, *, sure: bool = False) -> str:
         """A command of a person, journalled; what it will do, in words. A resume in spite of what stands must be said
         twice within ``again`` seconds, or be ``sure``."""
@@ -109,12 +112,15 @@ class Commands:
         warden = self.warden
         if warden.differences:
             warden.reconciler.accepted |= {each.what: each.text for each in warden.differences}
-            self.journal.set_meta("accepted", json.dumps(warden.reconciler.accepted))
+            self._keep_accepted()
             warden.differences = []
             # Cash differs with the positions, and from here on counts as it is.
             warden.cash.base = None
         self.hand.doubles.clear()
         self.keyboard.differences.clear()
+
+    def _keep_accepted(self) -> None:
+        self.journal.set_meta("accepted", json.dumps(self.warden.reconciler.accepted))
 
     def stands(self, now: int) -> list[str]:
         """What a person should settle before he resumes, in words."""

@@ -1,8 +1,9 @@
-"""The account's money against ours: cash that nothing of ours has moved, and net liquidating value.
+"""The account's money against ours: cash that nothing of ours has moved, and net liquidating value; and a fall of that.
 
 Cash is compared from where it stood when the process began. What the broker tells as a movement of money (a deposit,
 interest, a fee that was corrected) explains itself, and so does what was traded or delivered in anything that is none
-of ours; what is left over is a difference. Refuses to do: correct the books.
+of ours; what is left over is a difference. Before a trade has a mark of today it stands at yesterday's: that is neither
+weighed nor a fall. Refuses to do: correct the books.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from typing import Final
 from adapters.tastytrade.rest.shapes import instant
 from adapters.tastytrade.rest.shapes_account import Transaction
 from adapters.tastytrade.symbols import SymbolError, contract_of
+from live.core import Core
 from live.settled import RECEIVE
+from sim.desk import Desk
 from sim.model.fill import Fill
 from sim.model.instrument import OptionContract
 
@@ -23,6 +26,8 @@ MOVEMENT: Final = "Money Movement"
 ZERO: Final = Decimal(0)
 APART: Final = Decimal("0.1")
 """The share of net liquidating value by which the broker's may differ from ours."""
+SETTLED: Final = 10
+"""Minutes after its first mark of the day from which a trade held overnight is weighed: its market has found itself."""
 
 
 @dataclass(slots=True)
@@ -89,3 +94,44 @@ def apart(ours: Decimal, theirs: Decimal, currency: str) -> str:
         f"the account is worth {theirs:,.0f} {currency} to the broker and {ours:,.0f} {currency} to this session, which"
         " sizes by its own: set account.nlv to what is there"
     )
+
+
+def flows_of(core: Core) -> Decimal:
+    """Dollars that our fills and settlements have moved, after fees."""
+    total = Decimal(0)
+    for fill in core.session.fills:
+        for leg in fill.legs:
+            total -= leg.quantity * leg.price * leg.contract.product.tick_value + leg.fee
+    return total + core.settled_cash
+
+
+def weighable(desk: Desk, k: int) -> bool:
+    """Whether column ``k`` knows what the account is worth today: every trade held overnight has its marks."""
+    return all(first is not None and first + SETTLED <= k for first in first_marks(desk, k))
+
+
+def fallen(desk: Desk, k: int, minutes: int) -> float:
+    """The share of the account that was lost within so many minutes before column ``k``; below 0 never. What a trade
+    lost overnight is none of it."""
+    path = desk.account(k).today
+    if path is None:
+        return 0.0
+    since = max((first for first in first_marks(desk, k) if first is not None), default=0)
+    values = path()[since:][-(minutes + 1) :]
+    top, last = float(values.max()), float(values[-1])
+    return 1.0 - last / top if top > 0 else 0.0
+
+
+def first_marks(desk: Desk, k: int) -> list[int | None]:
+    """Of every trade that was opened before today: the first column up to ``k`` that may be trusted today, None where
+    none may."""
+    out: list[int | None] = []
+    for trade_id, watch in desk.watched():
+        if watch.since > k or desk.ledger.open[trade_id].trade.opened_ns >= desk.day.open_ns:
+            continue
+        _, trusted = watch.worth(1, watch.since, k + 1)
+        if trusted is None:
+            out.append(watch.since)
+        else:
+            out.append(watch.since + int(trusted.argmax()) if trusted.any() else None)
+    return out

@@ -121,6 +121,8 @@ class Reconciler:
     lasting: list[str] = field(default_factory=list)
     """Those of them that there still are: nobody is alarmed, and they are shown for as long as they last."""
     _seen: dict[str, Difference] = field(default_factory=dict)
+    _there: frozenset[str] = frozenset()
+    """What differed in the last comparison, or could not be told."""
 
     def compare(
         self,
@@ -164,6 +166,7 @@ class Reconciler:
             found[f"order {order_id}"] = f"order {order_id} of ours works in the books and is not at the broker"
         if cash:
             found["cash"] = f"cash: the broker has {cash:+,.2f} dollars more than our books"
+        self._there = frozenset({*found, *(contract.symbol for contract in under_way)})
         self.lasting = [text for what, text in found.items() if self.accepted.get(what) == text]
         found = {what: text for what, text in found.items() if self.accepted.get(what) != text}
         self._see(now, found, explained, asked=cash is not None)
@@ -177,6 +180,14 @@ class Reconciler:
             self._seen[what] = Difference(what, text, since, now, what in explained)
         if not asked and "cash" in before and self.accepted.get("cash") != before["cash"].text:
             self._seen["cash"] = before["cash"]
+
+    def expire(self, *, cash: bool) -> bool:
+        """After a comparison with the whole account: what was accepted and is there no more is accepted no more, for it
+        would hide the next of its kind. ``cash``: whether that was asked about. Whether anything has changed."""
+        gone = [what for what in self.accepted if what not in self._there and (cash or what != "cash")]
+        for what in gone:
+            del self.accepted[what]
+        return bool(gone)
 
     def anew(self, now: int) -> bool:
         """Whether anything differs since now, explained or not."""

@@ -25,7 +25,7 @@ from live.core import Core
 from live.endings import DAY_NS, Endings, has_ended, told_of
 from live.feed import Tape
 from live.guard import Guard, Limits
-from live.money import Cash, apart
+from live.money import Cash, apart, fallen, flows_of, weighable
 from live.reconcile import (
     AtRisk,
     Changed,
@@ -42,6 +42,7 @@ from live.settled import Ended, early
 from live.snapshot import AgeShown
 from live.staleness import Staleness
 from live.tripwires import WATCHED, tripped
+from sim.calendar import date_ny
 from sim.model.errors import BrokerError, DataError
 from sim.model.event import Event, OrderFilled, OrderInDoubt, Settled, Standing
 from sim.model.fill import Fill
@@ -91,6 +92,8 @@ class Warden:
     """Orders of ours that are not to be at the broker: a person places them, or they wait for others."""
     strict: bool = False
     """Whether an account that is worth less than the books stops entries (production), or is told only."""
+    expired: Callable[[], None] = lambda: None
+    """Told that what a person accepted is there no more."""
     cash: Cash = field(init=False)
     endings: Endings = field(init=False)
     staleness: Staleness = field(init=False)
@@ -188,8 +191,11 @@ class Warden:
         self._compare(now, cash=None)
         # Where positions differ cash does: it is no measure of what comes later.
         known = self.cash.base is not None or not self.differences
-        if known and (cash := await self._cash_off(book, now)) is not None:
+        cash = await self._cash_off(book, now) if known else None
+        if cash is not None:
             self._compare(now, cash=cash)
+        if self.reconciler.expire(cash=cash is not None):
+            self.expired()
         if self.differences:
             self.live.broker.look_again()
         self._at_risk(now)
@@ -300,10 +306,10 @@ class Warden:
     def _weigh(self, now: int) -> None:
         """Once a trade date: whether the account is worth what the session goes by."""
         theirs, desk = self.worth(), self.core.session.engine.desk
-        if theirs is None or self.core.day in (None, self._weighed):
+        k = self.core.column(now)
+        if theirs is None or self.core.day in (None, self._weighed) or not weighable(desk, k):
             return
-        self._weighed = self.core.day
-        ours = desk.nlv(self.core.column(now))
+        self._weighed, ours = self.core.day, desk.nlv(k)
         if not (text := apart(ours, theirs, desk.ledger.currency)):
             return
         self.say(text)
@@ -407,7 +413,8 @@ class Warden:
         except DataError as error:
             self._set("fx", Standing.ENTRIES_STOPPED, str(error), now)
             return
-        days = 0 if dated is None else (self.core.day - dated).days
+        # The trade date is the next one from the evening on: a rate is no older for that.
+        days = 0 if dated is None else (date_ny(now) - dated).days
         if days > self.limits.fx_days:
             text = f"the rate is of {dated}, {days} days ago: at most {self.limits.fx_days}"
             self._set("fx", Standing.ENTRIES_STOPPED, text, now)
@@ -419,14 +426,9 @@ class Warden:
         desk, day = self.core.session.engine.desk, self.core.day
         if day is None or not desk.ledger.open or "fall" in self.guard.causes:
             return
-        k = self.core.column(now)
-        path = desk.account(k).today
-        if path is None:
-            return
-        values = path()[-(self.limits.fall_minutes + 1) :]
-        top, last = float(values.max()), float(values[-1])
-        if top > 0 and 1.0 - last / top >= self.limits.fall:
-            text = f"{1.0 - last / top:.1%} lost within {self.limits.fall_minutes} minutes"
+        lost = fallen(desk, self.core.column(now), self.limits.fall_minutes)
+        if lost >= self.limits.fall:
+            text = f"{lost:.1%} lost within {self.limits.fall_minutes} minutes"
             self._set("fall", Standing.EXIT_ONLY, text, now)
             self.alert("STATE", text)
 
@@ -465,18 +467,20 @@ class Warden:
 
     def _good(self, what: str, now: int) -> None:
         self.well(what, now)
+        cause = self.guard.causes.get("broker")
+        if cause is not None and what != "account" and self._idle():
+            # There is nothing to look after: the whole account says whether all is well.
+            return
         if self.live.broker.stale:
             # While nothing is heard of the account nobody knows what becomes of an order.
             return
         read = self._failing - TOLD
         self._failing -= {what, "positions"}
-        cause = self.guard.causes.get("broker")
         if cause is None or self._failing - TOLD or (self.tape.feed.stale and not read):
             # A feed that was refused is not well because a reading is.
             return
-        self._clear("broker", now)
-        if cause.standing is Standing.MANUAL:
-            # What was traded by hand meanwhile is not known yet.
+        if cause.standing is Standing.MANUAL and not self._idle():
+            # What was traded by hand meanwhile is not known yet: that stands before the other goes.
             text = "the broker answers again: look at the differences, then resume"
             manual = self.guard.causes.get("manual")
             if manual is None or manual.standing is not Standing.MANUAL:
@@ -484,13 +488,10 @@ class Warden:
             else:
                 text = "the broker answers again; a person places the orders until he resumes"
             self.alert("STATE", text)
+        self._clear("broker", now)
         self._soon.set()
 
-
-def flows_of(core: Core) -> Decimal:
-    """Dollars that our fills and settlements have moved, after fees."""
-    total = Decimal(0)
-    for fill in core.session.fills:
-        for leg in fill.legs:
-            total -= leg.quantity * leg.price * leg.contract.product.tick_value + leg.fee
-    return total + core.settled_cash
+    def _idle(self) -> bool:
+        """Whether the market is shut and nothing is held or works: nobody can have traded it by hand meanwhile."""
+        desk = self.core.session.engine.desk
+        return self.core.day is None and not desk.ledger.open and not desk.orders

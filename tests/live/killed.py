@@ -37,7 +37,7 @@ from live.codec import Codec
 from live.journal import Journal
 from live.keep import Trail, recover
 from live.market import About
-from live.warden import flows_of
+from live.money import flows_of
 from sim.clock import stopwatch
 from sim.model.instrument import OptionContract, Right
 from sim.model.order import Intent, OrderRequest, Pass, TimeInForce

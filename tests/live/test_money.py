@@ -6,11 +6,15 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal as D
+from types import SimpleNamespace
 from typing import Any
+
+import numpy as np
+import pytest
 
 from adapters.tastytrade.rest.shapes_account import Transaction
 from adapters.tastytrade.symbols import contract_of
-from live.money import Cash, apart
+from live.money import Cash, apart, fallen, weighable
 from sim.model.fill import Fill, LegFill
 from tests.live.beside import moves
 from tests.live.seated import ACCOUNT, Seat, seated
@@ -128,3 +132,37 @@ def test_a_deposit_and_a_fee_alarm_nobody_and_cash_that_is_gone_does() -> None:
 
 def alarms(s: Seat) -> list[str]:
     return [line for line in s.said if line.startswith("DIFFERENCE")]
+
+
+def desk(path: Sequence[float], *trusted: Sequence[bool], opened: int = -1) -> Any:
+    """The account by minute, and where the marks of the trades that it holds may be trusted; opened before today."""
+    watched, held = [], {}
+    for n, marks in enumerate(trusted):
+        known = None if all(marks) else np.array(marks)
+        watched.append((f"t{n}", SimpleNamespace(since=0, worth=lambda units, a, b, known=known: (None, known))))
+        held[f"t{n}"] = SimpleNamespace(trade=SimpleNamespace(opened_ns=opened))
+    account = SimpleNamespace(today=lambda: np.array(path, float))
+    return SimpleNamespace(
+        watched=lambda: watched, ledger=SimpleNamespace(open=held), day=SimpleNamespace(open_ns=0),
+        account=lambda k: account,
+    )  # fmt: skip
+
+
+def test_what_was_lost_overnight_is_no_fall_within_minutes() -> None:
+    """The first minute has yesterday's marks: a gap latched EXIT_ONLY (review 2)."""
+    gap = [100.0, 95.0, 95.0]
+    late, never = [False, True, True], [False, False, False]
+    assert fallen(desk(gap, late), 2, 5) == 0
+    assert fallen(desk(gap, late, never), 2, 5) == 0, "one without a mark stands where it stood"
+    assert fallen(desk(gap, late, opened=0), 2, 5) == pytest.approx(0.05), "one of today has its own price"
+    assert fallen(desk(gap, [True, True, True]), 2, 5) == pytest.approx(0.05)
+    assert fallen(desk([100.0, 95.0, 90.25], late), 2, 5) == pytest.approx(0.05)
+
+
+def test_it_is_weighed_when_every_trade_has_had_marks_of_today_for_a_while() -> None:
+    marks = [False] * 3 + [True] * 20
+    assert weighable(desk([]), 0), "nothing is held"
+    assert not weighable(desk([], marks), 12)
+    assert weighable(desk([], marks), 13)
+    assert not weighable(desk([], marks, [False] * 23), 13)
+    assert weighable(desk([], [False] * 23, opened=0), 0)

@@ -119,6 +119,31 @@ class TestDifferences:
         (found,) = one.compare(0, {SHORT: -4}, holdings(book(put=-1)))
         assert found.text == f"{PUT}: ours -4, the broker's -1"
 
+    def test_what_was_accepted_and_is_gone_hides_nothing_when_it_comes_again(self) -> None:
+        """Shares of an assignment that were sold; weeks later the same are delivered again (review 2, 8)."""
+        one, shares = Reconciler(30 * S), holdings(book(SPY=100))
+        one.compare(0, {}, shares)
+        one.accepted |= {each.what: each.text for each in one.compare(30 * S, {}, shares)}
+        assert not one.expire(cash=True)
+        one.compare(40 * S, {}, shares)
+        assert one.lasting
+        one.compare(50 * S, {}, holdings(book()))
+        assert one.expire(cash=False)
+        assert not one.accepted
+        for now in (90 * S, 120 * S):
+            one.compare(now, {}, shares)
+        assert [each.what for each in one.standing(120 * S)] == ["SPY"]
+
+    def test_what_is_accepted_stays_while_it_cannot_be_told(self) -> None:
+        text = f"{PUT}: ours -4, the broker's -2"
+        one = Reconciler(30 * S, accepted={PUT: text, "cash": "cash: more"})
+        one.compare(0, {SHORT: -4}, holdings(book(put=-2)), moving=[SHORT])
+        assert not one.expire(cash=False)
+        assert one.accepted.keys() == {PUT, "cash"}
+        one.compare(0, {SHORT: -4}, holdings(book(put=-2)))
+        assert one.expire(cash=True)
+        assert one.accepted == {PUT: text}
+
     def test_cash_that_was_not_asked_about_stays_as_it_was_seen(self) -> None:
         """It is read less often than positions, and stands when it was seen twice."""
         one = Reconciler(30 * S)

@@ -62,7 +62,7 @@ def test_7_6_four_per_cent_in_five_minutes_stops_everything_but_exits(path: Sequ
     said: list[Event] = []
     guard = Guard()
     account = SimpleNamespace(today=lambda: np.array(path, float))
-    desk = SimpleNamespace(ledger=SimpleNamespace(open={"a": 1}), account=lambda _: account)
+    desk = SimpleNamespace(ledger=SimpleNamespace(open={"a": 1}), account=lambda _: account, watched=lambda: ())
     core = SimpleNamespace(
         day=date(2024, 8, 5), session=SimpleNamespace(engine=SimpleNamespace(desk=desk)), column=lambda _: len(path) - 1
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,6 +102,11 @@ def test_a_difference_asks_twice_and_is_accepted_as_it_is() -> None:
         assert f"not closed by it is what differs: {spite[0].partition(': ')[2]}" in s.it.asks(Word.FLATTEN)
         assert any(isinstance(e, Guarded) and e.standing is Standing.RUNNING for e, _ in s.written())
         s.it.core.session.engine.desk.ledger.open[book[0]] = book[1]
+        # What is there no more is accepted no more, by the next life neither.
+        assert s.journal is not None
+        assert json.loads(s.journal.meta("accepted") or "")
+        await s.until(lambda: not s.it.warden.reconciler.accepted, 400)
+        assert json.loads(s.journal.meta("accepted") or "") == {}
 
     seated(scenario)
 

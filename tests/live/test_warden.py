@@ -4,7 +4,7 @@ something else; and that an ordinary day alarms nobody."""
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import time
+from datetime import time, timedelta
 from decimal import Decimal as D
 
 import pytest
@@ -230,6 +230,56 @@ def test_manual_mode_that_a_person_has_set_is_his_to_end() -> None:
     seated(scenario)
 
 
+def test_manual_mode_ends_in_exit_only_and_nothing_between() -> None:
+    """It passed through RUNNING: told as "all is well", and what a process that died there left behind."""
+
+    async def scenario(s: Seat) -> None:
+        await s.opened()
+        before, told = len(stood(s)), len(s.said)
+        s.it._refused(CredentialError("refused"), "feed")
+        await s.until(lambda: not s.it.manual(), 400)
+        await s.elapse(5)
+        assert stood(s)[before:] == ["MANUAL", "MANUAL", "EXIT_ONLY"]
+        assert not [line for line in s.said[told:] if line.startswith("WELL")]
+        assert s.it.guard.causes.keys() == {"manual"}
+
+    seated(scenario)
+
+
+def test_an_outage_of_the_night_with_nothing_held_costs_no_entry_of_the_day_after() -> None:
+    """Nobody can have traded by hand what is not held, in a market that is shut (review 2, 12)."""
+
+    async def scenario(s: Seat) -> None:
+        await s.to(9, 31)
+        await s.to(17, 0)
+        assert s.it.core.day is None
+        s.emulator.faults.add(Fault(Kind.STATUS, "*", "*", Aim(times=None), status=503))
+        await s.until(s.it.manual, 2_400)
+        s.emulator.faults.clear()
+        s.emulator.faults.add(Fault(Kind.STATUS, "GET", "/accounts/*/balances*", Aim(times=None), status=503))
+        await s.elapse(400)
+        assert standing(s) == "MANUAL", "the positions alone say too little"
+        s.mend()
+        await s.until(lambda: not s.it.manual(), 900)
+        assert standing(s) == "RUNNING"
+        assert s.it.guard.causes == {}
+
+    seated(scenario)
+
+
+def test_an_outage_with_the_market_shut_and_a_trade_held_is_a_person_s_to_end() -> None:
+    async def scenario(s: Seat) -> None:
+        await s.opened()
+        s.it.core.day, day = None, s.it.core.day
+        assert not s.it.warden._idle()
+        s.it.core.day = day
+        s.it.core.session.engine.desk.ledger.open.clear()
+        s.it.core.session.engine.desk.watches.clear()
+        assert not s.it.warden._idle(), "the market is open"
+
+    seated(scenario)
+
+
 def test_a_balance_that_cannot_be_read_makes_nobody_flap() -> None:
     """Positions were well in between, and took manual mode back each time (review, 25d)."""
 
@@ -359,6 +409,24 @@ def test_an_account_that_is_worth_more_is_a_choice() -> None:
         await s.to(9, 45)
         assert len([line for line in s.said if "the account is worth 160,000 USD" in line]) == 1
         assert standing(s) == "RUNNING"
+
+    seated(scenario)
+
+
+def test_a_rate_is_no_older_in_the_evening_because_the_next_trade_date_has_begun() -> None:
+    """Of a Friday, on Monday evening: three days, whatever the trade date is (review 2, 15)."""
+
+    async def scenario(s: Seat) -> None:
+        await s.to(9, 45)
+        warden, core = s.it.warden, s.it.core
+        core.rates.currency, today = "GBP", core.day
+        core.rates.tell(Fx(s.it.hours.now(), D("1.25"), s.day - timedelta(days=3), "a test"))
+        core.day = s.day + timedelta(days=1)
+        warden._fx(at_ny(s.day, time(18, 5)))
+        assert "fx" not in s.it.guard.causes
+        warden._fx(at_ny(core.day, time(9, 0)))
+        assert "4 days ago" in s.it.guard.causes["fx"].text
+        core.rates.currency, core.day = "USD", today
 
     seated(scenario)
 
