@@ -58,8 +58,7 @@ def resting(shown: Snapshot, *, own: bool) -> list[str]:
     out += [f"{where}: {order.id} {order.what} ({order.state})" for order in shown.orders]
     lost = "lived only here, and is watched by nobody now:"
     for trade in shown.trades:
-        target = "profit_target" in trade.resting
-        out += [f"{lost} {trade.id}: {text}" for text in trade.here if not (target and text.startswith("take profit"))]
+        out += [f"{lost} {trade.id}: {text}" for text in trade.here]
     return [*out, *differs]
 
 

@@ -28,8 +28,11 @@ from live.snapshot import (
 from sim.calendar import Venue, load_calendar, ny
 from sim.desk import Desk
 from sim.ledger import OpenTrade
+from sim.model.book import Trade
+from sim.model.defence import OfPart
 from sim.model.errors import DataError
 from sim.model.event import Alert, Cancel, Decision, Refuse, Submit
+from sim.model.exits import Exit
 from sim.model.instrument import STRIKE_SCALE, OptionContract
 from sim.model.order import Intent, Order
 from sim.pricing import implied
@@ -162,13 +165,16 @@ class Painter:
         watch = desk.watches.get(trade.id)
         mark2 = book.mark2 if watch is None else watch.last_mark(k, book.mark2)
         legs = tuple(self._leg(contract, n, desk, k, now, open_=open_) for contract, n in book.left.items() if n)
-        resting = tuple(self.resting().get(trade.id, ()))
-        exits = tuple(each.describe() for each in trade.exits)
-        here = tuple(text for text in exits if text not in resting)
+        works = list(self.resting().get(trade.id, ()))
+        reasons = {each.describe(): _reasons(each, trade) for each in trade.exits}
+        held = [text for text, why in reasons.items() if why and why.issubset(works)]
+        resting = (*held, *(why for why in works if not any(why in reasons[text] for text in held)))
+        # What says how long an order may wait is no exit by itself.
+        here = tuple(text for text, why in reasons.items() if why and text not in held)
         profit = float(desk.profit(book, k)) if open_ else float(book.gross - book.fees)
         return TradeShown(
             trade.id, trade.strategy, trade.structure, trade.underlying, trade.quantity, legs, trade.opened_ns,
-            trade.credit * unit, mark2 * unit / 2, profit, exits, resting, here,
+            trade.credit * unit, mark2 * unit / 2, profit, tuple(reasons), resting, here,
         )  # fmt: skip
 
     def _leg(self, contract: OptionContract, n: int, desk: Desk, k: int, now: int, *, open_: bool) -> LegShown:
@@ -280,6 +286,12 @@ class Painter:
             if near:
                 out.append(f"{trade.id}: {near[0].label} is {near[0].sigmas:.1f} standard deviations away")
         return tuple(out) or ("nothing to do: the session runs, and everything is within its limits",)
+
+
+def _reasons(each: Exit, trade: Trade) -> set[str]:
+    """What closing orders of an exit are said to be for."""
+    credit = trade.credit_of(each.legs) if isinstance(each, OfPart) else trade.credit
+    return {condition.reason for condition in each.conditions(credit, trade.legs)}
 
 
 def _only_here(trade: TradeShown) -> bool:

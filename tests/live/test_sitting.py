@@ -206,3 +206,17 @@ def test_orders_of_an_emulator_that_ended_with_its_session_are_over() -> None:
         assert any("emulator ended with it, and 1 order that worked there" in line for line in s.said)
 
     seated(scenario)
+
+
+def test_an_exit_that_rests_at_the_broker_is_named_once_and_patience_is_none() -> None:
+    async def scenario(s: Seat) -> None:
+        await s.opened()
+        await s.elapse(30)
+        (shown,) = s.it.look().trades
+        (target,) = shown.resting
+        assert target.startswith("take profit at ")
+        assert target in shown.exits
+        assert shown.here
+        assert not any(each == target or "unfilled" in each for each in shown.here)
+
+    seated(scenario, rest=True)
