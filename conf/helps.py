@@ -238,13 +238,14 @@ Without a session flatten closes the options of a sandbox's account. Production 
     "manual": """\
 tomking manual: orders by hand while the broker is away; what is typed goes into the session that runs
 
-usage: tomking manual show|fill|quote|positions|line|cancel|on [WORDS] [--session ID] [--json]
+usage: tomking manual show|fill|closed|quote|positions|line|cancel|on [WORDS] [--session ID] [--json]
 
 A session that has lost its broker shows each order as a ticket to type into another platform, and sends nothing.
 
   show                          the tickets, and what may still work at the broker
   fill ORDER 0.95 debit [3]     what one unit was filled at, and how many; ORDER 5400P=3.10 5350P=1.85 for each leg
   cancel ORDER                  it was not placed, or taken back
+  closed TRADE 0.35 debit [1]   what you closed on the platform yourself, all legs of it, and how many units
   quote ES 5412.25              a price; quote VIX 18.4; quote 240802P5400 1.20 1.30
   positions -1 240802P5400 ...  what the account holds, compared with the books; or none
   line "£75000 | ES LT112 (85 DTE, 6420, +5%) | 32% | 2024-08-02 10:15 | VIX 15.2 | PM no"
@@ -252,6 +253,7 @@ A session that has lost its broker shows each order as a ticket to type into ano
 
   tomking manual show
   tomking manual fill r1-zero_dte-240802-00002 0.95 debit
+  tomking manual closed r1-zero_dte-240802-00001 0.35 debit 1
   tomking manual quote VIX 18.4""",
     "scenario": """\
 tomking scenario: the suite that a trader runs before trusting a change; exit code 1 where one failed

@@ -1,7 +1,8 @@
 """``tomking manual``: orders by hand while the broker is away. What is typed here goes into a running session.
 
 A session in manual mode shows each order as a ticket to type into another platform. ``fill`` tells what became of it,
-``quote`` what the market is, ``positions`` and ``line`` what the account holds, which is compared and never booked.
+``closed`` what was closed elsewhere without one, ``quote`` what the market is, ``positions`` and ``line`` what the
+account holds, which is compared and never booked.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from live.warden import Warden
 from live.words import cash
 from sim.ledger import OpenTrade
 from sim.model.event import Command, Event, Standing, Word
+from sim.model.instrument import OptionContract
 from sim.report.words import plural
 
 
@@ -49,6 +50,7 @@ class Commands:
 
     def __post_init__(self) -> None:
         self.warden.expired = self._keep_accepted
+        self.keyboard.agrees = self._agrees
 
     def tell(self, word: Word, *, sure: bool = False) -> str:
         """A command of a person, journalled; what it will do, in words. A resume in spite of what stands must be said
@@ -118,6 +120,11 @@ class Commands:
             warden.cash.base = None
         self.hand.doubles.clear()
         self.keyboard.differences.clear()
+
+    def _agrees(self, contracts: Collection[OptionContract]) -> bool:
+        """Whether the broker's last word of these is that of the books."""
+        ours, theirs = self.core.session.engine.desk.held(), self.warden.reconciler.net(self.warden.theirs)
+        return all(ours.get(contract, 0) == theirs.get(contract, 0) for contract in contracts)
 
     def _keep_accepted(self) -> None:
         self.journal.set_meta("accepted", json.dumps(self.warden.reconciler.accepted))

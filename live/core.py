@@ -14,6 +14,7 @@ from decimal import Decimal
 from live.inputs import (
     Closed,
     Earlier,
+    Elsewhere,
     Fx,
     History,
     Holiday,
@@ -30,7 +31,7 @@ from live.market import LiveMarket
 from sim.daybook import DayBook
 from sim.ledger import Rate
 from sim.model.errors import DataError
-from sim.model.event import Decision, Event, Moment, SessionClosed, Settled
+from sim.model.event import Decision, Event, Moment, OrderFilled, SessionClosed, Settled
 from sim.model.market import MINUTE_NS
 from sim.session import Session
 
@@ -119,6 +120,9 @@ class Core:
                 return self._tick(what, given)
             case Told(event):
                 return self._told(event, given)
+            case Elsewhere(ts, order, fill):
+                session.elsewhere(order)
+                return self._told(OrderFilled(ts, fill), given)
             case Closed(ts, day):
                 return self._close(ts, day, given)
             case Holiday(ts, day, name):

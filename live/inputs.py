@@ -10,8 +10,10 @@ from datetime import date
 from decimal import Decimal
 
 from sim.model.event import Event
+from sim.model.fill import Fill
 from sim.model.instrument import OptionContract, Series
 from sim.model.market import DailyBar
+from sim.model.order import Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,15 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What a person has closed beside the session, as he typed it: the order that would have done it, and its fill."""
+
+    ts: int
+    order: Order
+    fill: Fill
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """The trade date ends."""
 
@@ -162,4 +173,6 @@ class Missed:
     why: str
 
 
-Input = Listing | History | Fx | Opened | Earlier | Prices | Silent | Tick | Told | Closed | Holiday | Missed
+Input = (
+    Listing | History | Fx | Opened | Earlier | Prices | Silent | Tick | Told | Elsewhere | Closed | Holiday | Missed
+)

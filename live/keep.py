@@ -13,7 +13,7 @@ from typing import Final, cast
 
 from live.codec import Codec
 from live.core import Core
-from live.inputs import Input, Told
+from live.inputs import Elsewhere, Input, Told
 from live.journal import Journal, OrderRow, Row
 from live.orders import Following, alike, followers
 from sim.model.errors import DataError
@@ -77,14 +77,20 @@ class Notebook:
         """JournalError where it cannot be kept: then nothing may go out."""
         self._rows.append(Row(type(what).__name__, what.ts, self.codec.encode(what)))
         self.trail.note(decisions)
-        if isinstance(what, Told):
-            self._heard(what.event)
+        match what:
+            case Told(event):
+                self._heard(event)
+            case Elsewhere(ts, order, fill):
+                self._note(_row(order, ts))
+                self._heard(OrderFilled(ts, fill))
+            case _:
+                pass
         if decisions:
             self._rows.append(Row(DECIDED, what.ts, self.codec.encode(tuple(decisions))))
             for decision in decisions:
                 if isinstance(decision, Submit):
                     self._note(_row(decision.order, what.ts))
-        if decisions or isinstance(what, Told) or len(self._rows) >= MOST:
+        if decisions or isinstance(what, Told | Elsewhere) or len(self._rows) >= MOST:
             self.flush()
 
     def minute(self) -> None:

@@ -1,4 +1,5 @@
-"""What a person types into a running session by hand: fills, quotes, what the account holds, the manual line.
+"""What a person types into a running session by hand: fills, what he closed elsewhere, quotes, what the account holds,
+the manual line.
 
 Each is one answer in words; what does not fit is a ``UsageError`` or ``DataError`` of one line, and nothing changed.
 Quotes are taken while the session stands in manual mode or nothing is heard of the market, and count as heard when they
@@ -9,8 +10,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from math import nan
 from typing import Final
@@ -18,24 +19,32 @@ from typing import Final
 from adapters.tastytrade.orders.fills import Fee
 from live.byhand import ByHand
 from live.core import Core
-from live.inputs import Input, Prices, Sides, Spot, Tick
+from live.inputs import Elsewhere, Input, Prices, Sides, Spot, Tick
 from live.manual import contract_label, find_contract, in_words, read_fill, read_quote, ticks_of
 from live.typed import STRATEGIES, PositionSeen, read, read_line, read_positions, shown
+from sim import closes
 from sim.calendar import date_ny
+from sim.ledger import OpenTrade
 from sim.market.futures import front_month
 from sim.market.products import future_symbol, is_future_root
 from sim.model.errors import UsageError, similar
 from sim.model.event import OrderFilled
+from sim.model.exits import Condition, Side
 from sim.model.fill import Fill
 from sim.model.instrument import OptionContract
+from sim.model.order import Order
+from sim.rules.gate import closing
 
-WORDS: Final = ("show", "fill", "quote", "positions", "line", "cancel")
+WORDS: Final = ("show", "fill", "closed", "quote", "positions", "line", "cancel")
 MOST: Final = 60
 """Words of one command."""
 SURE: Final = "sure"
+CLOSED_FORM: Final = "wanted TRADE PRICE [credit|debit] [QUANTITY], or TRADE 5400P=3.10 5350P=1.85 [QUANTITY]"
+BESIDE: Final = Condition("closed elsewhere by a person", Side.CLOCK, 0, cross=True)
 FAR_TICKS: Final = 20
 """So far from the mid a typed price may always be; beyond it up to half of the mid."""
 _HELD: Final = re.compile(r"[+-][1-9]\d{0,5}", re.ASCII)
+_NOT_SURE: Final = f"nothing is booked; where it is so, say it again with `{SURE}` behind it"
 _PART: Final = Decimal("0.01")
 """Of the account: what the typed value may be off."""
 
@@ -52,6 +61,8 @@ class Keyboard:
     late: Callable[[], bool]
     heard: Callable[[str, int], None]
     fee: Fee | None
+    agrees: Callable[[Collection[OptionContract]], bool] = lambda _: False
+    """Whether the broker holds as much of these as the books, as far as anybody has read."""
     differences: list[str] = field(default_factory=list)
     """What was typed of the account against the books, as of the last time."""
 
@@ -64,6 +75,8 @@ class Keyboard:
                 return "\n\n".join(self.hand.shown()) or "no order is by hand"
             case "fill":
                 return self.fill(words)
+            case "closed":
+                return self.closed(words)
             case "quote":
                 return self.quote(words)
             case "positions":
@@ -77,25 +90,70 @@ class Keyboard:
     # -- orders -------------------------------------------------------------------------------------------------------
 
     def fill(self, words: Sequence[str]) -> str:
-        hand, now = self.hand, self.now()
+        hand, now, charged = self.hand, self.now(), self._charged()
+        words, sure = _sure(words)
+        self._elsewhere(words)
+        done = {name: hand.done.get(name, 0) for name in hand.orders}
+        fill = read_fill(words, hand.orders, now, self.core.column, charged, done=done, sides=hand.sides)
+        if not sure and (apart := off_the_market(fill)):
+            raise UsageError(f"{apart}: {_NOT_SURE}")
+        order = hand.orders[fill.order_id]
+        left = order.request.quantity - done[order.id] - fill.quantity
+        hand.filled(OrderFilled(now, fill, left))
+        return f"booked: {order.id} filled, {_came_to(fill, left)}"
+
+    def closed(self, words: Sequence[str]) -> str:
+        """What of a trade was closed elsewhere, without an order of this session: units of all its legs."""
+        now, charged = self.now(), self._charged()
+        words, sure = _sure(words)
+        book = self._trade(words)
+        order = self._would_close(book, now)
+        if 0 < sum("=" in word for word in words) < len(order.request.legs):
+            raise UsageError(f"of {order.id} one leg alone cannot be booked so: close the rest too, and price each leg")
+        fill = read_fill(words, {order.id: order}, now, self.core.column, charged, sides=self.hand.sides)
+        if not sure:
+            if apart := off_the_market(fill):
+                raise UsageError(f"{apart}: {_NOT_SURE}")
+            if self.agrees([leg.contract for leg in fill.legs]):
+                raise UsageError(
+                    f"the broker holds as much of {order.id} as the books, as it was read last: {_NOT_SURE}"
+                )
+        # Of one trade there may be several: no two have the same number of fills before them.
+        name = f"{order.id}-closed-{len(self.core.session.fills) + 1}"
+        request = replace(order.request, quantity=fill.quantity)
+        left = order.request.quantity - fill.quantity
+        self.put(Elsewhere(now, Order.of(closing(request), name, now), replace(fill, order_id=name)))
+        return f"booked: {order.id} closed elsewhere, {_came_to(fill, left)}"
+
+    def _charged(self) -> Fee:
+        """What a fill costs; UsageError where none can be booked now."""
         if self.fee is None:
             raise UsageError("no fees are known here: a fill cannot be booked")
         if self.core.day is None:
             raise UsageError("no trade date is open: a fill is booked while one is")
-        sure = bool(words) and words[-1].lower() == SURE
-        words = words[:-1] if sure else words
-        self._elsewhere(words)
-        done = {name: hand.done.get(name, 0) for name in hand.orders}
-        fill = read_fill(words, hand.orders, now, self.core.column, self.fee, done=done, sides=hand.sides)
-        if not sure and (apart := off_the_market(fill)):
-            raise UsageError(f"{apart}: nothing is booked; where it is so, say it again with `{SURE}` behind it")
-        order = hand.orders[fill.order_id]
-        left = order.request.quantity - done[order.id] - fill.quantity
-        hand.filled(OrderFilled(now, fill, left))
-        price = in_words(Decimal(fill.net) * fill.legs[0].contract.product.increment)
-        fees = sum(leg.fee for leg in fill.legs)
-        rest = f"; {left} are left" if left else ""
-        return f"booked: {order.id} filled, {fill.quantity} at {price}, fees {fees:.2f}{rest}"
+        return self.fee
+
+    def _trade(self, words: Sequence[str]) -> OpenTrade:
+        """The open trade that is named first."""
+        if len(words) < 2:
+            raise UsageError(CLOSED_FORM)
+        held = self.core.session.engine.desk.ledger.open
+        if words[0] not in held:
+            known = ", ".join(held) or "none is"
+            raise UsageError(f"trade {shown(words[0])} is not open{similar(words[0], held)}: {known}")
+        mine = [o.id for o in self.hand.orders.values() if o.request.trade_id == words[0]]
+        if mine:
+            raise UsageError(
+                f"{mine[0]} is by hand and closes it: tomking manual fill {mine[0]} PRICE, or cancel it first"
+            )
+        return held[words[0]]
+
+    def _would_close(self, book: OpenTrade, now: int) -> Order:
+        """An order for all that is left of a trade, which goes by the trade's own name."""
+        request = closes.request(self.core.session.engine.desk, book.trade.id, BESIDE)
+        if request is None:
+            raise UsageError(f"of {book.trade.id} less than a unit of each leg is left: it cannot be booked so")
+        return Order.of(closing(request), book.trade.id, now)
 
     def cancel(self, words: Sequence[str]) -> str:
         if len(words) != 1:
@@ -240,6 +298,18 @@ class Keyboard:
             for play, underlying in sorted(typed.keys() | ours.keys())
             if typed[play, underlying] != ours[play, underlying]
         ]
+
+
+def _sure(words: Sequence[str]) -> tuple[Sequence[str], bool]:
+    """The words without the last one where that says that he is sure, and whether it does."""
+    said = bool(words) and words[-1].lower() == SURE
+    return (words[:-1] if said else words), said
+
+
+def _came_to(fill: Fill, left: int) -> str:
+    price = in_words(Decimal(fill.net) * fill.legs[0].contract.product.increment)
+    rest = f"; {left} are left" if left else ""
+    return f"{fill.quantity} at {price}, fees {sum(leg.fee for leg in fill.legs):.2f}{rest}"
 
 
 def off_the_market(fill: Fill) -> str:

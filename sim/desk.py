@@ -169,6 +169,11 @@ class Desk:
             self._changed()
         return self.orders.get(order_id)
 
+    def elsewhere(self, order: Order) -> None:
+        """An order that was never sent from here, and of which only a fill will come: it counts as one that is over. So
+        what works is looked through for what has more to close than is left."""
+        self._gone[order.id] = Order(order.id, order.request, Status.CANCELLED, order.created_ns)
+
     def takes(self, fill: Fill) -> list[tuple[str, int]]:
         """Which open trades take how many units of a fill. What closes goes to its own trade, and what is more than
         that holds to what else is left of the same opening: parts of a trade that have come apart may be closed by

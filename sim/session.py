@@ -125,6 +125,11 @@ class Session:
         """The same event in an earlier life of this session, which decided so then. Nothing is decided anew."""
         self._handle(event, decisions)
 
+    def elsewhere(self, order: Order) -> None:
+        """An order that a person has placed beside this session: only its fill comes here, right after this."""
+        self.engine.desk.elsewhere(order)
+        self.orders[order.id] = OrderRecord(order, Status.LIVE)
+
     def _handle(self, event: Event, given: Sequence[Decision] | None) -> list[Decision]:
         self.seq += 1
         self.clock.advance(event.ts)
