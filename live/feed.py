@@ -108,6 +108,8 @@ class Tape:
     _future: dict[str, float] = field(default_factory=dict)
     _vix: float | None = None
     _quotes: dict[OptionContract, tuple[int, int]] = field(default_factory=dict)
+    _quoted: set[OptionContract] = field(default_factory=set)
+    """Of what is wanted, what was ever quoted."""
     _gaps: list[Gap] = field(default_factory=list)
     _candles: dict[str, dict[int, Candle]] = field(default_factory=dict)
     _complete: set[str] = field(default_factory=set)
@@ -191,6 +193,7 @@ class Tape:
             self._wanted.discard(contract)
             self._options.pop(streamer_symbol(contract), None)
             self._quotes.pop(contract, None)
+            self._quoted.discard(contract)
         if gone:
             self.feed.unsubscribe([Subscription("Quote", streamer_symbol(contract)) for contract in gone])
 
@@ -226,6 +229,7 @@ class Tape:
                 inverse = 1.0 / float(contract.product.increment)
                 sides = ticks(bid, inverse, up=False), ticks(ask, inverse, up=True)
                 self._quotes[contract] = sides
+                self._quoted.add(contract)
                 self.spoken[contract.underlying] = self.feed.heard
                 continue
             underlying = self._spots.get(str(symbol))
@@ -317,6 +321,10 @@ class Tape:
     def waiting(self) -> bool:
         """Whether there is anything to take."""
         return bool(self._changed or self._future or self._quotes or self._gaps or self._vix is not None)
+
+    def begun(self, needed: Iterable[OptionContract]) -> bool:
+        """Whether there is anything to take, and VIX was told and each of these contracts quoted, now or before."""
+        return self.waiting and bool(self._vix is not None or self.vix_at) and self._quoted.issuperset(needed)
 
     # -- candles ------------------------------------------------------------------------------------------------------
 

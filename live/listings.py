@@ -2,18 +2,19 @@
 
 A chain that cannot be read, or is empty, ends no session that stands. It is told and asked for again, and until it
 comes the underlying goes by its last listing, what has expired left out: exits go on, and so do the other underlyings.
-Only a session that knows no listing yet waits for it, and holds nothing then. What is held stays listed, whatever a
-chain leaves out. Refuses to guess a contract: each was told by the broker or is held.
+One that is slow is waited for no longer than for a first quote, and comes late like those. Only a session that knows no
+listing yet waits for it, and holds nothing then. What is held stays listed, whatever a chain leaves out. Refuses to
+guess a contract: each was told by the broker or is held.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from adapters.tastytrade.errors import CredentialError
 from adapters.tastytrade.symbols import SymbolError, streamer
@@ -41,8 +42,8 @@ def unheard(kind: str, text: str) -> None:
 @dataclass(slots=True)
 class Listings:
     """``chain`` reads one from the broker. ``news`` is called when something waits in ``late``; ``failed`` gets what
-    must not happen; ``cut``: whether the broker cannot be reached. ``again``: seconds before what did not come is asked
-    for again."""
+    must not happen; ``cut``: whether the broker cannot be reached. ``patience``: seconds that what is known from before
+    is waited for, all of it together; ``again``: before what did not come is asked for again."""
 
     core: Core
     chain: Callable[[str, date], Awaitable[ChainOf]]
@@ -53,21 +54,55 @@ class Listings:
     alert: Callable[[str, str], None] = unheard
     refused: Callable[[CredentialError, str], None] = unjudged
     cut: Callable[[], bool] = lambda: False
+    patience: float = 10.0
     again: float = 60.0
     late: list[tuple[date, Named]] = field(default_factory=list)
     """What came after its day had begun."""
     _missing: list[str] = field(default_factory=list)
+    _asked: dict[str, asyncio.Task[Named | None]] = field(default_factory=dict)
+    """What is being read for the first time of a day."""
     _failures: dict[str, int] = field(default_factory=dict)
-    _task: asyncio.Task[None] | None = None
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
-    async def find(self, underlying: str, day: date) -> Named | None:
-        """As the broker tells it, or as he told it last; None where nothing is known of it."""
-        self._missing = [each for each in self._missing if each != underlying]
-        kept = self.kept(underlying, day)
-        told = None if kept is not None and self.cut() else await self.read(underlying, day)
-        if told is None and kept is not None:
-            self._missing.append(underlying)
-        return told or kept
+    async def find(self, underlyings: Sequence[str], day: date) -> dict[str, Named]:
+        """Each as the broker tells it, or as he told it last; of what nothing is known, nothing. All are asked for
+        together: the wait is that for the slowest that nothing is known of, and at least the patience for the rest."""
+        kept = {each: self.kept(each, day) for each in underlyings}
+        asked = {
+            each: asyncio.ensure_future(self.read(each, day))
+            for each in underlyings if kept[each] is None or not self.cut()
+        }  # fmt: skip
+        self._asked |= asked
+        await self._wait(asked.values(), [asked[each] for each in underlyings if kept[each] is None])
+        found = dict[str, Named]()
+        for each, last in kept.items():
+            told = self._told(each)
+            if told is None and last is not None:
+                self._missing.append(each)
+            if (one := told or last) is not None:
+                found[each] = one
+        return found
+
+    async def _wait(self, reading: Collection[asyncio.Task[Any]], needed: Collection[asyncio.Task[Any]]) -> None:
+        """Until the needed ones are over, and all of them or the patience."""
+        nap = asyncio.ensure_future(self.pause(self.patience))
+        try:
+            if needed:
+                await asyncio.wait(needed)
+            if reading:
+                everything = asyncio.gather(*reading, return_exceptions=True)
+                await asyncio.wait((everything, nap), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            nap.cancel()
+            await asyncio.gather(nap, return_exceptions=True)
+
+    def _told(self, underlying: str) -> Named | None:
+        """What has been read of it; None where it was not told, or not yet."""
+        task = self._asked.get(underlying)
+        if task is not None and not task.done():
+            self.say(f"{underlying}: what it lists is not told yet; it goes by its last listing until it is")
+            return None
+        return None if task is None else self._asked.pop(underlying).result()
 
     async def read(self, underlying: str, day: date) -> Named | None:
         """One try; None where the broker did not tell. UsageError of a session that has known no listing yet: a name
@@ -135,33 +170,37 @@ class Listings:
 
     # -- what comes late ----------------------------------------------------------------------------------------------
 
-    async def later(self, day: date) -> None:
-        """What was not found for this day is asked for from now on, and for no other day any more."""
+    def later(self, day: date) -> None:
+        """What was not found for this day is waited for, and asked for again, from now on."""
         missing, self._missing = self._missing, []
-        await self.close()
-        if missing:
-            self._task = asyncio.create_task(self._later(missing, day))
-            self._task.add_done_callback(self._ended)
+        for each in missing:
+            task = asyncio.create_task(self._later(each, day))
+            task.add_done_callback(self._ended)
+            self._tasks.append(task)
 
     async def close(self) -> None:
+        """Nothing is asked for any more."""
         self.late.clear()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        self._missing.clear()
+        tasks = [*self._tasks, *self._asked.values()]
+        self._tasks, self._asked = [], {}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def take(self) -> list[tuple[date, Named]]:
         found, self.late = self.late, []
         return found
 
-    async def _later(self, missing: list[str], day: date) -> None:
-        while missing:
+    async def _later(self, underlying: str, day: date) -> None:
+        first = self._asked.pop(underlying, None)
+        found = None if first is None else await first
+        while found is None:
             await self.pause(self.again)
-            for underlying in [each for each in missing if not self.cut()]:
-                if (found := await self.read(underlying, day)) is not None:
-                    missing.remove(underlying)
-                    self.late.append((day, found))
-                    self.news()
+            if not self.cut():
+                found = await self.read(underlying, day)
+        self.late.append((day, found))
+        self.news()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

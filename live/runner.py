@@ -105,6 +105,7 @@ class Runner:
     _failure: BaseException | None = None
     _minute: int = 0
     _glanced: int = 0
+    """When it last looked at what is held, UTC ns; 0: not since the day began."""
     _rehearsed: int = 0
     _since: int = 0
     """From when on it answers for its wakes, UTC ns: since it began, in whatever life."""
@@ -114,7 +115,9 @@ class Runner:
         self.orders = OrderDesk(self.broker)
         readers = (("broker", self._read_broker), ("feed", self.tape.listen))
         self.ears = Ears(readers, self.failed, self.hours.pause)
-        self.listings = Listings(self.core, self.chain, self.hours.pause, self.say, self._news.set, self.failed)
+        self.listings = Listings(
+            self.core, self.chain, self.hours.pause, self.say, self._news.set, self.failed, patience=self.pace.first
+        )  # fmt: skip
         self.tape.news = self._news
 
     # -- running ------------------------------------------------------------------------------------------------------
@@ -221,20 +224,20 @@ class Runner:
         self._minute = min(turned, present if goes_on else present - 1)
         self._rehearsed = 0
         self.tape.want(self.core.session.engine.desk.held())
-        await self._first_prices()
+        await self._first_prices(day)
         return True
 
     async def _listed(self, day: date, hours: Session) -> list[Named] | None:
         """What every underlying lists, or has listed last; None where of one nobody knows it before the day is over."""
-        found = list[Named]()
-        for underlying in self.core.underlyings:
-            while (each := await self.listings.find(underlying, day)) is None:
-                again = self.hours.now() + int(self.pace.again * SECOND_NS)
-                if not await self._until(again) or self.hours.now() >= hours.close_ns:
-                    return None
-            found.append(each)
-        await self.listings.later(day)
-        return found
+        await self.listings.close()
+        found = await self.listings.find(self.core.underlyings, day)
+        while missing := [each for each in self.core.underlyings if each not in found]:
+            again = self.hours.now() + int(self.pace.again * SECOND_NS)
+            if not await self._until(again) or self.hours.now() >= hours.close_ns:
+                return None
+            found |= await self.listings.find(missing, day)
+        self.listings.later(day)
+        return [found[each] for each in self.core.underlyings]
 
     def _list(self, ts: int, each: Named, day: date) -> None:
         """The core hears of it where it says anything new."""
@@ -272,10 +275,17 @@ class Runner:
             nap.cancel()
             await asyncio.gather(task, nap, return_exceptions=True)
 
-    async def _first_prices(self) -> None:
+    async def _first_prices(self, day: date) -> None:
+        """What is told first is taken before anybody looks at what is missing, and before what a person has said
+        meanwhile is done: it would find no prices."""
         until = self.hours.now() + int(self.pace.first * SECOND_NS)
-        while not self.tape.waiting and self.hours.now() < until and not self._over():
+        needed = [each for each in self.core.session.engine.desk.held() if each.expiration >= day]
+        while not self.tape.begun(needed) and self.hours.now() < until and not self._over():
             await self._rest(until)
+        for one in self.tape.take(self.hours.now()):
+            self._take(one)
+        self._glanced = 0
+        self._news.set()
 
     @property
     def _book(self) -> DayBook:
@@ -327,9 +337,9 @@ class Runner:
                 self._take(Holiday(self.hours.now(), last, calendar.name_of(last)))
 
     def _watching(self) -> bool:
-        """Whether a contract that is held was quoted since the last look."""
+        """Whether a contract that is held was quoted since the last look; before the first look it may have been."""
         held = self.core.session.engine.desk.held()
-        return bool(held) and any(contract in held for contract in self.tape.touched)
+        return bool(held) and (not self._glanced or any(contract in held for contract in self.tape.touched))
 
     def _turn_minute(self, now: int, wakes: Wakes, duties: Iterable[int]) -> None:
         """A minute has begun: what is due in it, and since the last one that was looked at."""

@@ -16,27 +16,33 @@ from live.inputs import ListedSeries, Listing
 from live.keep import lives
 from live.listings import of_series
 from live.market import About, LiveMarket
-from sim.calendar import at_ny, load_calendar
+from sim.calendar import Venue, at_ny, load_calendar
 from sim.model.errors import BrokerError, UsageError
-from sim.model.event import Standing
+from sim.model.event import Standing, Word
 from sim.model.instrument import OptionContract, Right, Series
 from tests.live import seated as seats
 from tests.live.seated import Seat, seated
+from tests.virtual import Time
 
 NONE = UsageError("the broker lists no options on SPY: take another underlying")
 
 
 class Chains:
-    """What stands between a session and its chains: ``error`` is raised instead of them, ``empty`` empties them."""
+    """What stands between a session and its chains: ``error`` is raised instead of them, ``empty`` empties them, and
+    each takes ``slow`` seconds of ``time``."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.error: Exception | None = None
         self.empty = False
         self.asked = 0
+        self.time: Time | None = None
+        self.slow = 0.0
         monkeypatch.setattr(seats, "chain_of", self.read)
 
     async def read(self, rest: Any, underlying: str, day: date) -> window.ChainOf:
         self.asked += 1
+        if self.time is not None:
+            await self.time.sleep(self.slow)
         if self.error is not None:
             raise self.error
         found = await window.chain_of(rest, underlying, day)
@@ -136,6 +142,70 @@ def test_what_is_held_keeps_its_exits_over_a_restart_without_a_chain(chains: Cha
         # It is closed by the clock at the latest.
         await s.to(15, 59)
         assert trade not in s.it.core.session.engine.desk.ledger.open
+
+    seated(scenario)
+
+
+def test_a_slow_chain_keeps_nobody_from_his_exits_over_a_restart(chains: Chains) -> None:
+    async def scenario(s: Seat) -> None:
+        trade = await s.opened()
+        await s.rise()
+        chains.time, chains.slow, chains.asked = s.time, 90.0, 0
+        s.nothing_fills()
+        await s.sit()
+        await s.elapse(5)
+        assert s.it.tell(Word.FLATTEN).startswith("being closed: 1 trade")
+        await s.elapse(10)
+        (order,) = s.working.values()
+        assert order.request.trade_id == trade
+        assert len([line for line in s.said if "SPY: what it lists is not told yet" in line]) == 1
+        await s.elapse(300)
+        assert chains.asked == 1, "what has come late is not asked for again"
+
+    seated(scenario)
+
+
+def test_a_slow_chain_of_a_later_day_comes_late(chains: Chains) -> None:
+    async def scenario(s: Seat) -> None:
+        await s.to(10, 45)
+        known = lists_on(s)
+        chains.time, chains.slow = s.time, 90.0
+        await next_morning(s, 9, 25)
+        opens = load_calendar().session(Venue.US_EQUITY, s.day).open_ns
+        await s.elapse((opens - s.emulator.clock.now()) / 1e9 + 25)
+        (kept,) = [each for each in listings(s) if each.session == s.day]
+        assert kept.series == known
+        assert s.it.core.day == s.day
+        await s.elapse(90)
+        _, new = [each for each in listings(s) if each.session == s.day]
+        assert len(new.series[0].calls) > 1
+
+    seated(scenario)
+
+
+def test_what_nothing_is_known_of_is_read_together() -> None:
+    async def scenario(s: Seat) -> None:
+        await s.to(9, 45)
+        began = s.time.seconds
+
+        async def slow(underlying: str, day: date) -> window.ChainOf:
+            await s.time.sleep(30.0 if underlying == "IWM" else 20.0)
+            raise BrokerError("503")
+
+        s.it.runner.listings.chain = slow
+        assert await s.wait(s.it.runner.listings.find(["QQQ", "IWM"], s.day)) == {}
+        assert s.time.seconds - began == pytest.approx(30.0, abs=1.1)
+
+    seated(scenario)
+
+
+def test_an_end_while_a_chain_is_read_leaves_nobody_behind(chains: Chains) -> None:
+    async def scenario(s: Seat) -> None:
+        await s.opened()
+        await s.rise()
+        chains.time, chains.slow = s.time, 900.0
+        await s.sit()
+        await s.elapse(30)
 
     seated(scenario)
 

@@ -121,6 +121,18 @@ def test_with_nothing_open_it_ends_and_says_why() -> None:
         seated(scenario)
 
 
+def test_a_resume_within_the_day_wakes_nobody() -> None:
+    async def scenario(s: Seat) -> None:
+        await s.opened()
+        await begins_again(s, lambda _: None)
+        began = s.it.hours.now()
+        await s.elapse(120)
+        assert s.it.core.ticked > began
+        assert [line for line in s.said if line.startswith(("STATE", "WELL", "FEED", "FAULT"))] == []
+
+    seated(scenario)
+
+
 def test_an_end_while_nobody_answers_is_one() -> None:
     async def scenario(s: Seat) -> None:
         await s.opened()
