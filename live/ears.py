@@ -31,8 +31,8 @@ class Ears:
     pause: Callable[[float], Awaitable[None]]
     refused: Callable[[BrokerError, str], None] = unjudged
     again: float = 1.0
-    ready: asyncio.Event | None = None
-    """Where there is one, nothing is read before it is set: there is nothing to read yet."""
+    ready: dict[str, asyncio.Event] = field(default_factory=dict)
+    """By a reader's name: it reads nothing before that is set, since there is nothing to read yet."""
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def open(self) -> None:
@@ -51,8 +51,8 @@ class Ears:
             self.failed(task.exception() or gone)
 
     async def _listen(self, name: str, read: Callable[[], Awaitable[None]]) -> None:
-        if self.ready is not None:
-            await self.ready.wait()
+        if (ready := self.ready.get(name)) is not None:
+            await ready.wait()
         while True:
             try:
                 await read()

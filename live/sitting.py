@@ -8,7 +8,6 @@ adopted by its identifier, what is not is flagged, and the session goes on.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -32,10 +31,10 @@ from live.keep import Notebook, Recovered, Trail, recover, unkept
 from live.keyboard import Keyboard
 from live.manual import in_words
 from live.picture import Labels, Painter, Rulers, rests
-from live.reconcile import Reconciler, holdings
+from live.reconcile import Reconciler
 from live.runner import SECOND_NS, Hours, Pace, Runner
 from live.snapshot import Snapshot
-from live.start import Rate, Start
+from live.start import Rate, Start, take_stock
 from live.tape_stall import Stall
 from live.trade_date import stamp
 from live.warden import Rounds, Warden
@@ -226,7 +225,13 @@ class Sitting:
         return replace(found, working=(), before=(), waiting={}, cancels=(), replaced={})
 
     async def _start(self, cancels: Sequence[str]) -> None:
-        """Comes to the broker; where it holds anything and nobody answers, later, and in manual mode meanwhile."""
+        """Comes to the broker; where it holds anything and nobody answers, later, and in manual mode meanwhile. The
+        feed is read as soon as that stands, whatever becomes of the broker."""
+        ready = self.runner.ears.ready = {"feed": asyncio.Event(), "broker": asyncio.Event()}
+
+        async def hears() -> None:
+            await self.live.hear()
+            ready["feed"].set()
 
         async def owed() -> None:
             self.begun(self.live.broker.account)
@@ -238,8 +243,7 @@ class Sitting:
             await self.finds()
             await self.live.stand()
 
-        steps = [stands, owed, self._rate, self._first]
-        start = Start(steps, self.hours.pause, self.terms.pace.again)
+        start = Start([hears, stands, owed, self._rate, self._first], self.hours.pause, self.terms.pace.again)
         desk = self.core.session.engine.desk
         try:
             await start.go()
@@ -247,42 +251,41 @@ class Sitting:
             if not desk.ledger.open and not desk.orders:
                 raise
             self._unreached(error)
-            self.runner.ears.ready = asyncio.Event()
-            self._tasks.append(asyncio.ensure_future(self._start_late(start, self.runner.ears.ready)))
+            if not ready["feed"].is_set():
+                self._beside(self.runner.catch_up)
+            self._beside(lambda: self._start_late(start, ready["broker"]))
         else:
-            self._tasks.append(asyncio.ensure_future(self._watch()))
+            ready["broker"].set()
+            self._beside(self.warden.run)
 
     async def _start_late(self, start: Start, ready: asyncio.Event) -> None:
-        try:
-            await start.go_on(self._unreached)
-            self.say("the broker answers: the session has come to it")
-            ready.set()
-            self._tasks.append(asyncio.ensure_future(self._watch()))
-            await self.runner.catch_up()
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
-            self.runner.failed(error)
-            raise
+        await start.go_on(self._unreached)
+        self.say("the broker answers: the session has come to it")
+        ready.set()
+        await self.warden.run()
+
+    def _beside(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Is done beside the runner, and must not die unheard."""
+
+        async def done() -> None:
+            try:
+                await work()
+            except asyncio.CancelledError:
+                raise
+            except BaseException as error:
+                self.runner.failed(error)
+                raise
+
+        self._tasks.append(asyncio.ensure_future(done()))
 
     def _unreached(self, error: BrokerError) -> None:
         """The session holds something and cannot come to the broker: a person places the orders until it does."""
         now = self.hours.now()
         self.failed(error, "start", now)
-        event = self.guard.set(BROKER, Standing.MANUAL, f"the broker cannot be reached: {error}", now)
+        event = self.guard.set(BROKER, Standing.MANUAL, f"the session has not come to the broker: {error}", now)
         if event is not None:
-            self.alert("FAULT", f"{Standing.MANUAL.value}: it was begun, and the broker cannot be reached: {error}")
+            self.alert("FAULT", f"{Standing.MANUAL.value}: it was begun, and has not come to the broker: {error}")
             self._post(event)
-
-    async def _watch(self) -> None:
-        """The warden, which must not die unheard."""
-        try:
-            await self.warden.run()
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
-            self.runner.failed(error)
-            raise
 
     def _refused(self, error: BrokerError, which: str) -> None:
         """A stream does not take the credentials: a person places the orders until it does."""
@@ -299,25 +302,7 @@ class Sitting:
             self._tasks.append(asyncio.ensure_future(rate.late()))
 
     async def _first(self) -> None:
-        """What the account holds before the session does anything: what is neither ours nor explained is foreign."""
-        if self.journal.meta("foreign") is None:
-            book = await self.live.truth()
-            ours = {c.symbol: n for c, n in self.core.session.engine.desk.held().items()}
-            known = {c.symbol for c in holdings(book).options if c.symbol in ours}
-            foreign = {s: q for s, q in book.positions.items() if s not in known}
-            for symbol, quantity in foreign.items():
-                self.say(f"the account holds {quantity:+f} {symbol}, which is none of this session's: left alone")
-            self.journal.set_meta("foreign", "\n".join(f"{s}|{q}" for s, q in foreign.items()))
-        rows = (self.journal.meta("foreign") or "").splitlines()
-        self.warden.reconciler.foreign = {s: Decimal(q) for s, _, q in (row.rpartition("|") for row in rows)}
-        self.warden.reconciler.accepted = json.loads(self.journal.meta("accepted") or "{}")
-        if strangers := self.live.broker.strangers:
-            self.say(f"{len(strangers)} orders work in the account that are none of ours: left alone")
-        if self.journal.meta("strangers") is None:
-            self.journal.set_meta("strangers", "\n".join(strangers))
-        self.warden.reconciler.known = frozenset((self.journal.meta("strangers") or "").splitlines())
-        # What has been read at once is not "never heard" at the first look.
-        await self.warden.everything()
+        await take_stock(self.core, self.live, self.warden, self.journal, self.say)
 
     def end(self) -> None:
         """Ends it soon. Openings that work are cancelled first: with nobody here a fill would be a short without its

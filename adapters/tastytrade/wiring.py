@@ -161,10 +161,14 @@ class Connected:
     async def stand(self) -> None:
         """The same, and where it cannot it may be called again: for who has to look after something meanwhile."""
         self._started = True
+        await self.hear()
+        await self.broker.stand()
+
+    async def hear(self) -> None:
+        """The quotes alone, which need no account: BrokerError where they cannot be had, and it may be called again."""
         if not self._quoted:
             await self.quotes.start()
             self._quoted = True
-        await self.broker.stand()
 
     async def aclose(self) -> None:
         await self.broker.aclose()

@@ -52,7 +52,7 @@ def test_with_a_trade_open_it_is_in_manual_mode_and_goes_on_when_the_broker_answ
         assert one.core.day == s.day
         assert earlier(s, began) == []
         assert one.core.session.engine.standing is Standing.MANUAL
-        assert one.guard.causes["broker"].text.startswith("the broker cannot be reached: ")
+        assert one.guard.causes["broker"].text.startswith("the session has not come to the broker: ")
         assert len([line for line in s.said if line.startswith("FAULT: MANUAL: it was begun")]) == 1
         # What must be closed is a ticket, and its fill is typed.
         await s.to(15, 59)
@@ -107,6 +107,35 @@ def test_what_filled_meanwhile_is_booked_when_the_broker_answers() -> None:
         s.mend()
         await s.until(lambda: trade not in s.it.core.session.engine.desk.ledger.open, 300)
         assert len([e for e, _ in s.written() if isinstance(e, OrderFilled) and e.fill.order_id == works]) == 1
+
+    seated(scenario)
+
+
+def unnamed(s: Seat) -> None:
+    s.emulator.faults.add(Fault(Kind.STATUS, "GET", "/customers/me/accounts*", Aim(times=None), status=503))
+
+
+def test_a_streamer_that_works_is_heard_while_the_account_is_not_found() -> None:
+    async def scenario(s: Seat) -> None:
+        trade = await s.opened()
+        await begins_again(s, unnamed)
+        began = s.it.hours.now()
+        await s.elapse(180)
+        one = s.it
+        assert one.manual()
+        assert not one.live.broker.account
+        assert one.guard.causes["broker"].text.startswith("the session has not come to the broker: ")
+        # The market is heard, what was before too, and once; a stop that it reaches is a ticket.
+        assert "quotes" not in one.guard.causes
+        assert one.core.ticked > began
+        assert {each.underlying for each in earlier(s, began)} == {"SPY", "VIX"}
+        assert len(earlier(s, began)) == 2
+        assert all(one.hand.sides(each) for each in one.core.session.engine.desk.ledger.open[trade].left)
+        await s.to(15, 31)
+        (ticket,) = one.hand.orders.values()
+        assert ticket.request.trade_id == trade
+        s.mend()
+        await s.until(lambda: one.live.broker.account == ACCOUNT, 300)
 
     seated(scenario)
 
