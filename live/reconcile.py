@@ -98,13 +98,14 @@ def outstanding(orders: Iterable[Order]) -> dict[OptionContract, Span]:
 @dataclass(frozen=True, slots=True)
 class Difference:
     """``what`` names it for good; ``text`` says it. ``since``: when it was first seen, ``last``: when it was seen last,
-    UTC ns. ``explained``: a working order's fill would make it."""
+    UTC ns. ``explained``: a working order's fill would make it. ``fewer``: the broker holds less than the books."""
 
     what: str
     text: str
     since: int
     last: int = 0
     explained: bool = False
+    fewer: bool = False
 
 
 @dataclass(slots=True)
@@ -143,7 +144,7 @@ class Reconciler:
         None where it was not asked."""
         under_way, spans = set(moving), working or {}
         found: dict[str, str] = {}
-        explained: set[str] = set()
+        explained, fewer = set[str](), set[str]()
         net = self.net(theirs)
         for contract in sorted({*ours, *net}, key=lambda c: c.symbol):
             mine, yours = ours.get(contract, 0), net.get(contract, 0)
@@ -155,6 +156,8 @@ class Reconciler:
             low, high = spans.get(contract, (0, 0))
             if low <= yours - mine <= high:
                 explained.add(contract.symbol)
+            if _fewer(yours, yours - mine):
+                fewer.add(contract.symbol)
         for symbol, quantity in theirs.others.items():
             before = self.foreign.get(symbol, Decimal(0))
             if quantity != before and not _fewer(quantity, quantity - before):
@@ -169,15 +172,15 @@ class Reconciler:
         self._there = frozenset({*found, *(contract.symbol for contract in under_way)})
         self.lasting = [text for what, text in found.items() if self.accepted.get(what) == text]
         found = {what: text for what, text in found.items() if self.accepted.get(what) != text}
-        self._see(now, found, explained, asked=cash is not None)
+        self._see(now, found, explained, fewer, asked=cash is not None)
         return [each for each in self._seen.values() if not each.explained or self._stands(each, now)]
 
-    def _see(self, now: int, found: Mapping[str, str], explained: set[str], *, asked: bool) -> None:
+    def _see(self, now: int, found: Mapping[str, str], explained: set[str], fewer: set[str], *, asked: bool) -> None:
         """What was explained in between begins anew. Cash that was not asked about stays as it was seen."""
         before, self._seen = self._seen, {}
         for what, text in found.items():
             since = before[what].since if what in before else now
-            self._seen[what] = Difference(what, text, since, now, what in explained)
+            self._seen[what] = Difference(what, text, since, now, what in explained, what in fewer)
         if not asked and "cash" in before and self.accepted.get("cash") != before["cash"].text:
             self._seen["cash"] = before["cash"]
 

@@ -52,6 +52,7 @@ FILLED_FOR: Final = 15 * SECOND_NS
 """So long after a fill its contracts may differ: the broker's books follow its fills."""
 OVERDUE_NS: Final = 2 * DAY_NS
 """So long after its end a contract may be in the books of which the broker holds none and tells nothing."""
+CLOSED: Final = "; what you closed there yourself: tomking manual closed TRADE PRICE"
 TOLD: Final = frozenset({"transactions", "movements"})
 """Readings of the account's transactions."""
 
@@ -241,10 +242,12 @@ class Warden:
         if self.reconciler.anew(now):
             self.live.broker.look_again()
         standing = self.reconciler.standing(now)
+        hint = CLOSED
         for each in standing:
             if each.what not in self._told:
                 self._told.add(each.what)
-                self.alert("DIFFERENCE", each.text)
+                self.alert("DIFFERENCE", f"{each.text}{hint if each.fewer else ''}")
+                hint = "" if each.fewer else hint
         self._told &= {each.what for each in standing} | {t for t in self._told if t.startswith("risk ")}
         if standing:
             self._set("difference", Standing.EXIT_ONLY, standing[0].text, now)

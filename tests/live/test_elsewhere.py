@@ -43,6 +43,8 @@ def test_a_unit_that_was_closed_on_the_platform_is_booked_and_the_exit_closes_th
         trade = await s.opened()
         closed_beside(s, 1)
         await s.until(lambda: s.it.guard.causes, 300)
+        told = [line for line in s.said if line.startswith("DIFFERENCE")]
+        assert [line.endswith("yourself: tomking manual closed TRADE PRICE") for line in told] == [True, *[False] * 3]
         assert typed(s, trade, "0", "1", "sure").startswith(
             f"booked: {trade} closed elsewhere, 1 at EVEN, fees 0.48; 3"
         )

@@ -118,6 +118,9 @@ class TestDifferences:
         assert one.compare(0, {SHORT: -4}, holdings(book(put=-2))) == []
         (found,) = one.compare(0, {SHORT: -4}, holdings(book(put=-1)))
         assert found.text == f"{PUT}: ours -4, the broker's -1"
+        assert found.fewer
+        assert not one.compare(0, {SHORT: -4}, holdings(book(put=-5)))[0].fewer
+        assert not one.compare(0, {SHORT: -4}, holdings(book(put=1)))[0].fewer
 
     def test_what_was_accepted_and_is_gone_hides_nothing_when_it_comes_again(self) -> None:
         """Shares of an assignment that were sold; weeks later the same are delivered again (review 2, 8)."""
