@@ -54,7 +54,9 @@ def no_sides(_: OptionContract) -> tuple[int, int] | None:
 
 def in_words(net: Decimal) -> str:
     """A signed net price: ``1.25 CREDIT``, ``1.25 DEBIT``, ``EVEN``."""
-    return f"{abs(net):f} {'CREDIT' if net > 0 else 'DEBIT'}" if net else "EVEN"
+    exact = abs(net).normalize()
+    value = f"{exact:.2f}" if exact == round(exact, 2) else f"{exact:f}"
+    return f"{value} {'CREDIT' if net > 0 else 'DEBIT'}" if net else "EVEN"
 
 
 def ticket(order: Order, natural: Decimal | None, left: int | None = None) -> str:
