@@ -51,7 +51,7 @@ CASH: Final = 100_000
 SPEED: Final = 120
 START: Final = "2024-07-19 09:50"
 CENT: Final = Decimal("0.01")
-RUNS: Final = "-> RUNNING"
+RUNS: Final = ", RUNNING"
 STRATEGY: Final = "_target_: tests.live.killed.Busy\nname: busy\nunderlying: ES\n"
 
 
