@@ -281,7 +281,9 @@ def ask(path: Path, asked: Mapping[str, Any], *, patience: float = 60.0) -> dict
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
             peer.settimeout(patience)
             peer.connect(os.fspath(path))
-            peer.sendall(msgspec.json.encode(asked) + b"\n")
+            # A session that refuses at once may have said so and gone before the question was sent.
+            with suppress(BrokenPipeError):
+                peer.sendall(msgspec.json.encode(asked) + b"\n")
             parts: list[bytes] = []
             size = 0
             while not parts or not parts[-1].endswith(b"\n"):
