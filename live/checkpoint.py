@@ -20,6 +20,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
@@ -193,7 +194,10 @@ def view(
 
 
 def bound(thing: object, name: str) -> Any:
-    """A method of an object of ours, which was kept bound to it."""
+    """A method of an object of ours, which was kept bound to it; a member of an enum, which some versions of Python
+    name so."""
+    if isinstance(thing, type) and issubclass(thing, Enum) and name in thing.__members__:
+        return thing[name]
     found = getattr(thing, name)
     if name.startswith("__") or getattr(found, "__self__", None) is not thing:
         raise pickle.UnpicklingError(f"{name} is no method of it")
