@@ -25,7 +25,9 @@ from sim.engine import Settings
 from sim.fees import FeeSchedule
 from sim.journal import Journal
 from sim.ledger import Ledger, RateOf
-from sim.model.given import flag
+from sim.model.errors import ConfigError
+from sim.model.given import Range, flag, number, section
+from sim.model.order import Stops
 from sim.ports import Strategy
 from sim.session import Session
 
@@ -54,8 +56,7 @@ def living(
     rates = Rates(currency)
     nlv = account_nlv(config)
     ledger = Ledger(currency, nlv, rate_of or rates)
-    rest = flag("live.rest", config["live"]["rest"]) if "live" in config else False
-    settings = Settings(run_key, every_minute=False, vix_source="market", rest=rest)
+    settings = Settings(run_key, every_minute=False, vix_source="market", **resting(config.get("live")))
     engine = engine_of(config, [Contained(each) for each in strategies], rules.gate, rules, ledger, settings)
     session = Session(engine, Journal(), SimulatedClock())
     underlyings = tuple(sorted({u for s in strategies for u in s.underlyings}))
@@ -86,6 +87,21 @@ def living(
         "plays": json.dumps([[s.name, s.describe()] for s in strategies] if len(strategies) > 1 else []),
     }
     return Living(core, strategies, rules, fees, nlv, facts)
+
+
+def resting(config: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What works at the broker, as the engine's settings say it; ConfigError where the configuration does not fit. A
+    session of an earlier version had neither stops there nor targets that came along."""
+    if config is None or not flag("live.rest", config["rest"]):
+        return {"rest": False}
+    stops: Stops | None = None
+    if (given := config.get("stops")) is not None:
+        given = section("live.stops", given, ("beyond", "gives"))
+        beyond, gives = (number(f"live.stops.{key}", given[key], Range(least=0)) for key in ("beyond", "gives"))
+        if gives < beyond:
+            raise ConfigError(f"live.stops.gives is {gives:g}, less than live.stops.beyond {beyond:g}: wanted as much")
+        stops = Stops(beyond, gives)
+    return {"rest": True, "stops": stops, "brings": flag("live.brings", config.get("brings", False))}
 
 
 def checkpoint_of(made: Living, path: Path, key: str, say: Callable[[str], None]) -> Checkpoint:

@@ -57,8 +57,8 @@ JOURNAL: Final = "journal.sqlite"
 BY_THE_MINUTE: Final = 90.0
 """Seconds for which a market that is told by the minute may say nothing."""
 KEYS: Final = (
-    "name", "fx", "rest", "settle", "glance", "positions", "everything", "walk", "limits", "ceilings", "page", "alerts",
-    "kill",
+    "name", "fx", "rest", "stops", "brings", "settle", "glance", "positions", "everything", "walk", "limits",
+    "ceilings", "page", "alerts", "kill",
 )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from sim.model.event import (
     Decision,
     Event,
     OrderAccepted,
+    OrderBrought,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
@@ -112,6 +113,8 @@ class Notebook:
         match event:
             case OrderAccepted(ts, order_id):
                 self._became(order_id, ts, Status.LIVE.value)
+            case OrderBrought(ts, order):
+                self._note(_row(order, ts))
             case OrderFilled(ts, fill, left):
                 self._became(fill.order_id, ts, f"{left} left" if left else Status.FILLED.value)
             case OrderCancelled(ts, order_id):

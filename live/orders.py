@@ -154,5 +154,7 @@ def followers(decisions: Sequence[Decision]) -> list[Following]:
 
 
 def alike(old: Order, new: Order) -> bool:
-    """Whether the broker can make one of the other: the same legs, closing."""
+    """Whether the broker can make one of the other: the same legs, closing, and no stop beside either."""
+    if old.request.stop is not None or new.request.stop is not None:
+        return False
     return set(old.request.legs) == set(new.request.legs) and old.request.quantity == new.request.quantity

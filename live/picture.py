@@ -242,7 +242,10 @@ class Painter:
         limit = None if r.limit is None else r.limit * unit
         if record is not None and record.price is not None:
             limit = float(record.price)
-        return OrderShown(order.id, r.strategy, r.describe(), r.quantity, limit, state, order.created_ns, r.reason)
+        reason = r.reason
+        if (stop := r.stop) is not None:
+            reason += f", or {stop.reason} from {abs(stop.trigger) * unit:.2f} on"
+        return OrderShown(order.id, r.strategy, r.describe(), r.quantity, limit, state, order.created_ns, reason)
 
     def exposed(self) -> list[str]:
         """Trades with short legs whose exits only live here, with those exits."""
@@ -303,5 +306,7 @@ def rests(orders: Sequence[Order]) -> dict[str, list[str]]:
     out: dict[str, list[str]] = {}
     for order in orders:
         if order.request.intent is Intent.CLOSE:
-            out.setdefault(order.request.trade_id, []).append(order.request.reason)
+            stop = order.request.stop
+            reasons = (order.request.reason, *(() if stop is None else (stop.reason,)))
+            out.setdefault(order.request.trade_id, []).extend(reasons)
     return out

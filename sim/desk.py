@@ -50,6 +50,7 @@ class Desk:
         "_marking",
         "_past",
         "book",
+        "brought",
         "deadlines",
         "ledger",
         "marks",
@@ -63,6 +64,8 @@ class Desk:
         self.marks = DayMarks(float(ledger.cash), 0, 0, Decimal(1))
         self.watches: dict[str, Watch] = {}
         self.orders: dict[str, Order] = {}
+        self.brought: dict[str, Order] = {}
+        """Orders at the broker that work as soon as the opening that brought them has filled."""
         self._earned: dict[str, float] = {}
         self._earned_of = 0
         self.deadlines: dict[str, int] = {}
@@ -119,6 +122,11 @@ class Desk:
         self.orders[order.id] = order
         self._changed()
 
+    def arrive(self, opened: str) -> None:
+        """All of an opening has filled: what it has brought works."""
+        for each in [o for o in self.brought.values() if o.request.trade_id == opened]:
+            self.place(self.brought.pop(each.id))
+
     def closing_order(self, trade_id: str) -> Order | None:
         """The order that is working to close the trade now; None where there is none. A target that rests is none. Of
         one that is being taken back and the one that takes its place it is the latter."""
@@ -140,6 +148,16 @@ class Desk:
         named = {leg.contract for leg in order.request.legs}
         legs = self.ledger.open[trade_id].trade.legs
         return order, frozenset(i for i, leg in enumerate(legs) if leg.contract in named)
+
+    def next_trigger(self, k: int) -> int | None:
+        """The first column from ``k`` on at which an exit comes due today, if nothing else happens before."""
+        best: int | None = min((max(d, k) for d in self.deadlines.values()), default=None)
+        for trade_id, watch in self.watches.items():
+            order, closing = self.being_closed(trade_id)
+            found = watch.search(k, closing, crossing=order is not None and order.request.cross)
+            if found is not None and (best is None or found < best):
+                best = found
+        return best
 
     def trades(self) -> list[Trade]:
         """The open trades with the legs that are left of them, oldest first."""

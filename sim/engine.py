@@ -24,6 +24,7 @@ from sim.model.event import (
     Guarded,
     Moment,
     OrderAccepted,
+    OrderBrought,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
@@ -39,9 +40,10 @@ from sim.model.event import (
     Word,
 )
 from sim.model.exits import Condition, Side
-from sim.model.order import Approved, Intent, Order, OrderRequest, Pass, Refused, Status
+from sim.model.order import Approved, Intent, Order, OrderRequest, Pass, Refused, Status, Stops
 from sim.outgrown import exceeds, outgrown
 from sim.ports import Strategy
+from sim.resting import bringing
 from sim.rules.advice import Advice
 from sim.rules.duties import Duties
 from sim.rules.gate import Checks, closing
@@ -61,13 +63,15 @@ class Settings:
 
     ``every_minute``: strategies are asked at every moment, not only when they wake. ``run_key`` makes order ids unique
     to the run. ``vix_source`` says which VIX the market shows. ``rest``: profit targets rest at the broker as soon as
-    there is a trade to close.
+    there is a trade to close, ``stops``: with their stops, ``brings``: already with the order that opens it.
     """
 
     run_key: str
     every_minute: bool
     vix_source: str
     rest: bool = False
+    stops: Stops | None = None
+    brings: bool = False
 
 
 class Engine:
@@ -149,8 +153,12 @@ class Engine:
                 self.desk.open_day()
             case OrderAccepted(ts, order_id):
                 self.setbacks.accepted(self.desk.to(order_id, Status.LIVE).request, ts)
+            case OrderBrought(_, order):
+                self.desk.brought[order.id] = order
             case OrderFilled():
                 return self._filled(event)
+            case OrderCancelled(_, order_id) if self.desk.brought.pop(order_id, None):
+                pass  # its opening has ended otherwise
             case OrderCancelled(ts, order_id):
                 return self._cancelled(self.desk.to(order_id, Status.CANCELLED).request, ts)
             case OrderExpired(ts, order_id):
@@ -220,7 +228,7 @@ class Engine:
     def _rejected(self, event: OrderRejected, request: OrderRequest) -> list[Decision]:
         """An order that never came to be; what would close a trade waits before it asks again."""
         said: list[Decision] = [Alert(event.ts, f"order {event.order_id} was rejected: {event.reason}")]
-        if request.intent is Intent.OPEN or not event.sent:
+        if request.intent is Intent.OPEN or not event.sent or self.setbacks.declined(request):
             return said
         times = self.setbacks.refused(request, event.ts)
         return said if times < MANY else refused_again(request, event.reason, event.ts, times)
@@ -263,16 +271,6 @@ class Engine:
         return [Refuse(ts, Refused(s.name, why.rule, why.reason, why.detail)) for s in self.strategies if s.wakes(day)]
 
     # -- moments ------------------------------------------------------------------------------------------------------
-
-    def next_trigger(self, k: int) -> int | None:
-        """The first column from ``k`` on at which an exit comes due today, if nothing else happens before."""
-        best: int | None = min((max(d, k) for d in self.desk.deadlines.values()), default=None)
-        for trade_id, watch in self.desk.watches.items():
-            order, closing = self.desk.being_closed(trade_id)
-            found = watch.search(k, closing, crossing=order is not None and order.request.cross)
-            if found is not None and (best is None or found < best):
-                best = found
-        return best
 
     def _moment(self, now: Moment) -> list[Decision]:
         begun, self._looked = now.k != self._looked, now.k
@@ -323,7 +321,8 @@ class Engine:
     def _ask(self, view: View, now: Moment) -> list[Decision]:
         decisions: list[Decision] = []
         for strategy in self.strategies:
-            for wish in strategy.decide(view):
+            for each in strategy.decide(view):
+                wish = bringing(each, self.settings.stops) if self.settings.brings else each
                 if self.standing is not Standing.RUNNING and (no := self._stops(wish)) is not None:
                     decisions.append(Refuse(now.ts, no))
                     continue
@@ -433,7 +432,10 @@ class Engine:
     def _rest(self, event: OrderFilled) -> list[Decision]:
         """A trade that has been opened whole has its profit targets put to the broker."""
         opened = event.fill.order_id
-        if event.left or not event.fill.legs[0].opening or self.flattens or self.standing is Standing.HALTED:
+        if event.left or not event.fill.legs[0].opening:
+            return []
+        self.desk.arrive(opened)
+        if self.flattens or self.standing is Standing.HALTED:
             return []
         trades = [t for t in self.desk.ledger.open if t == opened or t.startswith(f"{opened}/")]
         return [each for trade_id in trades for each in self._targets(trade_id, event.ts, event.fill.k)]
@@ -442,7 +444,8 @@ class Engine:
         """Those of a trade that do not work, but where a person has cancelled them, or they were refused just now."""
         if trade_id in self._withheld or self.setbacks.waits(trade_id, ts, resting=True):
             return []
-        return [self._submit(closing(request), ts) for request in targets.wanted(self.desk, trade_id, k)]
+        stops = None if self.setbacks.alone(trade_id) else self.settings.stops
+        return [self._submit(closing(request), ts) for request in targets.wanted(self.desk, trade_id, k, stops)]
 
     # -- what a person says -------------------------------------------------------------------------------------------
 

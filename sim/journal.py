@@ -17,6 +17,7 @@ from sim.model.event import (
     Guarded,
     Moment,
     OrderAccepted,
+    OrderBrought,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
@@ -29,6 +30,7 @@ from sim.model.event import (
     Settled,
     Submit,
 )
+from sim.model.order import OrderRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ def _of_event(event: Event) -> tuple[str, str, str]:
             return "session_closed", str(event.session), ""
         case OrderAccepted(_, order_id, price):
             return "accepted", order_id, "" if price is None else f"works at {price} net, credit positive"
+        case OrderBrought(_, order):
+            return "brought", order.id, f"with {order.request.trade_id}: {terms(order.request)}"
         case OrderFilled(_, fill, left):
             unit = fill.legs[0].contract.product.increment
             legs = " ".join(f"{leg.quantity:+d} {leg.contract.symbol} at {leg.price * unit}" for leg in fill.legs)
@@ -107,13 +111,21 @@ def _of_event(event: Event) -> tuple[str, str, str]:
             return "moment", "", ""
 
 
+def terms(request: OrderRequest) -> str:
+    """What an order does and at which prices, in one line."""
+    unit = request.legs[0].contract.product.increment
+    limit = "at the fill model's price" if request.limit is None else f"for at least {request.limit * unit}"
+    text = f"{request.intent.value} {request.quantity} x {request.describe()} {limit}: {request.reason}"
+    if (stop := request.stop) is not None:
+        text += f", or at {stop.trigger * unit} for at least {stop.limit * unit}: {stop.reason}"
+    return text
+
+
 def _of_decision(decision: Decision) -> tuple[str, str, str]:
     match decision:
         case Submit(order):
             r = order.request
-            unit = r.legs[0].contract.product.increment
-            limit = "at the fill model's price" if r.limit is None else f"for at least {r.limit * unit}"
-            return "submit", order.id, f"{r.intent.value} {r.quantity} x {r.describe()} {limit}: {r.reason}"
+            return "submit", order.id, terms(r)
         case Cancel():
             return "cancel", decision.order_id, decision.reason
         case Refuse(_, refused):

@@ -162,7 +162,7 @@ class Ledger:
             book = self._split(found, fill.quantity) if _some_units(found, fill) else found
             book.debit_ticks -= fill.net
             book.pay(-2 * fill.net)
-            book.last_reason = request.reason
+            book.last_reason = _reason(request, fill)
             for leg in fill.legs:
                 held = book.left[leg.contract]
                 left = held + leg.quantity
@@ -350,6 +350,12 @@ def _some_units(book: OpenTrade, fill: Fill) -> bool:
         and all(n * units % held == 0 for n in book.left.values())
         and all(abs(leg.quantity) * held == abs(book.left.get(leg.contract, 0)) * units for leg in fill.legs)
     )
+
+
+def _reason(request: OrderRequest, fill: Fill) -> str:
+    """Why an order has closed: a stop beside a target it is where the target's own limit was not reached."""
+    stop, limit = request.stop, request.limit
+    return request.reason if stop is None or limit is None or fill.net >= limit else stop.reason
 
 
 def _together(book: OpenTrade, fill: Fill) -> Trade | None:

@@ -21,6 +21,7 @@ from sim.model.event import (
     Event,
     Moment,
     OrderAccepted,
+    OrderBrought,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
@@ -144,6 +145,8 @@ class Session:
                     self._bp(fill.k)
                 case OrderAccepted(_, order_id, price):
                     self.orders[order_id].status, self.orders[order_id].price = Status.LIVE, price
+                case OrderBrought(_, order):
+                    self.orders[order.id] = OrderRecord(order, order.status)
                 case OrderCancelled(ts, order_id):
                     self._done(order_id, Status.CANCELLED, ts)
                 case OrderExpired(ts, order_id):

@@ -48,10 +48,11 @@ class Setback:
 class Setbacks:
     """By trade, exits and resting targets apart."""
 
-    __slots__ = ("_of",)
+    __slots__ = ("_alone", "_of")
 
     def __init__(self) -> None:
         self._of: dict[tuple[str, bool], Setback] = {}
+        self._alone: set[str] = set()
 
     def refused(self, request: OrderRequest, ts: int) -> int:
         """What closes a trade was refused once more; how often in a row."""
@@ -63,6 +64,17 @@ class Setbacks:
         each.times += 1
         each.accepted = 0
         return each.times
+
+    def declined(self, request: OrderRequest) -> bool:
+        """Whether it was a target with its stop that was refused: it is put at once again, without."""
+        if request.stop is None:
+            return False
+        self._alone.add(request.trade_id)
+        return True
+
+    def alone(self, trade_id: str) -> bool:
+        """Whether a trade's targets rest without their stops, which the broker has not taken."""
+        return trade_id in self._alone
 
     def accepted(self, request: OrderRequest, ts: int) -> None:
         """An order works: nothing has to wait any more."""
@@ -87,6 +99,7 @@ class Setbacks:
     def keep(self, trades: Container[str]) -> None:
         """Trades that are no more are forgotten."""
         self._of = {key: each for key, each in self._of.items() if key[0] in trades}
+        self._alone = {trade_id for trade_id in self._alone if trade_id in trades}
 
 
 def refused_again(request: OrderRequest, reason: str, ts: int, times: int) -> list[Decision]:

@@ -25,6 +25,7 @@ from sim.model.event import (
     Event,
     Moment,
     OrderAccepted,
+    OrderBrought,
     OrderCancelled,
     OrderFilled,
     OrderInDoubt,
@@ -35,7 +36,8 @@ from sim.model.event import (
 )
 from sim.model.exits import Exit
 from sim.model.fill import Fill, LegFill
-from sim.model.order import Action, Intent, Leg, Order, OrderRequest
+from sim.model.order import Action, Intent, Leg, Order, OrderRequest, Stops
+from sim.resting import brought
 from sim.rules.gate import Gate
 from sim.session import Session
 from tests.hand import STOCK, HandDay, HandMarket, Sides, contract
@@ -65,6 +67,8 @@ class Driven:
     legs: tuple[Leg, ...] = SOLD
     quantity: int = 1
     rest: bool = True
+    stops: Stops | None = None
+    brings: bool = False
     minutes: int = MINUTES
     kept: list[tuple[Event, list[Decision]]] = field(default_factory=list)
     now: int = 0
@@ -77,9 +81,12 @@ class Driven:
         self.market = HandMarket(days, {})
         ledger = Ledger("USD", Decimal(100_000), lambda _: Rate(Decimal(1), None))
         self.desk = Desk(ledger, BuyingPower(None), Marking(None, True, lambda _: ""))
-        self.engine = Engine((wakes,), Gate((), FREE), self.desk, Settings("test", False, "market", self.rest))
+        self.engine = Engine((wakes,), Gate((), FREE), self.desk, self._settings())
         self.session = Session(self.engine, Journal(), SimulatedClock())
         self.open(DAY)
+
+    def _settings(self) -> Settings:
+        return Settings("test", False, "market", self.rest, self.stops, self.brings)
 
     def open(self, day: date) -> None:
         self.book = self.desk.book = DayBook(self.market, day, ("ABC",))
@@ -106,6 +113,13 @@ class Driven:
         return decisions
 
     # -- what becomes of orders ---------------------------------------------------------------------------------------
+
+    def brought(self, order_id: str, limit: int) -> Order:
+        """The broker holds what the opening brings, which went out at ``limit``."""
+        child = brought(self.session.orders[order_id].order, limit)
+        assert child is not None
+        self.tell(OrderBrought(self.now, child))
+        return child
 
     def accepted(self, order_id: str) -> list[Decision]:
         return self.tell(OrderAccepted(self.now, order_id))
@@ -150,7 +164,8 @@ class Driven:
 
     def relived(self) -> Driven:
         """Another life, led through the same."""
-        other = Driven(self.exits, self.table, self.legs, self.quantity, self.rest, self.minutes)
+        same = (self.exits, self.table, self.legs, self.quantity, self.rest, self.stops, self.brings, self.minutes)
+        other = Driven(*same)
         for event, decisions in self.kept[1:]:
             if isinstance(event, SessionOpened):
                 other.desk.book = DayBook(other.market, event.session, ("ABC",))
@@ -163,7 +178,8 @@ class Driven:
         engine, desk = self.engine, self.desk
         own = ("standing", "why", "causes", "flattens", "_withheld", "_beside", "_looked", "_counter", "_entries")
         return {name: getattr(engine, name) for name in own} | {
-            "setbacks": engine.setbacks._of, "orders": desk.orders, "deadlines": desk.deadlines, "gone": desk._gone,
+            "setbacks": engine.setbacks._of, "alone": engine.setbacks._alone, "brought": desk.brought,
+            "orders": desk.orders, "deadlines": desk.deadlines, "gone": desk._gone,
             "cash": desk.ledger.cash, "open": {name: b.left for name, b in desk.ledger.open.items()},
             "records": {name: each.status for name, each in self.session.orders.items()},
         }  # fmt: skip

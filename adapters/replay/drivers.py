@@ -162,7 +162,7 @@ def _jump(
         nearest = [w for w in wakes if w >= k][:1]
         if duties and session.engine.desk.ledger.open:
             nearest += [w for w in duties if w >= k][:1]
-        trigger = session.engine.next_trigger(k)
+        trigger = session.engine.desk.next_trigger(k)
         event = broker.next_event()
         due = [x for x in (*nearest, trigger, event) if x is not None]
         if not due:

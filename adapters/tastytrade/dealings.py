@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from adapters.tastytrade.errors import NotFound
 from adapters.tastytrade.orders.bodies import OrderShapeError
+from adapters.tastytrade.orders.shapes import nested_orders
 from adapters.tastytrade.orders.tracker import Tracker
 from adapters.tastytrade.rest.client import Rest
 from adapters.tastytrade.rest.orders import Filter
@@ -116,10 +117,16 @@ class Dealings:
                 self.found(event.order_id)
 
     def bound(self, order_id: str, raw: Mapping[str, object]) -> None:
-        """An object that is known to be of this order of ours."""
+        """An object that is known to be of this order of ours: an order, or a complex one with all that belongs to
+        it."""
+        nested = nested_orders(raw)
         try:
-            self.tell(self.tracker.bind(order_id, raw.get("id"), self.now()))
-        except OrderError as error:
+            if nested:
+                self.tell(self.tracker.bind_complex(order_id, raw, self.now()))
+            else:
+                self.tell(self.tracker.bind(order_id, raw.get("id"), self.now()))
+        except (OrderError, OrderShapeError) as error:
+            self.unread = self.unread or bool(nested)
             self.say(str(error))
         self.hear(raw)
 

@@ -23,7 +23,17 @@ from adapters.tastytrade.account_book import AccountBook
 from adapters.tastytrade.dealings import Dealings
 from adapters.tastytrade.errors import InDoubt, NotFound, Unprocessable
 from adapters.tastytrade.indoubt import READS, Resolver, Sent
-from adapters.tastytrade.orders.bodies import Body, net_price, order_body, price_fields, replace_body
+from adapters.tastytrade.orders.bodies import (
+    Body,
+    first_of,
+    is_complex,
+    net_price,
+    order_body,
+    price_fields,
+    replace_body,
+    ticks_of,
+    whole_body,
+)
 from adapters.tastytrade.orders.dry_run import Policy, judge, read_dry_run
 from adapters.tastytrade.rest.shapes_order import PlacedOrder
 from adapters.tastytrade.streams.supervise import STEP_S
@@ -33,6 +43,7 @@ from sim.clock import stopwatch
 from sim.model.errors import BrokerError, TomkingError
 from sim.model.event import OrderInDoubt
 from sim.model.order import Intent, Order, Status
+from sim.resting import brought
 
 ON_ITS_WAY: Final = "this program ended while it was on its way"
 SENT_BEFORE: Final = "an earlier program ended while it was on its way"
@@ -40,6 +51,7 @@ UNWANTED: Final = "cancelled before it was sent"
 FASTER: Final = "the market moves by more than the cushion while each dry run lasts; nothing was sent"
 DRY_RUNS: Final = 3
 """Of one opening, at most."""
+LEAVING: Final = "Cancel Requested"
 SHADOW: Final = "shadow: the broker's dry run would take it; nothing was sent"
 LONGEST_S: Final = 30.0
 
@@ -114,6 +126,8 @@ class Sender:
         self._timed, self.watch = timed, watch
         self._resolver = Resolver(dealings, conduct.reads)
         self._unwanted: set[str] = set()
+        self._alone: set[str] = set()
+        """Openings that the broker would not take with what they were to bring."""
         self.sent: set[str] = set()
         """Orders that were handed to the network."""
 
@@ -126,18 +140,36 @@ class Sender:
     async def submit(self, order: Order, began: float) -> None:
         """One order from the wish to the broker's answer. ``began``: by ``watch``, when it was submitted."""
         rest, account = self._known.rest, self._known.account
-        body = await self._agreed(
-            order, lambda limit: order_body(order, limit=limit), lambda body: rest.orders.dry_run(account, body)
-        )
+
+        def ask(body: Body) -> Awaitable[PlacedOrder]:
+            return (rest.complex_orders if is_complex(body) else rest.orders).dry_run(account, body)
+
+        body = await self._agreed(order, lambda limit: self._whole(order, limit), ask)
         if body is None:
             return
 
         async def place(sending: Callable[[], None]) -> Mapping[str, Any]:
+            if is_complex(body):
+                placed = await rest.complex_orders.place(account, body, sending)
+                assert placed.complex_order is not None, "an answer without an order is in doubt"
+                return placed.complex_order.raw
             placed = await rest.orders.place(account, body, sending)
             assert placed.order is not None, "an answer without an order is in doubt"
             return placed.order.raw
 
-        await self._send(Sent(order, body, self._known.now()), began, place)
+        await self._send(Sent(order, first_of(body), self._known.now()), began, place)
+
+    def _whole(self, order: Order, limit: int | None) -> Body:
+        """The body of an order with its stop, or with what it brings, where the broker has not refused that."""
+        if order.id in self._alone:
+            return order_body(order, limit=limit)
+        return whole_body(order, limit, self._brought(order, limit))
+
+    @staticmethod
+    def _brought(order: Order, limit: int | None) -> Order | None:
+        """What comes with it, of the price that it has on the wire."""
+        request = order.request
+        return None if limit is None else brought(order, ticks_of(request, net_price(request, limit)))
 
     async def find(self, order: Order, *, replacement: bool = False) -> None:
         """Looks for an order that an earlier program may have sent; told to be lost where it does not turn up."""
@@ -174,6 +206,8 @@ class Sender:
     def _unlike(self, old: str, order: Order) -> str:
         """Why one cannot take the other's place: the broker changes prices and times, and nothing else."""
         was, wanted = self._known.tracker.order(old).request, order.request
+        if was.stop is not None or wanted.stop is not None:
+            return f"order {old} or {order.id} has a stop beside it: a pair is not replaced; cancel it"
         if set(was.legs) != set(wanted.legs):
             return f"order {old} has other legs: only its price and time in force can be replaced; cancel it"
         units = (was.quantity, self._known.tracker.left(old))
@@ -199,7 +233,14 @@ class Sender:
                 return None
             before = ready
             if self._conduct.dry_run:
-                if no := await self._asked(partial(dry_run, ready.body)):
+                no = await self._asked(partial(dry_run, ready.body))
+                if no and order.request.intent is Intent.OPEN and is_complex(ready.body):
+                    # It is asked for again by itself: what was to come with it is put once it has filled.
+                    self._known.say(f"order {order.id} goes without what it was to bring: {no}")
+                    self._alone.add(order.id)
+                    ready = self._ready(order, made)
+                    continue
+                if no:
                     self.refuse(order.id, no)
                     return None
                 ready = self._ready(order, made)
@@ -287,7 +328,7 @@ class Sender:
                     await known.pause(waits, lambda: self._may_cancel(order_id))
                 continue
             try:
-                info = await known.rest.orders.cancel(known.account, target)
+                taken = await self._taken_off(target)
             except (Unprocessable, NotFound):
                 await self._looked_at(order_id)
                 await known.pause(self._conduct.step, lambda: self._may_cancel(order_id))
@@ -303,8 +344,26 @@ class Sender:
                 waits = min(2 * waits, LONGEST_S)
                 await self._looked_at(order_id)
             else:
-                known.hear(info.raw)
-                return
+                known.hear(taken)
+                if not is_complex(taken) or self._leaving(order_id):
+                    return
+                # Of a complex order what cannot be cancelled yet stays as it is.
+                await known.pause(self._conduct.step, lambda: tracker.status(order_id).done)
+
+    async def _taken_off(self, target: str) -> Mapping[str, Any]:
+        """Cancels one order of the broker, or the complex one that it belongs to: the broker takes it apart no other
+        way."""
+        known = self._known
+        seen = known.tracker.broker_order(target)
+        if seen is not None and seen.newest.complex_id:
+            return (await known.rest.complex_orders.cancel(known.account, seen.newest.complex_id)).raw
+        return (await known.rest.orders.cancel(known.account, target)).raw
+
+    def _leaving(self, order_id: str) -> bool:
+        """Whether all that works of an order is on its way out."""
+        tracker = self._known.tracker
+        orders = [tracker.broker_order(each) for each in tracker.working(order_id)]
+        return all(each is not None and each.newest.status == LEAVING for each in orders)
 
     def _may_cancel(self, order_id: str) -> bool:
         tracker = self._known.tracker

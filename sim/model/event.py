@@ -59,6 +59,15 @@ class OrderFilled:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderBrought:
+    """The broker holds an order that came with an opening and works once all of that has filled. It is told before any
+    fill of the opening; where the opening ends otherwise, it is cancelled right after."""
+
+    ts: int
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
 class OrderCancelled:
     ts: int
     order_id: str
@@ -167,6 +176,7 @@ Event = (
     | Moment
     | SessionClosed
     | OrderAccepted
+    | OrderBrought
     | OrderFilled
     | OrderCancelled
     | OrderRejected

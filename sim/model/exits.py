@@ -92,15 +92,15 @@ class Exit(Protocol):
 
 def after_gain(credit: int, share: float) -> int:
     """Twice the mark at which ``share`` of the credit (of the debit paid) is earned, rounded down: never too early."""
-    return 2 * credit - _times(2 * abs(credit), share)
+    return 2 * credit - times(2 * abs(credit), share)
 
 
 def after_loss(credit: int, multiple: float) -> int:
     """Twice the mark at which ``multiple`` times the credit (the debit) is lost, rounded up: never too early."""
-    return 2 * credit + _times(2 * abs(credit), multiple)
+    return 2 * credit + times(2 * abs(credit), multiple)
 
 
-def _times(ticks: int, factor: float) -> int:
+def times(ticks: int, factor: float) -> int:
     """``ticks`` times ``factor``, rounded up. 0.1 means a tenth, not the binary float nearest to it."""
     top, bottom = _ratio(factor)
     return -(-ticks * top // bottom)

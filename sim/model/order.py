@@ -99,6 +99,37 @@ MAX_LEGS: Final = 4
 
 @quick
 @dataclass(frozen=True, slots=True)
+class Stop:
+    """The other side of a target that rests: ``reason`` names the exit. Net ticks of one unit, credit positive: when
+    closing would bring no more than ``trigger`` (a bought unit: cost as much), it is closed for ``limit`` or better."""
+
+    reason: str
+    trigger: int
+    limit: int
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class Stops:
+    """How far a stop that rests lies beyond the one that a strategy declares, as shares of its price: ``beyond`` its
+    trigger, ``gives`` the worst price. A broker looks at natural prices, which are worse than the mid that is watched
+    here; the one that rests is for a session that has died."""
+
+    beyond: float
+    gives: float
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class Brings:
+    """An opening brings its target along: the broker lets that work as soon as all of the opening has filled.
+    ``stops``: with its stop beside it, so far beyond; None: without."""
+
+    stops: Stops | None = None
+
+
+@quick
+@dataclass(frozen=True, slots=True)
 class OrderRequest:
     """A wish. ``limit`` is the worst acceptable net price of one unit in ticks, credit positive, debit negative; None
     takes whatever the fill model gives (a marketable limit on a real wire).
@@ -128,6 +159,10 @@ class OrderRequest:
     resting: bool = False
     """A profit target that works at the broker from the trade's opening on, so that it is taken without us: every other
     exit goes before it."""
+    stop: Stop | None = None
+    """Of a target that rests: what closes the trade as well, whichever comes first, and never both."""
+    brings: Brings | None = None
+    """Of an opening: what comes with it."""
     underlying: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -27,6 +27,7 @@ from sim.calendar import at_ny, ny
 from sim.model.event import Cancel, Decision, Standing, Submit
 from sim.model.instrument import OptionContract
 from sim.model.order import Intent
+from sim.resting import BROUGHT
 
 ACCOUNT: Final = "5WT00001"
 LATE_NS: Final = 90 * 1_000_000_000
@@ -163,6 +164,8 @@ class Holds:
                 continue
             order = decision.order
             self._intents[order.id] = order.request.intent
+            if order.request.brings is not None:
+                self._intents[f"{order.id}{BROUGHT}"] = Intent.CLOSE
             if order.request.intent is Intent.OPEN:
                 day = str(one.core.day)
                 self._entered[day] += 1
@@ -258,8 +261,9 @@ class Holds:
             name = order.ticket.external
             intent = self._intents.get(name)
             self.hold(intent is not None, f"order {order.id} ({name!r}) has no intent")
-            self.hold(name in noted(one.journal.path), f"{name} was sent before its intent was in the journal")
-            if not order.replaces:
+            written = name.removesuffix(BROUGHT) in noted(one.journal.path)
+            self.hold(written, f"{name} was sent before its intent was in the journal")
+            if not order.replaces and order.ticket.trigger is None:
                 self._placed[name] += 1
                 self.hold(self._placed[name] == 1, f"{self._placed[name]} orders for {name}")
             if intent is Intent.OPEN:
@@ -270,9 +274,9 @@ class Holds:
         working: Counter[str] = Counter()
         exits: Counter[str] = Counter()
         for order in self.working:
-            if order.status == "Contingent":
-                continue
             name = order.ticket.external
+            if order.status == "Contingent" or self._other_side(order):
+                continue
             working[name] += 1
             self.hold(working[name] <= 1, f"{working[name]} live orders for {name}")
             record = one.core.session.orders.get(name)
@@ -280,6 +284,13 @@ class Holds:
                 trade = record.order.request.trade_id
                 exits[trade] += 1
                 self.hold(exits[trade] <= 1, f"{exits[trade]} live orders close {trade}")
+
+    def _other_side(self, order: Record) -> bool:
+        """Whether it is the stop beside a target that works: of both only one can fill."""
+        if order.ticket.trigger is None:
+            return False
+        pair = (o for o in self.working if o.complex_id == order.complex_id and o.ticket.trigger is None)
+        return any(o.ticket.external == order.ticket.external for o in pair)
 
     def lively(self, one: Sitting) -> bool:
         """Whether an order works that does more than rest."""

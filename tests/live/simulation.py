@@ -123,6 +123,9 @@ class Simulation:
     one: Sitting | None = None
     digest: str = ""
     _dying: int | None = None
+    _task: asyncio.Future[None] | None = None
+    """The process that lives."""
+    _killed: bool = False
     _full: bool = False
     _writes: int = 0
     _speed: float = 1.0
@@ -262,11 +265,19 @@ class Simulation:
 
     def say(self, word: Word) -> None:
         if self.one is not None and self.one.recovered is not None:
-            self.said.append(f"a person: {word.value}: {self.one.tell(word)}")
+            self._tell(f"a person: {word.value}", self.one, word)
 
     def resume(self) -> None:
         if self.one is not None and self.one.recovered is not None and self.one.guard.causes:
-            self.said.append(f"a person looks at {self.one.guard.why}: {self.one.tell(Word.RESUME)}")
+            self._tell(f"a person looks at {self.one.guard.why}", self.one, Word.RESUME)
+
+    def _tell(self, who: str, one: Sitting, word: Word) -> None:
+        """The process may die at what a person says, as at everything that it writes down."""
+        try:
+            self.said.append(f"{who}: {one.tell(word)}")
+        except Death:
+            assert self._task is not None
+            self._killed = self._task.cancel()
 
     def wiped(self) -> None:
         self.holds.wiped()
@@ -304,7 +315,9 @@ class Simulation:
     def _living(self) -> Living:
         made = living(self.config, f"s{self.seed:06d}", About("simulated week", f"seed {self.seed}", synthetic=True))
         engine = made.core.session.engine
-        engine.settings = replace(engine.settings, rest=self.seed % 2 == 1)
+        rest, stops = self.seed % 2 == 1, self.seed % 4 == 1
+        given = engine.settings.stops if stops else None
+        engine.settings = replace(engine.settings, rest=rest, stops=given, brings=rest and self.seed % 3 > 0)
         return made
 
     def _process(self, path: Path) -> Sitting:
@@ -367,7 +380,10 @@ class Simulation:
                     self.seen["writes"] += self._writes
                     self.digest = digest(path)
                     return one
-                except Death:
+                except (Death, asyncio.CancelledError) as end:
+                    if not isinstance(end, Death) and not self._killed:
+                        raise
+                    self._killed = False
                     self.seen["lives"] += 1
                 except JournalError:
                     self.seen["stopped by the disk"] += 1
@@ -381,7 +397,7 @@ class Simulation:
                 await asyncio.sleep(self.draw.uniform(1.0, 90.0))
 
     async def _through(self, work: Callable[[], Awaitable[None]]) -> None:
-        task = asyncio.ensure_future(work())
+        task = self._task = asyncio.ensure_future(work())
         try:
             await asyncio.wait([task])
         finally:

@@ -25,8 +25,8 @@ from sim.model.event import (
 )
 from sim.model.exits import CloseAt, Exit, ProfitTarget, Review, StopLoss
 from sim.model.order import Action, Intent, Leg, OrderRequest, Status, TimeInForce
+from sim.resting import can_rest
 from sim.session import Session
-from sim.targets import can_rest
 from sim.watch import Watch
 from tests.hand import STOCK, HandDay, HandMarket, Sides, contract
 from tests.rig import Play, play

@@ -179,6 +179,10 @@ def _type(ticket: Ticket, legs: list[LegState], faults: list[Fault]) -> None:
         faults.append(("order_must_omit_price", f"A {kind} order must omit price."))
     if ticket.trigger is not None and kind not in ("Stop", "Stop Limit"):
         faults.append(("order_must_omit_stop_trigger", f"A {kind} order must omit stop-trigger."))
+    if kind == "Stop" and len(legs) > 1:
+        faults.append(("stop_orders_single_leg", "A Stop order takes one leg; a Stop Limit takes several."))
+    if kind in ("Stop", "Stop Limit") and any(leg.instrument.type == FUTURE_OPTION for leg in legs):
+        faults.append(("stop_orders_not_supported", "Stop orders are not offered for options on futures."))
     if kind == "Stop" and tif.startswith("GT") and any(not leg.action.endswith("Close") for leg in legs):
         faults.append(("opening_gtc_stop_not_supported", "An opening Stop order cannot be GTC."))
     if "Ext" in tif and (len(legs) > 1 or legs[0].instrument.type != EQUITY):

@@ -10,7 +10,7 @@ Refused: an order of stock, a stop that opens, a pair whose second order does no
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 from math import gcd
 from typing import Final
 
@@ -135,15 +135,61 @@ def oco_body(closing: Order, *, profit: int, stop: int, stop_limit: int | None =
 
 
 def otoco_body(
-    opening: Order, closing: Order, *, profit: int, stop: int, stop_limit: int | None = None, source: str = SOURCE
-) -> Body:
-    """The body of an OTOCO: the opening order, and the OCO that begins to work when it has filled."""
+    opening: Order, closing: Order, *, profit: int, stop: int, stop_limit: int | None = None,
+    limit: int | None = None, source: str = SOURCE,
+) -> Body:  # fmt: skip
+    """The body of an OTOCO: the opening order (``limit`` as in ``order_body``), and the OCO that begins to work when it
+    has filled."""
+    _undoes(opening, closing)
+    pair = oco_body(closing, profit=profit, stop=stop, stop_limit=stop_limit, source=source)
+    return {**pair, "type": "OTOCO", "trigger-order": order_body(opening, limit=limit, source=source)}
+
+
+def oto_body(opening: Order, closing: Order, *, limit: int | None = None, source: str = SOURCE) -> Body:
+    """The body of an OTO: the opening order (``limit`` as in ``order_body``), and the limit that begins to work when it
+    has filled."""
+    _undoes(opening, closing)
+    trigger, after = order_body(opening, limit=limit, source=source), order_body(closing, source=source)
+    return {"type": "OTO", "source": source, "trigger-order": trigger, "orders": [after]}
+
+
+def _undoes(opening: Order, closing: Order) -> None:
     twins = {(leg.contract, leg.ratio, leg.action.closing_twin) for leg in opening.request.legs if leg.action.opening}
     undone = {(leg.contract, leg.ratio, leg.action) for leg in closing.request.legs}
     if twins != undone or opening.request.quantity != closing.request.quantity:
         raise OrderError(f"order {closing.id} does not undo {opening.id}: wanted the same legs and quantity, closing")
-    pair = oco_body(closing, profit=profit, stop=stop, stop_limit=stop_limit, source=source)
-    return {**pair, "type": "OTOCO", "trigger-order": order_body(opening, source=source)}
+
+
+def whole_body(order: Order, limit: int | None, brought: Order | None) -> Body:
+    """The body of an order with all that belongs to it: its stop, or what it brings along."""
+    if brought is not None and (stop := brought.request.stop) is not None and brought.request.limit is not None:
+        return otoco_body(
+            order, brought, profit=brought.request.limit, stop=stop.trigger, stop_limit=stop.limit, limit=limit
+        )
+    if brought is not None:
+        return oto_body(order, brought, limit=limit)
+    if (stop := order.request.stop) is not None and limit is not None:
+        return oco_body(order, profit=limit, stop=stop.trigger, stop_limit=stop.limit)
+    return order_body(order, limit=limit)
+
+
+def is_complex(body: Mapping[str, object]) -> bool:
+    """Whether a body is of several orders."""
+    return "orders" in body
+
+
+def first_of(body: Mapping[str, object]) -> Mapping[str, object]:
+    """The body of the order that trades first: the trigger, or the limit beside a stop."""
+    orders = body.get("orders")
+    found = body.get("trigger-order", orders[0] if isinstance(orders, list) else body)
+    assert isinstance(found, Mapping)
+    return found
+
+
+def ticks_of(request: OrderRequest, price: Decimal) -> int:
+    """The price of one of the wire's units as net ticks of one of ours, rounded to our side."""
+    share = price / request.legs[0].contract.product.increment
+    return int(share.to_integral_value(ROUND_FLOOR)) * shared_ratio(request)
 
 
 def _body(order: Order, kind: str, ticks: int | None, stop: int | None, source: str) -> Body:

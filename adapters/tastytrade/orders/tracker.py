@@ -1,6 +1,8 @@
 """What became of our orders, from the broker's messages: events of the model, each told once.
 
-One of our orders may be several of the broker's: repriced (a chain of replacements), or the two sides of an OCO. The
+One of our orders may be several of the broker's: repriced (a chain of replacements), or the two sides of an OCO. What
+an opening brought along is an order of ours as soon as the broker is seen to hold the opening as the trigger of a
+complex order; of it nothing is told before the opening is over. The
 tracker keeps every id of the broker, whose it is, and tells ``OrderAccepted``, ``OrderFilled``, ``OrderCancelled``,
 ``OrderRejected``, ``OrderExpired``. Messages of REST and of the stream are the same objects and may come in any order
 and any number; what they tell of fills and of the end is the same however they come.
@@ -13,8 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final
 
-from adapters.tastytrade.orders.bodies import OrderShapeError
+from adapters.tastytrade.orders.bodies import OrderShapeError, ticks_of
 from adapters.tastytrade.orders.fills import Column, Fee, Units, fills_of
 from adapters.tastytrade.orders.shapes import WireOrder, nested_orders, read_order, squeezed
 from adapters.tastytrade.orders.states import STATUSES, BrokerOrder
@@ -22,6 +26,7 @@ from adapters.tastytrade.symbols import wire_symbol
 from sim.model.event import (
     Event,
     OrderAccepted,
+    OrderBrought,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
@@ -29,6 +34,9 @@ from sim.model.event import (
     OrderRejected,
 )
 from sim.model.order import Order, OrderError, Status
+from sim.resting import brought
+
+TRIGGER: Final = "OTO::trigger-order"
 
 
 @dataclass(slots=True)
@@ -44,6 +52,10 @@ class _Ours:
     ended: Status | None = None
     lost: bool = False
     filled: int = 0
+    parent: str = ""
+    """The opening that has brought it."""
+    child: str = ""
+    """What it has brought."""
     known: int = 0
     """Units whose fills an earlier program has booked, and that are not told again."""
 
@@ -55,13 +67,17 @@ class _Ours:
 class Tracker:
     """Consumes order objects, answers with events. ``column`` and ``fee`` as in ``fills``; instants in UTC ns."""
 
-    __slots__ = ("_after", "_before", "_column", "_fee", "_noted", "_notes", "_orders", "_ours", "_owner", "_units")
+    __slots__ = (
+        "_after", "_before", "_column", "_fee", "_groups", "_noted", "_notes", "_orders", "_ours", "_owner", "_units",
+    )  # fmt: skip
 
     def __init__(self, column: Column, fee: Fee) -> None:
         self._column, self._fee = column, fee
         self._ours: dict[str, _Ours] = {}
         self._orders: dict[str, BrokerOrder] = {}
         self._owner: dict[str, str] = {}
+        self._groups: dict[str, str] = {}
+        """Whose the orders of a complex one are, its trigger aside, by its id."""
         self._units: dict[str, Units] = {}
         self._before: dict[str, str] = {}
         self._after: dict[str, set[str]] = {}
@@ -90,6 +106,14 @@ class Tracker:
         """From here on the successor of ``old`` at the broker is the registered order ``order_id``."""
         self._of(order_id)
         self._of(old).replaced_by = order_id
+
+    def bring(self, order_id: str, child: Order, now: int) -> list[Event]:
+        """An opening brings another order along."""
+        if child.id in self._ours:
+            return []
+        self.register(child)
+        self._of(child.id).parent, self._of(order_id).child = order_id, child.id
+        return [OrderBrought(now, child)]
 
     def bind(self, order_id: str, broker_id: object, now: int) -> list[Event]:
         """The broker's id of an order, as the answer to its submission says; events of what was heard of it before."""
@@ -130,7 +154,7 @@ class Tracker:
         )
         out: list[Event] = [] if ours.accepted else [OrderAccepted(now, order_id)]
         ours.accepted, ours.ended = True, Status.CANCELLED
-        return [*out, OrderCancelled(now, order_id)]
+        return [*out, OrderCancelled(now, order_id), *self._followed(ours, now)]
 
     def give_up(self, order_id: str, now: int) -> list[Event]:
         """Ends a held order with what is known of it: no more fills will be told of by anybody."""
@@ -141,7 +165,7 @@ class Tracker:
             if broker in self._units and any(self._units[broker].loose):
                 self._note(f"order {order_id}: {self._units[broker].loose} contracts by leg have no partner; reconcile")
         ours.ended = Status.CANCELLED
-        return [OrderCancelled(now, order_id)]
+        return [OrderCancelled(now, order_id), *self._followed(ours, now)]
 
     # --- what the broker says ---------------------------------------------------------------------------------------
 
@@ -168,16 +192,19 @@ class Tracker:
         """A complex order: every order inside it that has an id."""
         return [e for each in nested_orders(raw) if each.get("id") is not None for e in self.consume(each, now)]
 
-    def bind_complex(self, raw: Mapping[str, object], order_ids: Sequence[str], now: int) -> list[Event]:
-        """The answer to a complex order: whose its orders are, the trigger first, then both sides of the OCO."""
-        nested = nested_orders(raw)
-        if len(nested) != len(order_ids):
-            raise OrderShapeError(f"a complex order with {len(nested)} orders: wanted {len(order_ids)}")
+    def bind_complex(self, order_id: str, raw: Mapping[str, object], now: int) -> list[Event]:
+        """The answer to a complex order: its trigger is ours, and the others are what that has brought; without a
+        trigger all of them are ours."""
+        opening = isinstance(raw.get("trigger-order"), Mapping)
+        group = {"complex-order-id": raw.get("id")}
         out: list[Event] = []
-        for each, order_id in zip(nested, order_ids, strict=True):
-            if each.get("id") is not None:
-                out += self.bind(order_id, each["id"], now)
-                out += self.consume(each, now)
+        for i, nested in enumerate(nested_orders(raw)):
+            each = {**group, "complex-order-tag": TRIGGER if opening and i == 0 else "", **nested}
+            owner = self._of(order_id).child if opening and i else order_id
+            if each.get("id") is None or not owner:
+                raise OrderShapeError(f"order {order_id}: a complex order has a part that cannot be placed")
+            out += self.bind(owner, each["id"], now)
+            out += self.consume(each, now)
         return out
 
     # --- what is known ----------------------------------------------------------------------------------------------
@@ -229,7 +256,7 @@ class Tracker:
         out = []
         for order_id, ours in self._ours.items():
             seen = [self._orders[each] for each in ours.brokers if each in self._orders]
-            if ours.ended is None and seen and all(order.done for order in seen):
+            if ours.ended is None and seen and all(order.done for order in seen) and not self._waits(ours):
                 out.append(order_id)
         return tuple(out)
 
@@ -267,6 +294,8 @@ class Tracker:
                     found = self._ours[found].replaced_by or found
             elif order is not None and order.client_id in self._ours:
                 found = order.client_id
+            elif order is not None and not _is_trigger(order.newest):
+                found = self._groups.get(order.newest.complex_id)
             if found is not None:
                 self._owner[broker_id] = found
         if found is not None and broker_id not in self._ours[found].brokers:
@@ -291,11 +320,44 @@ class Tracker:
         owners = [self._whose(each) for each in self._chain(broker_id)]
         return [e for order_id in dict.fromkeys(owners) if order_id is not None for e in self._news(order_id, now)]
 
+    def _followed(self, ours: _Ours, now: int) -> list[Event]:
+        """News of what an opening has brought: of one that is over without all its fills there is none left."""
+        if not ours.child or ours.ended is None:
+            return []
+        child = self._ours[ours.child]
+        if ours.ended is Status.FILLED or child.ended is not None or child.accepted:
+            return self._news(ours.child, now)
+        child.accepted, child.ended = True, Status.CANCELLED
+        return [OrderCancelled(now, ours.child)]
+
+    def _waits(self, ours: _Ours) -> bool:
+        """Whether it came with an opening that is not over."""
+        return ours.parent in self._ours and self._ours[ours.parent].ended is None
+
+    def _came(self, ours: _Ours, known: Sequence[tuple[str, BrokerOrder]], now: int) -> list[Event]:
+        """What an opening has brought, once the broker is seen to hold it so."""
+        held = next((o.newest for _, o in known if o.newest.complex_id and _is_trigger(o.newest)), None)
+        if held is None or held.price is None:
+            return []
+        child = brought(ours.order, ticks_of(ours.order.request, held.price))
+        if child is None:
+            return []
+        out = self.bring(ours.order.id, child, now)
+        self._groups[held.complex_id] = child.id
+        for each in list(self._orders):
+            if self._owner.get(each) is None:
+                self._whose(each)
+        return out
+
     def _news(self, order_id: str, now: int) -> list[Event]:
         """What has become of one of ours since it was last told."""
         ours = self._ours[order_id]
+        if self._waits(ours):
+            return []
         known = [(each, self._orders[each]) for each in sorted(ours.brokers, key=_natural) if each in self._orders]
         out: list[Event] = []
+        if ours.order.request.brings is not None and not ours.child:
+            out += self._came(ours, known, now)
         if ours.lost and known:
             # What was said of it was wrong: it works, or has worked, after all.
             ours.lost, ours.ended, ours.accepted = False, None, True
@@ -304,13 +366,13 @@ class Tracker:
             )
         if not ours.accepted and any(o.means is not Status.REJECTED or o.fills for _, o in known):
             ours.accepted = True
-            out.append(OrderAccepted(now, order_id, known[-1][1].newest.price))
+            out.append(OrderAccepted(now, order_id, _asked(order.newest for _, order in known)))
         for broker_id, order in known:
             self._look(ours, order.newest)
             out += self._filled(ours, broker_id, order, now)
         if ours.ended is None:
             out += self._ended(ours, known, now)
-        return out
+        return [*out, *self._followed(ours, now)]
 
     def _look(self, ours: _Ours, order: WireOrder) -> None:
         """Notes what the broker's object says otherwise than our order does."""
@@ -352,7 +414,8 @@ class Tracker:
         if not ours.left:
             ours.ended = Status.FILLED
             return []
-        unseen = len(known) < len(ours.brokers)  # a successor that was told of and has not been seen
+        # A successor that was told of and has not been seen; the other side of a pair.
+        unseen = len(known) < len(ours.brokers) or _half(ours.order, [order.newest for _, order in known])
         if not known or unseen or not all(order.done for _, order in known) or self._more_to_come(known):
             return []
         mine = set(ours.brokers)
@@ -375,6 +438,27 @@ class Tracker:
             any(self._units[broker_id].loose) or (order.means is Status.FILLED and not order.whole)
             for broker_id, order in known
         )
+
+
+def _is_trigger(order: WireOrder) -> bool:
+    return order.complex_tag.endswith(TRIGGER.partition("::")[2])
+
+
+def _is_stop(order: WireOrder) -> bool:
+    return order.raw.get("stop-trigger") is not None
+
+
+def _half(order: Order, known: Sequence[WireOrder]) -> bool:
+    """Whether only one side has been seen of a target with its stop."""
+    if order.request.stop is None or not any(each.complex_id for each in known):
+        return False
+    return len({_is_stop(each) for each in known}) < len((True, False))
+
+
+def _asked(known: Iterable[WireOrder]) -> Decimal | None:
+    """What an order works at: the limit of the newest, not what a stop gives way to."""
+    orders = list(known)
+    return next((each.price for each in reversed(orders) if not _is_stop(each)), orders[-1].price)
 
 
 def _natural(text: str) -> tuple[int, str]:

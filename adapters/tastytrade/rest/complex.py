@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from adapters.tastytrade.errors import Malformed
-from adapters.tastytrade.rest.calls import Call, Calls, Kind
+from adapters.tastytrade.rest.calls import Call, Calls, Kind, Sending, unheard
 from adapters.tastytrade.rest.shapes import Page, data_of, page, shape
 from adapters.tastytrade.rest.shapes_order import ComplexOrderInfo, PlacedOrder, bare_id_of, complex_id_of, placed
 
@@ -24,10 +24,11 @@ class ComplexOrders:
         call = Call("POST", f"{COMPLEX}/dry-run", {"account": account}, body=body)
         return placed(await self._calls.read(call), call.endpoint)
 
-    async def place(self, account: str, body: Mapping[str, Any]) -> PlacedOrder:
-        """Sends it once. ``InDoubt`` where it may have arrived; after any other error there is no order."""
+    async def place(self, account: str, body: Mapping[str, Any], sending: Sending = unheard) -> PlacedOrder:
+        """Sends it once. ``InDoubt`` where it may have arrived; after any other error there is no order. ``sending`` is
+        called right before it goes out."""
         call = Call("POST", COMPLEX, {"account": account}, body=body, kind=Kind.MOVE)
-        answer = await self._calls.move(call, complex_id_of)
+        answer = await self._calls.move(call, complex_id_of, sending)
         try:
             return placed(answer, call.endpoint)
         except Malformed as error:
