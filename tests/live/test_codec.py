@@ -116,7 +116,8 @@ def test_the_format_stands() -> None:
         b'{"$":"OrderRequest","strategy":"zero","legs":[{"$":"Leg","contract":{"$c":[1,"2024-08-02","ESU4",56000000,"P"]},'
         b'"ratio":1,"action":{"$enum":"Action.SELL_TO_OPEN"}}],"quantity":2,"limit":105,"intent":{"$enum":"Intent.OPEN"},'
         b'"reason":"why","tif":{"$enum":"TimeInForce.DAY"},"exits":[{"$":"StopLoss","multiple":2.0}],"trade_id":"",'
-        b'"structure":"","planned_loss_ticks":null,"cross":false,"emergency":false,"patience":null,"resting":false}'
+        b'"structure":"","planned_loss_ticks":null,"cross":false,"emergency":false,"patience":null,"resting":false,'
+        b'"stop":null,"brings":null}'
     )
     assert codec.encode(Submit(order, Approved(sell))) == (
         b'{"$":"Submit","order":{"$":"Order","id":"x-1","request":' + request

@@ -80,25 +80,33 @@ def calm(seed: int = 1) -> Simulation:
     return Simulation(seed, CALM, days=1)
 
 
-def test_a_broker_that_sends_an_order_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    once = Exchange.place
+WAYS = pytest.mark.parametrize(("way", "seed"), [("place", 3), ("place_complex", 1)])
+"""An opening by itself, and one that brings its target."""
+
+
+@WAYS
+def test_a_broker_that_sends_an_order_twice_is_found(monkeypatch: pytest.MonkeyPatch, way: str, seed: int) -> None:
+    once = getattr(Exchange, way)
 
     def twice(self: Exchange, account: str, body: Any) -> Any:
         once(self, account, body)
         return once(self, account, body)
 
-    monkeypatch.setattr(Exchange, "place", twice)
-    assert "2 orders for s000001-" in broken(calm())
+    monkeypatch.setattr(Exchange, way, twice)
+    assert f"2 orders for s{seed:06d}-" in broken(calm(seed))
 
 
-def test_an_order_that_nobody_meant_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    once = Exchange.place
+@WAYS
+def test_an_order_that_nobody_meant_is_found(monkeypatch: pytest.MonkeyPatch, way: str, seed: int) -> None:
+    once = getattr(Exchange, way)
 
     def other(self: Exchange, account: str, body: Any) -> Any:
-        return once(self, account, {**body, "external-identifier": "somebody else's"})
+        stranger = {"external-identifier": "somebody else's"}
+        changed = {"trigger-order": {**body["trigger-order"], **stranger}} if "trigger-order" in body else stranger
+        return once(self, account, {**body, **changed})
 
-    monkeypatch.setattr(Exchange, "place", other)
-    assert "has no intent" in broken(calm())
+    monkeypatch.setattr(Exchange, way, other)
+    assert "has no intent" in broken(calm(seed))
 
 
 def test_books_that_forget_a_contract_are_found(monkeypatch: pytest.MonkeyPatch) -> None:

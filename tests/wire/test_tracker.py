@@ -414,6 +414,19 @@ def test_one_side_of_an_oco_alone_is_no_end() -> None:
     assert words(told(tracker, [stopped])) == "Filled"
 
 
+def test_a_side_of_an_oco_that_works_on_is_a_stranger() -> None:
+    closing = an_order((SPY_PUT, 1, BTC), order_id="c")
+    closing = replace(closing, request=replace(closing.request, stop=Stop("stop_loss", -200, -220)))
+    tracker = tracking(closing)
+    tracker.bind_complex("c", pair_frame(closing, ("Live", "Live"), 0), NOW)
+    assert tracker.strangers() == ()
+    filled = frame(closing, "Filled", 3, broker_id=900011, fills={SPY_PUT: [fill("1", 1, "1.00", 3)]})
+    assert words(told(tracker, [filled])) == "Filled"
+    assert [each.newest.id for each in tracker.strangers()] == ["900012"]
+    told(tracker, [frame(closing, "Cancelled", 4, broker_id=900012)])
+    assert tracker.strangers() == ()
+
+
 @pytest.mark.parametrize("stops", [None, Stops(0.2, 0.4)])
 class TestWhatAnOpeningBrings:
     def statuses(self, stops: Stops | None, first: str, others: str) -> list[str]:

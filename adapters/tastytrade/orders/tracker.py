@@ -235,8 +235,9 @@ class Tracker:
         return self._owner.get(str(broker_id))
 
     def strangers(self) -> tuple[BrokerOrder, ...]:
-        """Orders of the account that are not ours and not over."""
-        return tuple(o for each, o in self._orders.items() if each not in self._owner and not o.done)
+        """Orders of the account that are not over, and not ours or over as far as we know: the other side of a pair
+        that has filled must not work on."""
+        return tuple(o for each, o in self._orders.items() if not o.done and not self._works(each))
 
     def broker_ids(self, order_id: str) -> tuple[str, ...]:
         """Every id that the broker gave it, oldest first."""
@@ -277,6 +278,11 @@ class Tracker:
         if text not in self._noted:
             self._noted.add(text)
             self._notes.append(text)
+
+    def _works(self, broker_id: str) -> bool:
+        """Whether it is of an order of ours that is not over."""
+        owner = self._owner.get(broker_id)
+        return owner is not None and self._ours[owner].ended is None
 
     def _link(self, old: str, new: str) -> None:
         self._before[new] = old
