@@ -74,9 +74,9 @@ MONDAYS: Final = tuple(
 of daylight saving and the days after it, Thanksgiving."""
 GRID: Final = 30.0
 """Long naps end together, every so many seconds: fewer instants at which anything happens."""
-FAST: Final = 14.0
+FAST: Final = 24.0
 """Where nothing is going on the market's clock runs so many times as fast: all look at it every seven minutes only."""
-SOON_NS: Final = 8 * MINUTE_NS
+SOON_NS: Final = 13 * MINUTE_NS
 LATELY_NS: Final = 2 * MINUTE_NS
 """Nothing is going on where nothing works, nothing was done lately, and nothing will be soon."""
 
@@ -341,7 +341,7 @@ class Simulation:
         connected = Sandbox(rest=REST, account_streamer=STREAM).connect(wiring, conduct)
         terms = Terms(
             Pace(settle=0.5, glance=5.0, rehearse=60.0, again=30.0, first=10.0, look=60.0),
-            Rounds(240.0, 1800.0, 60.0), Limits(positions=900.0, quotes=500.0, chain=500.0, vix=3600.0, grace=90.0),
+            Rounds(480.0, 3600.0, 60.0), Limits(positions=1800.0, quotes=900.0, chain=900.0, vix=3600.0, grace=90.0),
         )  # fmt: skip
 
         async def chain(underlying: str, day: date) -> Any:

@@ -24,8 +24,8 @@ MS: Final = 1_000_000
 PATIENCE_S: Final = 300.0
 """Seconds that the strategy lets an order wait."""
 CALLS: Final = (
-    ("*", "*"), ("POST", "/accounts/*/orders"), ("POST", "/accounts/*/orders/dry-run"), ("GET", "/accounts/*"),
-    ("DELETE", "*"), ("PUT", "*"), ("GET", "/accounts/*/positions"), ("GET", "/accounts/*/orders*"),
+    ("*", "*"), ("POST", "/accounts/*orders"), ("POST", "/accounts/*orders/dry-run"), ("GET", "/accounts/*"),
+    ("DELETE", "*"), ("PUT", "*"), ("GET", "/accounts/*/positions"), ("GET", "/accounts/*orders*"),
     ("POST", "/oauth/token"), ("GET", "/option-chains/*"), ("GET", "/api-quote-tokens"),
 )  # fmt: skip
 """Whom a fault of REST is for."""
