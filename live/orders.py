@@ -43,6 +43,11 @@ def nothing() -> str:
     return ""
 
 
+def priced(order: Order) -> str:
+    """Every order has a price."""
+    return ""
+
+
 @dataclass(slots=True)
 class Desk:
     """``waiting``: orders that have not gone out yet, by their own id. ``aside`` is asked whether a person places the
@@ -55,6 +60,8 @@ class Desk:
     aside: Callable[[Order, Sequence[str]], bool] = nobody
     muted: Callable[[], str] = nothing
     """Why no order is sent at present, whatever it is: what works is not taken away for one that would not be."""
+    unpriced: Callable[[Order], str] = priced
+    """Why one has no price at present to go out at: the same."""
 
     def carry(self, decisions: Sequence[Decision], about: Input) -> None:
         """Carries decisions out, and lets those go that waited for what has just been told."""
@@ -95,7 +102,7 @@ class Desk:
             after += held_back.after
         if self.aside(each.order, after):
             return
-        if after and (why := self.muted()):
+        if after and (why := self.muted() or self.unpriced(each.order)):
             text = f"{why}; what it would take the place of works on"
             self.refused.append(OrderRejected(each.order.created_ns, each.order.id, text))
             return

@@ -171,6 +171,7 @@ class Sitting:
             self._post, self.manual, self.say, self.resumed, self.terms.again,
         )  # fmt: skip
         self.runner.watchers.append(self.warden.heard)
+        self.runner.orders.unpriced = self.live.broker.unpriced
         limits = self.terms.limits
         # Twice as long: a market may be told by the minute.
         stall = Stall(self.core, tape, self.say, limits.quotes, 2 * limits.quotes)

@@ -224,6 +224,10 @@ class TastyTradeBroker:
         """Orders of ours that work as far as we know, and that the broker did not know when it was asked last."""
         return self._known.missing
 
+    def unpriced(self, order: Order) -> str:
+        """Why an order has no price at present to go out at; empty where it has one."""
+        return self._sender.unpriced(order)
+
     def look_again(self) -> None:
         """Has the orders read anew, soon: something of them may have been missed."""
         self._known.unread = True

@@ -233,7 +233,7 @@ class Sender:
                 return None
             before = ready
             if self._conduct.dry_run:
-                no = await self._asked(partial(dry_run, ready.body))
+                no = await self._asked(partial(dry_run, ready.body), closes=order.request.intent is Intent.CLOSE)
                 if no and order.request.intent is Intent.OPEN and is_complex(ready.body):
                     # It is asked for again by itself: what was to come with it is put once it has filled.
                     self._known.say(f"order {order.id} goes without what it was to bring: {no}")
@@ -289,11 +289,11 @@ class Sender:
         else:
             self._known.bound(order_id, raw)
 
-    async def _asked(self, ask: Callable[[], Any]) -> str:
+    async def _asked(self, ask: Callable[[], Any], *, closes: bool) -> str:
         """Why the broker would not take an order, by its dry run; empty where it would."""
         try:
             answer: PlacedOrder = await ask()
-            verdict = judge(read_dry_run(answer.raw), self._conduct.warnings)
+            verdict = judge(read_dry_run(answer.raw), self._conduct.warnings, closes=closes)
         except TomkingError as error:
             return f"dry run: {_why(error)}; nothing was sent"
         for kept in verdict.kept:
@@ -307,6 +307,10 @@ class Sender:
         return all(
             -leg.action.sign * book.held(wire_symbol(leg.contract)) >= leg.ratio * units for leg in order.request.legs
         )
+
+    def unpriced(self, order: Order) -> str:
+        """Why it could not be priced now."""
+        return self._terms(order).reason
 
     # --- cancels ----------------------------------------------------------------------------------------------------
 

@@ -295,7 +295,8 @@ class Holds:
     def lively(self, one: Sitting) -> bool:
         """Whether an order works that does more than rest."""
         orders = one.core.session.engine.desk.orders
-        return any(not order.request.resting for order in orders.values()) or len(self.working) != len(orders)
+        working = sum(not self._other_side(order) for order in self.working)
+        return any(not order.request.resting for order in orders.values()) or working != len(orders)
 
     def _quiet(self, one: Sitting) -> bool:
         """Whether nothing is under way, and nothing has been heard of lately that is not booked yet."""

@@ -57,6 +57,7 @@ from sim.clock import stopwatch
 from sim.model.errors import BrokerError
 from sim.model.event import Decision, Submit, Word
 from sim.model.market import MINUTE_NS
+from sim.model.order import Stops
 from tests.contract.rig import InProcess
 from tests.live import beside
 from tests.live.holds import ACCOUNT, Broken, Holds
@@ -75,8 +76,9 @@ of daylight saving and the days after it, Thanksgiving."""
 GRID: Final = 30.0
 """Long naps end together, every so many seconds: fewer instants at which anything happens."""
 FAST: Final = 24.0
-"""Where nothing is going on the market's clock runs so many times as fast: all look at it every seven minutes only."""
-SOON_NS: Final = 13 * MINUTE_NS
+"""Where nothing is going on the market's clock runs so many times as fast: all look at it every twelve minutes only."""
+SOON_NS: Final = 3 * MINUTE_NS
+BEHIND_NS: Final = 14 * MINUTE_NS
 LATELY_NS: Final = 2 * MINUTE_NS
 """Nothing is going on where nothing works, nothing was done lately, and nothing will be soon."""
 
@@ -192,7 +194,9 @@ class Simulation:
             # Over a night at once, as a machine does that slept.
             return seconds
         if self._speed > 1.0:
-            return seconds if seconds >= self._beat else self._beat
+            # Not a beat beyond what is to come.
+            left = (self._next(now) - SOON_NS - now) / 1e9 / self._speed
+            return max(seconds, min(self._beat, seconds + left + 0.01) if left > 0 else self._beat)
         if now // MINUTE_NS != self._beaten and self._open(now):
             return seconds
         at = now + 60 * MINUTE_NS if not self._open(now) else (now // MINUTE_NS + 1) * MINUTE_NS
@@ -203,22 +207,27 @@ class Simulation:
             at = min(at, self.troubles.plan[0][0])
         return seconds + max((at - now) / 1e9, 1e-6)
 
+    def _next(self, now: int) -> int:
+        """The next instant at which something will be going on: a trouble, a wake, the end of the session."""
+        coming = [closes for _, closes in self._hours if closes > now][:1] + [p[0] for p in self.troubles.plan[:1]]
+        return min([*coming, *([self._wake] if self._wake > now else [])], default=now)
+
     def _dull(self, now: int) -> bool:
         """Whether nothing is going on, and nothing will for a while."""
         one = self.one
         if one is None or one.recovered is None or not any(o + LATELY_NS < now < c - SOON_NS for o, c in self._hours):
             return False
-        if now - self._struck < LATELY_NS or (self.troubles.plan and self.troubles.plan[0][0] - now < SOON_NS):
+        if now - self._struck < LATELY_NS or (self.troubles.plan and self.troubles.plan[0][0] - now <= SOON_NS):
             return False
         coming = one.runner.coming()
         if coming is not None:
             self._wake = coming[0]
-        if -LATELY_NS < self._wake - self.now() < SOON_NS:
+        if -LATELY_NS < self._wake - self.now() <= SOON_NS:
             return False
         core = one.core
         return not (
             self.holds.lively(one) or one.live.broker.busy or one.live.broker.stale or one.runner.orders.waiting
-            or self._dying is not None or self._full or core.last < now - SOON_NS
+            or self._dying is not None or self._full or core.last < now - BEHIND_NS
         )  # fmt: skip
 
     def act(self) -> None:
@@ -316,7 +325,7 @@ class Simulation:
         made = living(self.config, f"s{self.seed:06d}", About("simulated week", f"seed {self.seed}", synthetic=True))
         engine = made.core.session.engine
         rest, stops = self.seed % 2 == 1, self.seed % 4 == 1
-        given = engine.settings.stops if stops else None
+        given = Stops(0.25, 0.5) if stops else None
         engine.settings = replace(engine.settings, rest=rest, stops=given, brings=rest and self.seed % 3 > 0)
         return made
 
@@ -341,7 +350,7 @@ class Simulation:
         connected = Sandbox(rest=REST, account_streamer=STREAM).connect(wiring, conduct)
         terms = Terms(
             Pace(settle=0.5, glance=5.0, rehearse=60.0, again=30.0, first=10.0, look=60.0),
-            Rounds(480.0, 3600.0, 60.0), Limits(positions=1800.0, quotes=900.0, chain=900.0, vix=3600.0, grace=90.0),
+            Rounds(480.0, 3600.0, 60.0), Limits(positions=1800.0, quotes=1200.0, chain=1800.0, vix=3600.0, grace=90.0),
         )  # fmt: skip
 
         async def chain(underlying: str, day: date) -> Any:
@@ -362,7 +371,8 @@ class Simulation:
         assert self.one is not None
         for decision in decisions:
             if isinstance(decision, Submit):
-                order = decision.order
+                # While the market runs fast, quotes are too old to send anything by.
+                self._struck, order = self.emulator.clock.now(), decision.order
                 if (script := self.troubles.script(order.id, order.request.quantity)) is not None:
                     self.exchanges.scripts[order.id] = script
         self.holds.decided(self.one, what, decisions)

@@ -113,11 +113,11 @@ def test_a_walk_goes_on_in_the_next_life() -> None:
         await s.opened()
         s.it.tell(Word.FLATTEN)
         await s.until(lambda: sum(isinstance(each, Reprice) for each, _ in s.written()) == 2, 600)
-        await s.elapse(3)
+        await s.elapse(1)
         (order_id,) = s.working
         await s.rise()
         await s.sit()
-        await s.elapse(5)
+        await s.elapse(3)
         assert list(s.working) == [order_id]
         await s.until(lambda: not s.it.core.session.engine.desk.ledger.open, 600)
         assert s.it.warden.differences == []

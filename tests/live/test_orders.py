@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import pytest
 
 from live.inputs import Tick, Told
 from live.orders import Desk, followers
 from sim.model.event import Cancel, Decision, Event, OrderCancelled, OrderFilled, OrderRejected, Submit
 from sim.model.fill import Fill
-from sim.model.order import Approved, Order
+from sim.model.order import Approved, Order, Stop
 from tests.contract.market import P90, P95, P100, buy_back, order
 
 NOW = 1_704_466_800_000_000_000
@@ -119,10 +121,23 @@ class TestPlaces:
         assert len(desk.refused) == 1
 
 
-def test_what_works_is_not_taken_away_for_an_order_that_would_not_be_sent() -> None:
+def test_a_target_with_its_stop_is_cancelled_before_what_takes_its_place() -> None:
+    """The broker replaces one order by one order: of a pair it would change one side and leave the other."""
+    pair = close("pair", P100)
+    pair = replace(pair, request=replace(pair.request, resting=True, stop=Stop("stop_loss", -200, -250)))
+    broker = Heard([pair])
+    desk = Desk(broker)
+    desk.carry(decided("pair", close("exit", P100)), Tick(NOW))
+    assert broker.said == [("cancel", "pair")]
+    desk.carry([], Told(OrderCancelled(NOW, "pair")))
+    assert broker.said == [("cancel", "pair"), ("submit", "exit")]
+
+
+@pytest.mark.parametrize("what", ["muted", "unpriced"])
+def test_what_works_is_not_taken_away_for_an_order_that_would_not_be_sent(what: str) -> None:
     broker = Heard([order("a"), order("b", buy_back(P95))])
     desk = Desk(broker)
-    desk.muted = lambda: "the arming ended at 10:31"
+    setattr(desk, what, lambda *_: "the arming ended at 10:31")
     desk.carry(decided("a", "b", close("all", P100, P95)), Tick(NOW))
     assert broker.said == []
     (refused,) = desk.refused

@@ -235,8 +235,10 @@ def test_errors_refuse_and_both_halves_of_a_body_are_read() -> None:
 
 def test_buying_power_that_would_end_below_zero() -> None:
     effect = {"new-buying-power": "1587.388", "new-buying-power-effect": "Debit"}
-    verdict = judge(read_dry_run(answer(**{"buying-power-effect": effect})))
+    run = read_dry_run(answer(**{"buying-power-effect": effect}))
+    verdict = judge(run)
     assert (verdict.outcome, verdict.reasons) == (Outcome.BUYING_POWER, ("buying power would be -1587.388",))
+    assert judge(run, closes=True).outcome is Outcome.OK, "only the broker may keep anybody from closing"
 
 
 @pytest.mark.parametrize("code", ["tif.next_valid_session", "tif_next_valid_sesssion", "tif_next_valid_session"])

@@ -128,6 +128,8 @@ async def _pace(link: Link, now: Now, sleep: Sleep, pace: float) -> Closed:
         link.watch()
         if link.due <= now():
             link.wake.set()
+            # Who writes comes first: it says what is due next.
+            await asyncio.sleep(0)
     link.wake.set()
     await sleep(GRACE)
     return link.over

@@ -121,13 +121,14 @@ def read_dry_run(raw: Mapping[str, object]) -> DryRun:
     )
 
 
-def judge(dry_run: DryRun, policy: Policy | None = None) -> Verdict:
-    """Errors first, then buying power that would end below 0, then the warnings that the policy names."""
+def judge(dry_run: DryRun, policy: Policy | None = None, *, closes: bool = False) -> Verdict:
+    """Errors first, then buying power that would end below 0, then the warnings that the policy names. ``closes``: in
+    an account that is below 0 already nothing is more wanted than a close, and only the broker may refuse it."""
     policy = Policy() if policy is None else policy
     if dry_run.errors:
         return Verdict(Outcome.ERRORS, tuple(map(str, dry_run.errors)), dry_run.warnings)
     left = dry_run.new_buying_power
-    if left is not None and left < 0:
+    if left is not None and left < 0 and not closes:
         return Verdict(Outcome.BUYING_POWER, (f"buying power would be {left}",), dry_run.warnings)
     minded = tuple(each for each in dry_run.warnings if policy.minds(each))
     kept = tuple(each for each in dry_run.warnings if not policy.minds(each))
