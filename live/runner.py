@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Final, Protocol
 
+from adapters.tastytrade.waiting import TooLate, first_of, within
 from adapters.tastytrade.window import ChainOf
 from live.core import Core
 from live.ears import Ears
@@ -262,18 +263,11 @@ class Runner:
 
     async def _within(self, work: Awaitable[list[Input]]) -> list[Input]:
         """What comes within the patience for first things; nothing, and a word of it, where it does not."""
-        task = asyncio.ensure_future(work)
-        nap = asyncio.ensure_future(self.hours.pause(self.pace.first))
         try:
-            await asyncio.wait((task, nap), return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                return task.result()
+            return await within(work, self.hours.pause(self.pace.first))
+        except TooLate:
             self.say("the streamer told no daily bars: rules that need history will refuse")
             return []
-        finally:
-            task.cancel()
-            nap.cancel()
-            await asyncio.gather(task, nap, return_exceptions=True)
 
     async def _first_prices(self, day: date) -> None:
         """What is told first is taken before anybody looks at what is missing, and before what a person has said
@@ -474,12 +468,5 @@ class Runner:
             self._news.clear()
             await asyncio.sleep(0)
             return
-        heard = asyncio.ensure_future(self._news.wait())
-        nap = asyncio.ensure_future(self.hours.pause(left))
-        try:
-            await asyncio.wait((heard, nap), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            heard.cancel()
-            nap.cancel()
-            await asyncio.gather(heard, nap, return_exceptions=True)
+        await first_of(self._news.wait(), self.hours.pause(left))
         self._news.clear()

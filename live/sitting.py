@@ -436,8 +436,7 @@ class Sitting:
                 case Refuse(_, refused) if self.risky(refused.rule):
                     self.alert("REFUSAL", f"{refused.strategy}: {refused.reason} ({refused.detail})")
                 case Alert(ts, text, kind):
-                    well = kind == "STATE" and f"-> {Standing.RUNNING.value}: " in text
-                    self.alert("WELL" if well else kind, text)
+                    self.alert(kind, text)
                     if kind == "DIFFERENCE" and (event := self.guard.set("difference", Standing.EXIT_ONLY, text, ts)):
                         self._post(event)
                 case _:

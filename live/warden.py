@@ -20,6 +20,7 @@ from typing import Final
 
 from adapters.tastytrade.account_book import Book, book_of
 from adapters.tastytrade.streams.account_stream import Notice
+from adapters.tastytrade.waiting import first_of
 from adapters.tastytrade.wiring import Connected
 from live.core import Core
 from live.endings import DAY_NS, Endings, has_ended, told_of
@@ -151,14 +152,7 @@ class Warden:
 
     async def _pause(self, seconds: float) -> None:
         if self._held <= self.hours.now():
-            nap = asyncio.ensure_future(self.hours.pause(seconds))
-            soon = asyncio.ensure_future(self._soon.wait())
-            try:
-                await asyncio.wait((nap, soon), return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                nap.cancel()
-                soon.cancel()
-                await asyncio.gather(nap, soon, return_exceptions=True)
+            await first_of(self.hours.pause(seconds), self._soon.wait())
         # Somebody else's call may have been told to wait meanwhile.
         while (left := self._held - self.hours.now()) > 0:
             await self.hours.pause(left / SECOND_NS)

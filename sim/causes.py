@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from sim.model.event import Cause, Guarded, Standing
+from sim.model.order import Intent, OrderRequest, Pass, Refused
 
 ORDER: Final = tuple(Standing)
 PERSON: Final = "person"
@@ -47,3 +48,12 @@ def told(event: Guarded) -> dict[str, Cause]:
             standing = event.standing if n == 0 else min(event.standing, Standing.ENTRIES_STOPPED, key=rank)
             out.setdefault(name, Cause(name, standing, text, event.ts))
     return out
+
+
+def stopped(wish: OrderRequest | Pass, standing: Standing, why: str) -> Refused | None:
+    """The first question of all (rulebook 5.7): nothing is opened but by a session that runs."""
+    if standing is Standing.RUNNING or (isinstance(wish, OrderRequest) and wish.intent is not Intent.OPEN):
+        return None
+    wanted = wish.structure if isinstance(wish, Pass) else wish.describe()
+    detail = f"{standing.value}: {why}" if why else standing.value
+    return Refused(wish.strategy, "entries_stopped", "Entries are stopped", detail, wanted)

@@ -12,7 +12,7 @@ from datetime import date
 from typing import Final
 
 from sim import closes, targets
-from sim.causes import DIFFERENCE, PERSON, graver, in_words, told, worst
+from sim.causes import DIFFERENCE, PERSON, graver, in_words, stopped, told, worst
 from sim.desk import Desk
 from sim.model.event import (
     Alert,
@@ -40,7 +40,7 @@ from sim.model.event import (
     Word,
 )
 from sim.model.exits import Condition, Side
-from sim.model.order import Approved, Intent, Order, OrderRequest, Pass, Refused, Status, Stops
+from sim.model.order import Approved, Intent, Order, OrderRequest, Refused, Status, Stops
 from sim.outgrown import exceeds, outgrown
 from sim.ports import Strategy
 from sim.resting import bringing
@@ -200,7 +200,8 @@ class Engine:
         before, self.standing, self.why = self.standing, standing, why
         out: list[Decision] = []
         if before is not standing:
-            out.append(Alert(ts, f"{before.value} -> {standing.value}: {why}"))
+            kind = "WELL" if standing is Standing.RUNNING else "STATE"
+            out.append(Alert(ts, f"{before.value} -> {standing.value}: {why}", kind))
         if standing in CLOSING_ONLY:
             openings = [o for o in self.desk.orders.values() if o.request.intent is Intent.OPEN]
             out += [Cancel(o.id, f"{standing.value}: {why}") for o in openings]
@@ -323,7 +324,7 @@ class Engine:
         for strategy in self.strategies:
             for each in strategy.decide(view):
                 wish = bringing(each, self.settings.stops) if self.settings.brings else each
-                if self.standing is not Standing.RUNNING and (no := self._stops(wish)) is not None:
+                if (no := stopped(wish, self.standing, self.why)) is not None:
                     decisions.append(Refuse(now.ts, no))
                     continue
                 verdict = self.gate.check(wish, view, lambda r: self.desk.bp_after(now.k, r))
@@ -332,14 +333,6 @@ class Engine:
                 else:
                     decisions.append(self._submit(verdict, now.ts))
         return decisions
-
-    def _stops(self, wish: OrderRequest | Pass) -> Refused | None:
-        """The first question of all (rulebook 5.7): nothing is opened but by a session that runs."""
-        if isinstance(wish, OrderRequest) and wish.intent is not Intent.OPEN:
-            return None
-        wanted = wish.structure if isinstance(wish, Pass) else wish.describe()
-        detail = f"{self.standing.value}: {self.why}" if self.why else self.standing.value
-        return Refused(wish.strategy, "entries_stopped", "Entries are stopped", detail, wanted)
 
     def _submit(self, approved: Approved, ts: int) -> Submit:
         if self._again:

@@ -6,7 +6,6 @@ one of our orders works, and for orders that are over while fills of them are mi
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Final, Protocol
@@ -20,6 +19,7 @@ from adapters.tastytrade.streams.account_feed import AccountFeed, Snapshot
 from adapters.tastytrade.streams.account_stream import Notice
 from adapters.tastytrade.streams.supervise import Gap, TokenRefused
 from adapters.tastytrade.transport import Dial
+from adapters.tastytrade.waiting import TooLate, within
 from sim.model.errors import BrokerError
 
 LOST_WATCH_NS: Final = 600 * 1_000_000_000
@@ -78,19 +78,12 @@ class Listener:
             sleep=self._sleep, say=known.say, lasting=(CredentialError,), again=self._again, step=self._beat,
         )  # fmt: skip
         self._feed = await feed.__aenter__()
-        first = asyncio.ensure_future(self._first(feed))
-        nap = asyncio.ensure_future(self._sleep(patience))
         try:
-            await asyncio.wait((first, nap), return_when=asyncio.FIRST_COMPLETED)
-            if not first.done():
-                raise BrokerError(
-                    f"the account streamer did not stand within {patience:g} s: check the network and try again"
-                )
-            first.result()
-        finally:
-            for task in (first, nap):
-                task.cancel()
-            await asyncio.gather(first, nap, return_exceptions=True)
+            await within(self._first(feed), self._sleep(patience))
+        except TooLate:
+            raise BrokerError(
+                f"the account streamer did not stand within {patience:g} s: check the network and try again"
+            ) from None
         self._chains.add(self._pump(feed))
         self._chains.add(self._audit())
 

@@ -26,8 +26,9 @@ from adapters.tastytrade.streams.dxlink import Subscription
 from adapters.tastytrade.streams.dxlink_events import Rows
 from adapters.tastytrade.streams.mailbox import Overrun
 from adapters.tastytrade.streams.market_feed import MarketFeed, QuoteToken
-from adapters.tastytrade.streams.supervise import Delays, Gap, Say, Sleep, first_of, silent, wall
+from adapters.tastytrade.streams.supervise import Delays, Gap, Say, Sleep, silent, wall
 from adapters.tastytrade.transport import Dial
+from adapters.tastytrade.waiting import first_of
 from adapters.tastytrade.window import MOST, ChainOf, Window, chain_of
 from sim.calendar import Venue, load_calendar
 from sim.clock import stopwatch

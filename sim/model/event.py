@@ -214,7 +214,8 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Something a person should know. ``kind``: ``STATE``, ``DIFFERENCE`` (books and broker), ``FAULT``."""
+    """Something a person should know. ``kind``: ``STATE``, ``WELL`` (it runs again), ``DIFFERENCE``
+    (books and broker), ``FAULT``."""
 
     ts: int
     text: str

@@ -12,6 +12,7 @@ import pytest
 from adapters.tastytrade.orders.bodies import OrderShapeError
 from adapters.tastytrade.orders.fills import whole_ticks
 from adapters.tastytrade.orders.states import STATUSES
+from adapters.tastytrade.orders.tracker import Tracker
 from sim.model.event import (
     Event,
     OrderAccepted,
@@ -298,12 +299,17 @@ def test_a_repriced_order_is_one_order_of_ours() -> None:
     assert tracker.status(order.id) is Status.FILLED
 
 
+def replaces(tracker: Tracker, old: str, new: Order) -> None:
+    tracker.register(new)
+    tracker.replaces(old, new.id)
+
+
 def test_an_order_of_ours_that_replaces_another_takes_the_successor() -> None:
     old, new = an_order(order_id="a"), an_order(order_id="b", limit=120)
     frames = replaced(old)
     for order in ([0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [3, 4, 0, 1, 2], [4, 0, 1, 2, 3]):
         tracker = tracking(old)
-        tracker.register_replacement("a", new)
+        replaces(tracker, "a", new)
         events = told(tracker, [frames[i] for i in order])
         assert [tracker.status(each) for each in "ab"] == [Status.CANCELLED, Status.LIVE]
         assert sorted(words(events).split()) == ["Accepted", "Accepted", "Cancelled"]
@@ -320,7 +326,7 @@ def test_the_successor_is_aborted_where_the_old_one_fills_first() -> None:
     ]
     for way in (frames, frames[::-1]):
         tracker = tracking(old)
-        tracker.register_replacement("a", new)
+        replaces(tracker, "a", new)
         told(tracker, way)
         assert [tracker.status(each) for each in "ab"] == [Status.FILLED, Status.REJECTED]
         same = tracking(old)
@@ -331,8 +337,8 @@ def test_the_successor_is_aborted_where_the_old_one_fills_first() -> None:
 def test_a_chain_of_two_whose_messages_come_backwards() -> None:
     a, b, c = (an_order(order_id=name) for name in "abc")
     tracker = tracking(a)
-    tracker.register_replacement("a", b)
-    tracker.register_replacement("b", c)
+    replaces(tracker, "a", b)
+    replaces(tracker, "b", c)
     last = frame(a, "Live", 9, broker_id=900003, replaces_order_id=900002)
     middle = frame(a, "Cancelled", 8, broker_id=900002, replaces_order_id=900001, replacing_order_id=900003)
     first = frame(a, "Cancelled", 7, replacing_order_id=900002)
@@ -344,7 +350,7 @@ def test_a_replacement_that_was_refused_leaves_the_old_one_alone() -> None:
     old, new = an_order(order_id="a"), an_order(order_id="b")
     tracker = tracking(old)
     told(tracker, [frame(old, "Live", 1)])
-    tracker.register_replacement("a", new)
+    replaces(tracker, "a", new)
     assert words(tracker.refuse("b", "cannot_update_order", NOW)) == "Rejected"
     told(tracker, [frame(old, "Live", 2, broker_id=900002, replaces_order_id=900001)])
     assert tracker.broker_ids("a") == ("900001", "900002")

@@ -97,11 +97,6 @@ class Tracker:
         keys = {squeezed(wire_symbol(leg.contract)): i for i, leg in enumerate(order.request.legs)}
         self._ours[order.id] = _Ours(order, keys, accepted=accepted, known=known)
 
-    def register_replacement(self, old: str, order: Order) -> None:
-        """An order of ours that takes the place of another: the successor of the old one at the broker is its own."""
-        self.register(order)
-        self._of(old).replaced_by = order.id
-
     def replaces(self, old: str, order_id: str) -> None:
         """From here on the successor of ``old`` at the broker is the registered order ``order_id``."""
         self._of(order_id)

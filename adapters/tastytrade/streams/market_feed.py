@@ -46,11 +46,11 @@ from adapters.tastytrade.streams.supervise import (
     Say,
     Sleep,
     TokenRefused,
-    first_of,
     silent,
     wall,
 )
 from adapters.tastytrade.transport import Closed, Dial, Transport
+from adapters.tastytrade.waiting import first_of
 from sim.clock import stopwatch
 from sim.model.errors import BrokerError
 

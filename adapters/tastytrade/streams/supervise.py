@@ -54,20 +54,6 @@ class Gap:
     types: tuple[str, ...] = ()
 
 
-async def first_of(*works: Coroutine[Any, Any, None]) -> None:
-    """Runs them together until one ends; the others are cancelled and waited for. Raises what that one raised."""
-    tasks = [asyncio.ensure_future(work) for work in works]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        ended = [task for task in tasks if task.done()]
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    for task in ended:
-        task.result()
-
-
 class Keeper:
     """``connection`` runs one connection to its end and raises why it ended; ``lost`` is told each time it did.
 

@@ -1,0 +1,40 @@
+"""Waiting for the first of several things, and leaving no task behind. Time is whatever the naps go by."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+async def first_of(*works: Awaitable[Any]) -> None:
+    """Runs them together until one ends; the others are cancelled and waited for. Raises what that one raised."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        ended = [task for task in tasks if task.done()]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in ended:
+        task.result()
+
+
+class TooLate(Exception):
+    """The nap was over first."""
+
+
+async def within(work: Awaitable[T], nap: Awaitable[None]) -> T:
+    """What a work comes to; ``TooLate`` where the nap is over before it."""
+    task = asyncio.ensure_future(work)
+    try:
+        await first_of(asyncio.shield(task), nap)
+        if task.done():
+            return task.result()
+        raise TooLate
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
