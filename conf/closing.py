@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from conf import build, console
 from conf.account import agreed
@@ -16,7 +16,8 @@ from sim.clock import WallClock
 from sim.model.errors import BrokerError, UsageError
 
 if TYPE_CHECKING:
-    from sim.model.instrument import OptionContract
+    from adapters.tastytrade.wiring import Connected
+    from live.closeout import Closeout
 
 
 async def account_of(there: Reach) -> str:
@@ -63,7 +64,7 @@ async def flatten(adapter: str, words: Sequence[str], yes: int, *, as_json: bool
     """Closes every option of a sandbox's account, asked twice. 1 where something is left."""
     from adapters.tastytrade.sandbox import Sandbox
     from adapters.tastytrade.wiring import Wiring
-    from live.closeout import Closeout, described
+    from live.closeout import described
     from live.reconcile import holdings
 
     config = compose([*words, *([] if any(w.startswith("adapter=") for w in words) else [f"adapter={adapter}"])])
@@ -77,12 +78,15 @@ async def flatten(adapter: str, words: Sequence[str], yes: int, *, as_json: bool
         if not held:
             console.out("no option is held: nothing to close")
             return 0
-        question = f"close {'; '.join(described(held))}, at limits that walk to the natural price"
+        closeout = _closeout(live, wall)
+        works = len(await closeout.working(held))
+        first = f"cancel {works} order{'s'[: works != 1]} that work on them, and " if works else ""
+        question = f"{first}close {'; '.join(described(held))}, at limits that walk to the natural price"
         for n in (0, 1):
             if not agreed(question, n, yes, again=n > 0):
                 console.note("nothing was done")
                 return 2
-        left = await _closed(Closeout, live, held, wall)
+        left = await closeout.run(held)
     if as_json:
         console.document({"left": [{"symbol": c.symbol, "quantity": n} for c, n in left.items()]})
     else:
@@ -90,7 +94,9 @@ async def flatten(adapter: str, words: Sequence[str], yes: int, *, as_json: bool
     return 1 if left else 0
 
 
-async def _closed(kind: Any, live: Any, held: Mapping[OptionContract, int], wall: Any) -> dict[OptionContract, int]:
+def _closeout(live: Connected, wall: Callable[[], int]) -> Closeout:
+    from live.closeout import Closeout
+
     folder, began = home() / "run", wall()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = folder / f"flatten-{began}.log"
@@ -100,5 +106,4 @@ async def _closed(kind: Any, live: Any, held: Mapping[OptionContract, int], wall
             out.write(f"{wall()} {line}\n")
 
     key = f"f{began // 1_000_000_000:x}"
-    found: dict[OptionContract, int] = await kind(live, key, wall, asyncio.sleep, keep, say).run(held)
-    return found
+    return Closeout(live, key, wall, asyncio.sleep, keep, say)

@@ -1,5 +1,6 @@
 """Closes what an account holds when no session runs: each group of an expiration as one order of up to four legs, at
-limits that walk from the mid to the natural price.
+limits that walk from the mid to the natural price. What works on those contracts is cancelled first: a target that a
+session has left there would close them as well.
 
 It knows contracts and no trades, so that it closes everything it is given. What it means to send is written down
 first. Refuses to do: send an order at market, or without quotes of every leg; name a contract that is not an option.
@@ -9,16 +10,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from math import gcd
+from typing import Final
 
+from adapters.tastytrade.dealings import OPEN
+from adapters.tastytrade.errors import NotFound, Unprocessable
+from adapters.tastytrade.orders.bodies import OrderShapeError
+from adapters.tastytrade.orders.shapes import WireOrder, read_order, squeezed
+from adapters.tastytrade.symbols import wire_symbol
 from adapters.tastytrade.wiring import Connected
 from live.flatten import closer
+from live.reconcile import holdings
+from sim.model.errors import BrokerError
 from sim.model.event import Event, OrderCancelled, OrderExpired, OrderFilled, OrderRejected
 from sim.model.instrument import OptionContract
 from sim.model.order import MAX_LEGS, Action, Intent, Leg, Order, OrderRequest
 from sim.rules.gate import closing
+
+CLEARINGS: Final = 30
+"""Looks at the orders, a second apart."""
 
 
 def groups(held: Mapping[OptionContract, int]) -> list[dict[OptionContract, int]]:
@@ -73,8 +86,35 @@ class Closeout:
     _groups: list[_Group] = field(default_factory=list)
     _sent: int = 0
 
+    async def working(self, held: Mapping[OptionContract, int]) -> list[WireOrder]:
+        """Orders of the account, whoever's, that work on what is held. BrokerError where they cannot be read."""
+        names, found = {squeezed(wire_symbol(contract)) for contract in held}, []
+        for raw in await self.live.rest.orders.listed(self.live.broker.account, OPEN):
+            if not isinstance(raw, Mapping):
+                raise OrderShapeError("the list of orders has one that cannot be read: nothing is closed")
+            order = read_order(raw)
+            if any(leg.key in names for leg in order.legs):
+                found.append(order)
+        return found
+
+    async def clear(self, held: Mapping[OptionContract, int]) -> None:
+        """Cancels those. BrokerError where they work on after half a minute: then nothing is closed."""
+        rest, account = self.live.rest, self.live.broker.account
+        for n in range(CLEARINGS):
+            if not (works := await self.working(held)):
+                return
+            for name in dict.fromkeys(order.complex_id or order.id for order in works if n % 10 == 0):
+                whole = any(order.complex_id == name for order in works)
+                self.keep(f"cancel {'complex order' if whole else 'order'} {name}")
+                with suppress(Unprocessable, NotFound):  # over meanwhile, or on its way: the next reading says which
+                    await (rest.complex_orders if whole else rest.orders).cancel(account, name)
+            await self.pause(1.0)
+        raise BrokerError(f"{len(works)} orders that work on what is held could not be cancelled: nothing was closed")
+
     async def run(self, held: Mapping[OptionContract, int]) -> dict[OptionContract, int]:
-        """Closes it; what is left where it could not."""
+        """Closes it; what is left where it could not. BrokerError where what works on it cannot be cancelled."""
+        await self.clear(held)
+        held = {c: n for c, n in holdings(await self.live.truth()).options.items() if c in held}
         self._groups = [_Group(each) for each in groups(held)]
         self.live.quotes.watch(list(held))
         until = self.now() + int(self.patience * 1e9)

@@ -43,7 +43,7 @@ from live.warden import Rounds
 from sim.calendar import at_ny
 from sim.model.event import Decision, Event, Standing
 from sim.model.market import MINUTE_NS
-from sim.model.order import Order
+from sim.model.order import Order, Stops
 from tests.contract.rig import InProcess
 from tests.live.weeks import sessions, week
 from tests.margins import load as margin_model
@@ -69,10 +69,12 @@ def configuration() -> dict[str, Any]:
 
 @dataclass
 class Seat:
-    """``one`` is the session that runs, ``said`` what it told; ``rest``: profit targets rest at the broker."""
+    """``one`` is the session that runs, ``said`` what it told; ``rest``: profit targets rest at the broker, ``pairs``:
+    with their stops, and come with the opening."""
 
     seed: int = 1
     rest: bool = False
+    pairs: bool = False
     path: Path = field(default_factory=Path)
     time: Time = field(default_factory=Time)
     said: list[str] = field(default_factory=list)
@@ -95,7 +97,8 @@ class Seat:
     def _living(self) -> Any:
         made = living(self.config, f"s{self.seed:06d}", About("a seat", f"seed {self.seed}", synthetic=True))
         engine = made.core.session.engine
-        engine.settings = replace(engine.settings, rest=self.rest)
+        stops = Stops(0.25, 0.5) if self.pairs else None
+        engine.settings = replace(engine.settings, rest=self.rest or self.pairs, stops=stops, brings=self.pairs)
         return made
 
     @property

@@ -146,7 +146,10 @@ def test_what_is_held_becomes_orders_of_up_to_four_legs() -> None:
     assert all(n < 0 for n in puts[0][:3])
 
 
-def test_an_account_without_a_session_is_closed_by_orders_that_walk() -> None:
+@pytest.mark.parametrize("pairs", [False, True])
+def test_an_account_without_a_session_is_closed_by_orders_that_walk(*, pairs: bool) -> None:
+    """What a session has left at the broker goes first: a target there would close the same contracts."""
+
     async def scenario(s: Seat) -> None:
         await s.opened()
         await s.rise()
@@ -161,6 +164,7 @@ def test_an_account_without_a_session_is_closed_by_orders_that_walk() -> None:
         live = Sandbox(rest=REST, account_streamer=STREAM).connect(wiring)
         kept, said = list[str](), list[str]()
         before = len(s.exchange.records(ACCOUNT))
+        assert len([o for o in s.exchange.records(ACCOUNT) if not o.over]) == (2 if pairs else 0)
 
         async def close() -> dict[OptionContract, int]:
             async with live:
@@ -176,5 +180,7 @@ def test_an_account_without_a_session_is_closed_by_orders_that_walk() -> None:
         assert all(len(order.ticket.legs) == 4 for order in sent)
         assert sum("close 4 x" in line for line in kept) >= 2
         assert kept[-1].endswith("filled 4, 0 left")
+        assert sum("cancel complex order" in line for line in kept) == (1 if pairs else 0)
+        assert [o for o in s.exchange.records(ACCOUNT) if not o.over] == []
 
-    seated(scenario)
+    seated(scenario, pairs=pairs)
