@@ -230,8 +230,8 @@ usage: tomking account show|reconcile|stop|resume|cancel|flatten [adapter=NAME] 
   --session    the beginning of its id, where several run
   --yes        do not ask; where it asks twice (flatten, resume with a difference): --yes --yes
 
-Without a session flatten closes the options of a sandbox's account, after it has cancelled what works on them. Production
-is flattened by an armed session only.
+Without a session flatten closes the options of a sandbox's account, after it has cancelled what works on them.
+Production is flattened by an armed session only.
 
   tomking account show
   tomking account flatten
