@@ -30,7 +30,7 @@ ORDER: Final[tuple[tuple[str, ...], ...]] = (
     ("model",),  # 1
     ("ports",),
     ("clock", "calendar", "pricing", "fees"),  # 2
-    ("margin",),
+    ("margin", "resting"),
     ("quotes",),
     ("view", "ledger"),  # 3
     ("daybook",),

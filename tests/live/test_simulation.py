@@ -18,8 +18,8 @@ from live.inputs import Input, Silent
 from live.keep import Notebook
 from live.reconcile import Holdings
 from live.warden import Warden
+from sim import engine
 from sim.calendar import at_ny
-from sim.engine import Engine
 from sim.model.event import Decision, Submit, Word
 from sim.model.order import Intent
 from sim.rules.correlation import Correlation
@@ -119,7 +119,7 @@ def test_an_entry_while_entries_are_stopped_is_found(monkeypatch: pytest.MonkeyP
     made = calm()
     made.troubles.plan.append((at_ny(made.dates[0], time(9, 40)), "resume"))
     monkeypatch.setattr(Simulation, "resume", lambda self: self.say(Word.STOP_ENTRIES))
-    monkeypatch.setattr(Engine, "_stops", lambda *_: None)
+    monkeypatch.setattr(engine, "stopped", lambda *_: None)
     assert "opened while ENTRIES_STOPPED" in broken(made)
 
 

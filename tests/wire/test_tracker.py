@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
@@ -16,17 +13,14 @@ from adapters.tastytrade.orders.tracker import Tracker
 from sim.model.event import (
     Event,
     OrderAccepted,
-    OrderBrought,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
     OrderRejected,
 )
-from sim.model.exits import ProfitTarget, StopLoss
 from sim.model.instrument import OptionContract
-from sim.model.order import Brings, Order, OrderError, Status, Stop, Stops
+from sim.model.order import Order, OrderError, Status
 from tests.wire.order_frames import (
-    BTC,
     BTO,
     ES_LOW,
     ES_PUT,
@@ -354,175 +348,6 @@ def test_a_replacement_that_was_refused_leaves_the_old_one_alone() -> None:
     assert words(tracker.refuse("b", "cannot_update_order", NOW)) == "Rejected"
     told(tracker, [frame(old, "Live", 2, broker_id=900002, replaces_order_id=900001)])
     assert tracker.broker_ids("a") == ("900001", "900002")
-
-
-def pair_frame(closing: Order, statuses: Sequence[str], at: float, tags: Sequence[str] = ("OCO::order",) * 2) -> Frame:
-    """Both sides of an OCO, whose orders carry no identifier of ours."""
-    parts = [
-        frame(closing, status, at, broker_id=900011 + i, complex_order_id=5, complex_order_tag=tags[i])
-        for i, status in enumerate(statuses)
-    ]
-    parts[1]["stop-trigger"] = "2.00"
-    for part in parts:
-        del part["external-identifier"]
-    return {"id": 5, "type": "OCO", "orders": parts, "related-orders": [{"id": 1}]}
-
-
-OPENS = (ProfitTarget(0.5), StopLoss(1.0))
-
-
-def bringing(stops: Stops | None = None, quantity: int = 1) -> Order:
-    """Sold at 1.25, with a target at 0.62 that comes along."""
-    order = an_order(order_id="o", quantity=quantity)
-    return replace(order, request=replace(order.request, exits=OPENS, brings=Brings(stops)))
-
-
-def brought_frame(opening: Order, statuses: Sequence[str], at: float, **more: Any) -> Frame:
-    """An OTO, or with two orders after the first an OTOCO, without identifiers."""
-    child = an_order((SPY_PUT, 1, BTC), order_id="x", quantity=opening.request.quantity, limit=-62)
-    pair = len(statuses) > 2
-    names = ("OTOCO::oco-1-order", "OTOCO::oco-2-order") if pair else ("OTO::order",)
-    trigger = frame(opening, statuses[0], at, broker_id=900010, complex_order_id=5, **more)
-    trigger["complex-order-tag"] = "OTOCO::trigger-order" if pair else "OTO::trigger-order"
-    parts = pair_frame(child, statuses[1:], at, names)["orders"] if pair else [
-        frame(child, statuses[1], at, broker_id=900011, complex_order_id=5, complex_order_tag="OTO::order")
-    ]  # fmt: skip
-    assert isinstance(parts, list)
-    for part in (trigger, *parts):
-        part.pop("external-identifier", None)
-    return {"id": 5, "type": "OTOCO" if pair else "OTO", "trigger-order": trigger, "orders": parts}
-
-
-def test_both_sides_of_an_oco_are_one_order_of_ours() -> None:
-    closing = an_order((SPY_PUT, 1, BTC), order_id="c")
-    closing = replace(closing, request=replace(closing.request, stop=Stop("stop_loss", -200, -220)))
-    tracker = tracking(closing)
-    assert words(tracker.bind_complex("c", pair_frame(closing, ("Contingent", "Contingent"), 0), NOW)) == "Accepted"
-    assert words(tracker.consume_complex(pair_frame(closing, ("Live", "Live"), 2), NOW)) == ""
-    assert tracker.working("c") == ("900012", "900011")
-    gone = frame(closing, "Cancelled", 3, broker_id=900011)
-    assert words(told(tracker, [gone])) == ""
-    stopped = frame(closing, "Filled", 3, broker_id=900012, fills={SPY_PUT: [fill("1", 1, "2.00", 3)]})
-    assert words(told(tracker, [stopped, gone])) == "Filled"
-    assert tracker.status("c") is Status.FILLED
-
-
-def test_one_side_of_an_oco_alone_is_no_end() -> None:
-    """The target is off because the stop has filled, which nobody has told yet: the order is not over."""
-    closing = an_order((SPY_PUT, 1, BTC), order_id="c")
-    closing = replace(closing, request=replace(closing.request, stop=Stop("stop_loss", -200, -220)))
-    tracker = tracking(closing)
-    gone = frame(closing, "Cancelled", 3, broker_id=900011, complex_order_id=5, complex_order_tag="OCO::order")
-    assert words(told(tracker, [gone])) == "Accepted"
-    assert tracker.held() == ("c",)
-    stop = {"broker_id": 900012, "complex_order_id": 5, "complex_order_tag": "OCO::order", "stop_trigger": "2.00"}
-    stopped = frame(closing, "Filled", 3, fills={SPY_PUT: [fill("1", 1, "2.00", 3)]}, **stop)
-    assert words(told(tracker, [stopped])) == "Filled"
-
-
-def test_a_side_of_an_oco_that_works_on_is_a_stranger() -> None:
-    closing = an_order((SPY_PUT, 1, BTC), order_id="c")
-    closing = replace(closing, request=replace(closing.request, stop=Stop("stop_loss", -200, -220)))
-    tracker = tracking(closing)
-    tracker.bind_complex("c", pair_frame(closing, ("Live", "Live"), 0), NOW)
-    assert tracker.strangers() == ()
-    filled = frame(closing, "Filled", 3, broker_id=900011, fills={SPY_PUT: [fill("1", 1, "1.00", 3)]})
-    assert words(told(tracker, [filled])) == "Filled"
-    assert [each.newest.id for each in tracker.strangers()] == ["900012"]
-    told(tracker, [frame(closing, "Cancelled", 4, broker_id=900012)])
-    assert tracker.strangers() == ()
-
-
-@pytest.mark.parametrize("stops", [None, Stops(0.2, 0.4)])
-class TestWhatAnOpeningBrings:
-    def statuses(self, stops: Stops | None, first: str, others: str) -> list[str]:
-        return [first, others] if stops is None else [first, others, others]
-
-    def test_it_is_an_order_of_ours_before_the_fill(self, stops: Stops | None) -> None:
-        opening = bringing(stops)
-        tracker = tracking(opening)
-        answer = brought_frame(opening, self.statuses(stops, "Contingent", "Contingent"), 0)
-        events = tracker.bind_complex("o", answer, NOW)
-        assert words(events) == "Brought Accepted"
-        assert isinstance(events[0], OrderBrought)
-        child = events[0].order
-        assert (child.id, child.request.trade_id, child.request.limit) == ("o-T", "o", -62)
-        assert child.request.stop == (None if stops is None else Stop("stop_loss", -300, -350))
-        assert tracker.strangers() == ()
-        # Nothing is told of it while the opening works.
-        live = brought_frame(opening, self.statuses(stops, "Live", "Contingent"), 1)
-        assert words(tracker.consume_complex(live, NOW)) == ""
-        filled = brought_frame(
-            opening, self.statuses(stops, "Filled", "Live"), 2, fills={SPY_PUT: [fill("1", 1, "1.25")]}
-        )
-        assert words(tracker.consume_complex(filled, NOW)) == "Filled Accepted"
-        assert tracker.status("o-T") is Status.LIVE
-
-    def test_the_stream_may_be_faster_than_the_answer(self, stops: Stops | None) -> None:
-        """The fill comes first, of the child's fill nothing is told before it."""
-        opening = bringing(stops)
-        tracker = tracking(opening)
-        done = brought_frame(
-            opening, self.statuses(stops, "Filled", "Live"), 2, fills={SPY_PUT: [fill("1", 1, "1.25")]}
-        )
-        trigger, orders = done["trigger-order"], done["orders"]
-        assert isinstance(trigger, dict)
-        assert isinstance(orders, list)
-        trigger["external-identifier"] = "o"
-        early = dict(orders[0]) | {"status": "Filled"}
-        early["legs"] = frame(an_order((SPY_PUT, 1, BTC)), "Filled", 3, fills={SPY_PUT: [fill("9", 1, "0.62", 3)]})[
-            "legs"
-        ]
-        assert words(told(tracker, [early])) == ""
-        assert words(told(tracker, [trigger])) == "Brought Accepted Filled Accepted Filled"
-
-    def test_it_ends_with_an_opening_that_ends_unfilled(self, stops: Stops | None) -> None:
-        opening = bringing(stops)
-        tracker = tracking(opening)
-        told_first = tracker.bind_complex(
-            "o", brought_frame(opening, self.statuses(stops, "Contingent", "Contingent"), 0), NOW
-        )
-        assert words(told_first) == "Brought Accepted"
-        over = brought_frame(opening, self.statuses(stops, "Cancelled", "Contingent"), 2)
-        assert words(tracker.consume_complex(over, NOW)) == "Cancelled Cancelled"
-        late = brought_frame(opening, self.statuses(stops, "Cancelled", "Cancelled"), 3)
-        assert words(tracker.consume_complex(late, NOW)) == ""
-
-    def test_it_goes_with_a_part_that_stays_alone(self, stops: Stops | None) -> None:
-        """One of two has filled when the opening is cancelled: the broker lets nothing of what it brought work."""
-        opening = bringing(stops, quantity=2)
-        tracker = tracking(opening)
-        tracker.bind_complex("o", brought_frame(opening, self.statuses(stops, "Contingent", "Contingent"), 0), NOW)
-        part = brought_frame(
-            opening, self.statuses(stops, "Cancelled", "Cancelled"), 2, fills={SPY_PUT: [fill("1", 1, "1.25")]}
-        )
-        assert words(tracker.consume_complex(part, NOW)) == "Filled Cancelled Cancelled"
-
-    def test_an_opening_that_went_alone_brings_nothing(self, stops: Stops | None) -> None:
-        opening = bringing(stops)
-        tracker = tracking(opening)
-        assert words(told(tracker, [frame(opening, "Live", 1)])) == "Accepted"
-        assert not tracker.knows("o-T")
-
-    def test_of_an_earlier_program_it_is_known_again(self, stops: Stops | None) -> None:
-        opening = bringing(stops)
-        tracker = tracking()
-        tracker.register(opening.to(Status.LIVE))
-        live = brought_frame(opening, self.statuses(stops, "Live", "Contingent"), 1)
-        trigger = live["trigger-order"]
-        assert isinstance(trigger, dict)
-        trigger["external-identifier"] = "o"
-        assert words(tracker.consume_complex(live, NOW)) == "Brought"
-        assert tracker.strangers() == ()
-
-
-def test_an_oco_that_is_cancelled_ends_once() -> None:
-    closing = an_order((SPY_PUT, 1, BTC), order_id="c")
-    tracker = tracking(closing)
-    pair = {"id": 6, "orders": [frame(closing, "Live", 1, broker_id=1), frame(closing, "Live", 1, broker_id=2)]}
-    assert words(tracker.consume_complex(pair, NOW)) == "Accepted"
-    over = [frame(closing, "Cancelled", 2, broker_id=1), frame(closing, "Cancelled", 2, broker_id=2)]
-    assert words(told(tracker, [*over, *over])) == "Cancelled"
 
 
 def test_the_table_of_statuses_is_closed_and_ends_lead_nowhere() -> None:
