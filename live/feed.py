@@ -322,9 +322,11 @@ class Tape:
         """Whether there is anything to take."""
         return bool(self._changed or self._future or self._quotes or self._gaps or self._vix is not None)
 
-    def begun(self, needed: Iterable[OptionContract]) -> bool:
-        """Whether there is anything to take, and VIX was told and each of these contracts quoted, now or before."""
-        return self.waiting and bool(self._vix is not None or self.vix_at) and self._quoted.issuperset(needed)
+    def begun(self, needed: Iterable[OptionContract], *, vix: bool) -> bool:
+        """Whether there is anything to take, and each of these contracts was quoted, and ``vix`` told, now or
+        before."""
+        known = not vix or self._vix is not None or bool(self.vix_at)
+        return self.waiting and known and self._quoted.issuperset(needed)
 
     # -- candles ------------------------------------------------------------------------------------------------------
 

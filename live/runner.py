@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from typing import Final, Protocol
 
 from adapters.tastytrade.waiting import TooLate, first_of, within
@@ -34,6 +34,8 @@ from sim.ports import LiveBroker, Strategy
 from sim.view import View
 
 SECOND_NS: Final = 1_000_000_000
+VIX_OPENS: Final = time(9, 30)
+"""Before it nobody may have told VIX, and nobody is waited for."""
 NEVER_LATE: Final = "nothing is entered late"
 LOOKS: Final = 3
 """So often at most a strategy is asked at its time before it counts: one chain may lead to another."""
@@ -272,10 +274,17 @@ class Runner:
     async def _first_prices(self, day: date) -> None:
         """What is told first is taken before anybody looks at what is missing, and before what a person has said
         meanwhile is done: it would find no prices."""
-        until = self.hours.now() + int(self.pace.first * SECOND_NS)
         needed = [each for each in self.core.session.engine.desk.held() if each.expiration >= day]
-        while not self.tape.begun(needed) and self.hours.now() < until and not self._over():
-            await self._rest(until)
+        vix = bool(needed) or self.hours.now() >= at_ny(day, VIX_OPENS)
+        # Not by the clock: an emulator's may stand by a session's start.
+        nap = asyncio.ensure_future(self.hours.pause(self.pace.first))
+        try:
+            while not self.tape.begun(needed, vix=vix) and not nap.done() and not self._over():
+                await first_of(self._news.wait(), asyncio.shield(nap))
+                self._news.clear()
+        finally:
+            nap.cancel()
+            await asyncio.gather(nap, return_exceptions=True)
         for one in self.tape.take(self.hours.now()):
             self._take(one)
         self._glanced = 0

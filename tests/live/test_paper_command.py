@@ -101,6 +101,10 @@ def test_a_short_friday_ends_by_the_kill_switch_and_leaves_what_a_backtest_leave
 ) -> None:
     where = tmp_path / "traded"
     paper, ends = typed(where), typed(tmp_path / "ended", "live.page.port=null")
+    # As it is typed, before anybody tells VIX: it may not stand there for the ten minutes until somebody does.
+    early = typed(
+        tmp_path / "early", "adapter.start='2024-07-19 09:20'", "live.page.port=null", "--until", "09:24"
+    )  # fmt: skip
     # One that is told to go goes, and says what it leaves behind.
     ends.until(lambda line: line.startswith("stop "))
     ends.process.send_signal(signal.SIGTERM)
@@ -129,6 +133,7 @@ def test_a_short_friday_ends_by_the_kill_switch_and_leaves_what_a_backtest_leave
     for path in folder.iterdir():
         assert b"5WT88123" not in path.read_bytes(), path
     assert "5WT88123" not in out + "".join(paper.said)
+    assert early.process.wait(60) == 0
     # Its page is made again, it is explained, and it goes on: the account of its emulator as it was left.
     capsys.readouterr()
     assert main(["report", str(folder)]) == 0

@@ -14,6 +14,7 @@ from adapters.emulator.exchange.profiles import Script, Scripted
 from adapters.emulator.faults import Aim, Fault, Kind
 from adapters.tastytrade.errors import TooMany
 from live.codec import Codec
+from live.feed import Tape
 from live.inputs import Earlier, Fx
 from live.keep import lives
 from live.start import Start
@@ -217,3 +218,24 @@ def test_a_broker_that_asks_for_a_minute_gets_one() -> None:
     asyncio.run(Start([step], pause, 15.0).go_on(failed.append))
     assert waits == [15.0, 60.0, 15.0]
     assert [str(each) for each in failed] == ["the request was refused with 429: slowly", "503"]
+
+
+def test_the_first_prices_are_not_waited_for_by_a_clock_that_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bare `tomking paper` waited ten minutes for a VIX that nobody tells before 09:30: by the market's clock, which
+    goes no faster than the machine's until the session turns."""
+
+    async def scenario(s: Seat) -> None:
+        await s.to(9, 40)
+        await s.rise()
+        monkeypatch.setattr(Tape, "begun", lambda *_, **__: False)
+        s.emulator.clock.pause()
+        s.path = s.path.with_name("second.sqlite")
+        one, turns = s._process(), list[int]()
+        one.runner.lookers.append(turns.append)
+        await s.sit(one)
+        await s.elapse(5)
+        assert not turns
+        await s.elapse(30)
+        assert turns, "ten seconds are over"
+
+    seated(scenario)
