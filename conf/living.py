@@ -26,7 +26,7 @@ from sim.fees import FeeSchedule
 from sim.journal import Journal
 from sim.ledger import Ledger, RateOf
 from sim.model.errors import ConfigError
-from sim.model.given import Range, flag, number, section
+from sim.model.given import COUNT, Range, flag, number, section, whole
 from sim.model.order import Stops
 from sim.ports import Strategy
 from sim.session import Session
@@ -96,11 +96,11 @@ def resting(config: Mapping[str, Any] | None) -> dict[str, Any]:
         return {"rest": False}
     stops: Stops | None = None
     if (given := config.get("stops")) is not None:
-        given = section("live.stops", given, ("beyond", "gives"))
+        given = section("live.stops", given, ("beyond", "gives", "days"))
         beyond, gives = (number(f"live.stops.{key}", given[key], Range(least=0)) for key in ("beyond", "gives"))
         if gives < beyond:
             raise ConfigError(f"live.stops.gives is {gives:g}, less than live.stops.beyond {beyond:g}: wanted as much")
-        stops = Stops(beyond, gives)
+        stops = Stops(beyond, gives, whole("live.stops.days", given["days"], COUNT))
     return {"rest": True, "stops": stops, "brings": flag("live.brings", config.get("brings", False))}
 
 

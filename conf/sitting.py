@@ -219,6 +219,7 @@ async def sitting(config: Mapping[str, Any], asked: Asked, authority: Authority 
                 f"--resume {asked.resume}: that session had another configuration; give the same words as then"
             )
         _same_source(config, asked.resume)
+        config = _same_rest(config, asked.resume)
     about = about_of(config)
     rate_of = rates_of(config)
     made = living(config, run_id[:8], about, rate_of=rate_of)
@@ -394,6 +395,15 @@ def _same_source(config: Mapping[str, Any], folder: Path) -> None:
     was, now = config_of(folder)["live"]["fx"], config["live"]["fx"]
     if (was == "table") != (now == "table"):
         raise UsageError(f"--resume {folder}: that session had live.fx={was}; give it again, or a newer rate")
+
+
+def _same_rest(config: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+    """What rests at the broker stays as the session began: its journal is decided about anew by that."""
+    from conf.verify import config_of
+
+    was = config_of(folder)["live"]
+    rest = {"rest": was["rest"], "stops": was.get("stops"), "brings": was.get("brings", False)}
+    return {**config, "live": {**config["live"], **rest}}
 
 
 def _old_rate(config: Mapping[str, Any], there: Stage, *, resumed: bool) -> str:

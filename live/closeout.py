@@ -87,13 +87,14 @@ class Closeout:
     _sent: int = 0
 
     async def working(self, held: Mapping[OptionContract, int]) -> list[WireOrder]:
-        """Orders of the account, whoever's, that work on what is held. BrokerError where they cannot be read."""
+        """Orders of the account, whoever's, that work on what is held, or open more. BrokerError where they cannot be
+        read."""
         names, found = {squeezed(wire_symbol(contract)) for contract in held}, []
         for raw in await self.live.rest.orders.listed(self.live.broker.account, OPEN):
             if not isinstance(raw, Mapping):
                 raise OrderShapeError("the list of orders has one that cannot be read: nothing is closed")
             order = read_order(raw)
-            if any(leg.key in names for leg in order.legs):
+            if any(leg.key in names or leg.action.endswith("Open") for leg in order.legs):
                 found.append(order)
         return found
 

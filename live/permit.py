@@ -27,6 +27,7 @@ from sim.calendar import date_ny
 from sim.model.errors import ConfigError, DataError
 from sim.model.event import Event, Standing
 from sim.model.order import Intent, Order
+from sim.resting import BROUGHT
 
 SECOND_NS: Final = 1_000_000_000
 ARMING: Final = "arming"
@@ -201,7 +202,9 @@ class Permit:
         if opens in self._restored or self.core.day is None:
             return
         self._restored.add(opens)
-        earlier = [r.order for r in self.core.session.orders.values() if r.order.created_ns >= opens]
+        ever = (each.order for each in self.core.session.orders.values())
+        # What came along with an opening was not let through by itself.
+        earlier = [order for order in ever if order.created_ns >= opens and not order.id.endswith(BROUGHT)]
         self.keeper.restore(self.core.day, earlier)
 
     # -- the keys -----------------------------------------------------------------------------------------------------

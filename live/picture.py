@@ -34,7 +34,7 @@ from sim.model.errors import DataError
 from sim.model.event import Alert, Cancel, Decision, Refuse, Submit
 from sim.model.exits import Exit
 from sim.model.instrument import STRIKE_SCALE, OptionContract
-from sim.model.order import Intent, Order
+from sim.model.order import Intent, Order, Status
 from sim.pricing import implied
 from sim.rules.correlation import Correlation
 from sim.rules.phases import Phases
@@ -302,10 +302,10 @@ def _only_here(trade: TradeShown) -> bool:
 
 
 def rests(orders: Sequence[Order]) -> dict[str, list[str]]:
-    """By trade, what of our closing orders works at the broker."""
+    """By trade, what of our closing orders works at the broker: not what waits there for its opening."""
     out: dict[str, list[str]] = {}
     for order in orders:
-        if order.request.intent is Intent.CLOSE:
+        if order.request.intent is Intent.CLOSE and order.status is Status.LIVE:
             stop = order.request.stop
             reasons = (order.request.reason, *(() if stop is None else (stop.reason,)))
             out.setdefault(order.request.trade_id, []).extend(reasons)

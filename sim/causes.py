@@ -1,12 +1,13 @@
-"""What a session may do for the causes that stand: the worst of them decides, and all of them are said."""
+"""What a session may do for the causes that stand: the worst of them decides, and all of them are said. What came to
+nothing for one of them is kept as a refusal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final
 
-from sim.model.event import Cause, Guarded, Standing
-from sim.model.order import Intent, OrderRequest, Pass, Refused
+from sim.model.event import Cause, Decision, Guarded, Refuse, Standing
+from sim.model.order import Intent, Order, OrderRequest, Pass, Refused
 
 ORDER: Final = tuple(Standing)
 PERSON: Final = "person"
@@ -57,3 +58,13 @@ def stopped(wish: OrderRequest | Pass, standing: Standing, why: str) -> Refused 
     wanted = wish.structure if isinstance(wish, Pass) else wish.describe()
     detail = f"{standing.value}: {why}" if why else standing.value
     return Refused(wish.strategy, "entries_stopped", "Entries are stopped", detail, wanted)
+
+
+def unfilled(order: Order, ts: int) -> list[Decision]:
+    """An opening that found no market is an entry that did not happen: it is kept like a refusal."""
+    request = order.request
+    if request.intent is not Intent.OPEN:
+        return []
+    wanted = f"{request.structure} {request.quantity} x {request.describe()}".strip()
+    why = "no market at the fill model's price, or none within the limit"
+    return [Refuse(ts, Refused(request.strategy, "no_fill", "Order not filled", why, wanted))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sim.desk import Desk
-from sim.model.event import Cancel, Decision
+from sim.model.event import Alert, Cancel, Decision
 from sim.model.exits import Condition, patience_of
 from sim.model.fill import Fill
 from sim.model.instrument import OptionContract
@@ -62,6 +62,17 @@ def _open(desk: Desk, contract: OptionContract, k: int) -> bool:
     return own is not None and 0 <= k - own.offset < own.day.minutes
 
 
+def claiming(desk: Desk, trade_id: str) -> list[Order]:
+    """Targets that rest on a trade: its own, and one that is larger than another trade of the same opening, since it
+    would close of this one too."""
+    family = trade_id.partition("/")[0]
+    return [
+        order for order in desk.resting()
+        if order.request.trade_id == trade_id
+        or (order.request.trade_id.partition("/")[0] == family and exceeds(desk, order.request))
+    ]  # fmt: skip
+
+
 def crossing(desk: Desk, trade_id: str, condition: Condition) -> bool:
     """Whether an order that crosses closes all that a condition would close already."""
     order, closing = desk.being_closed(trade_id)
@@ -91,11 +102,36 @@ def left_over(desk: Desk, astray: str = "") -> list[Decision]:
     return [Cancel(order.id, "nothing is left for it to close") for order in over]
 
 
+def outgrown(desk: Desk) -> list[Decision]:
+    """Cancels of what would close more than is left, a target that rests as well. What still is to be closed is decided
+    anew."""
+    return [
+        Cancel(order.id, "it would close more than is left of its trade")
+        for order in desk.orders.values()
+        if order.request.intent is Intent.CLOSE and exceeds(desk, order.request)
+    ]
+
+
+def exceeds(desk: Desk, request: OrderRequest) -> bool:
+    """Whether an order would close more than is left of its trade."""
+    book = desk.ledger.open.get(request.trade_id)
+    left = {} if book is None else book.left
+    return any(abs(left.get(leg.contract, 0)) < abs(leg.signed) * request.quantity for leg in request.legs)
+
+
 def beside(fill: Fill, units: int) -> str:
     """That all but some units of a fill is in no books, in words."""
     legs = ", ".join(f"{leg.quantity:+d} {leg.contract.label}" for leg in fill.legs)
     more = fill.quantity - units
     return f"{fill.order_id} has filled {more} that no open trade holds (of {legs}): it is real, and not in the books"
+
+
+def unmet(desk: Desk, ts: int) -> list[Decision]:
+    """Of a flatten that a trade date has ended on."""
+    held = len(desk.ledger.open)
+    if not held:
+        return []
+    return [Alert(ts, f"flatten is not done: {held} trades are open; it goes on when the market does", "FAULT")]
 
 
 def judged(desk: Desk, k: int) -> list[Held]:

@@ -122,10 +122,12 @@ class Desk:
         self.orders[order.id] = order
         self._changed()
 
-    def arrive(self, opened: str) -> None:
-        """All of an opening has filled: what it has brought works."""
-        for each in [o for o in self.brought.values() if o.request.trade_id == opened]:
+    def arrive(self, opened: str) -> bool:
+        """All of an opening has filled: what it has brought works. Whether it brought anything."""
+        came = [o for o in self.brought.values() if o.request.trade_id == opened]
+        for each in came:
             self.place(self.brought.pop(each.id))
+        return bool(came)
 
     def closing_order(self, trade_id: str) -> Order | None:
         """The order that is working to close the trade now; None where there is none. A target that rests is none. Of
@@ -165,6 +167,9 @@ class Desk:
 
     def to(self, order_id: str, status: Status) -> Order:
         """Moves an order to its next state and returns it; a done one is forgotten."""
+        if (came := self.brought.pop(order_id, None)) is not None:
+            # The broker lets it work, whatever was told of its opening.
+            self.place(came)
         order = self.orders[order_id].to(status)
         if order.status.done:
             del self.orders[order_id]
@@ -215,6 +220,8 @@ class Desk:
         orders were sent without a thought of it: it is of an order that had been over, or of another trade, or takes
         one apart of which a part stays."""
         fill, units, known = event.fill, 0, set(self.ledger.open)
+        if (came := self.brought.pop(fill.order_id, None)) is not None:
+            self.place(came.to(Status.LIVE))
         order = self.orders.get(fill.order_id)
         late, shares = order is None or order.id in self._back, self.takes(fill)
         later = sum(n for _, n in shares)

@@ -12,7 +12,8 @@ from datetime import date
 from typing import Final
 
 from sim import closes, targets
-from sim.causes import DIFFERENCE, PERSON, graver, in_words, stopped, told, worst
+from sim.causes import DIFFERENCE, PERSON, graver, in_words, stopped, told, unfilled, worst
+from sim.closes import exceeds, outgrown
 from sim.desk import Desk
 from sim.model.event import (
     Alert,
@@ -41,7 +42,6 @@ from sim.model.event import (
 )
 from sim.model.exits import Condition, Side
 from sim.model.order import Approved, Intent, Order, OrderRequest, Refused, Status, Stops
-from sim.outgrown import exceeds, outgrown
 from sim.ports import Strategy
 from sim.resting import bringing
 from sim.rules.advice import Advice
@@ -149,20 +149,20 @@ class Engine:
                 self._entries = {s.name: 0 for s in self.strategies}
                 self._stamp = event.session.isoformat()[2:].replace("-", "")
                 self._looked = -1
-                self.setbacks.keep(self.desk.ledger.open)
+                self.setbacks.turn(self.desk.ledger.open)
                 self.desk.open_day()
             case OrderAccepted(ts, order_id):
-                self.setbacks.accepted(self.desk.to(order_id, Status.LIVE).request, ts)
+                return self._accepted(order_id, ts)
             case OrderBrought(_, order):
                 self.desk.brought[order.id] = order
             case OrderFilled():
                 return self._filled(event)
-            case OrderCancelled(_, order_id) if self.desk.brought.pop(order_id, None):
+            case OrderCancelled(_, i) | OrderExpired(_, i) | OrderRejected(_, i) if self.desk.brought.pop(i, None):
                 pass  # its opening has ended otherwise
             case OrderCancelled(ts, order_id):
                 return self._cancelled(self.desk.to(order_id, Status.CANCELLED).request, ts)
             case OrderExpired(ts, order_id):
-                return self._unfilled(self.desk.to(order_id, Status.EXPIRED), ts)
+                return unfilled(self.desk.to(order_id, Status.EXPIRED), ts)
             case OrderRejected(_, order_id):
                 return self._rejected(event, self.desk.to(order_id, Status.REJECTED).request)
             case OrderInDoubt():
@@ -172,7 +172,7 @@ class Engine:
                 return outgrown(self.desk) if event.settlement.early else []
             case SessionClosed():
                 self.desk.close_day()
-                return [*self._warn(event.ts), *self._unmet(event.ts)]
+                return [*self._warn(event.ts), *(closes.unmet(self.desk, event.ts) if self.flattens else [])]
             case Command(ts, word, limits):
                 return self._command(ts, word, dict(limits))
             case Reprice():
@@ -214,14 +214,26 @@ class Engine:
 
     # -- what has become of orders ------------------------------------------------------------------------------------
 
+    def _accepted(self, order_id: str, ts: int) -> list[Decision]:
+        """It works. What came along with an opening, and was heard of when another had taken its place, is one too
+        many."""
+        late = order_id in self.desk.brought
+        order = self.desk.to(order_id, Status.LIVE)
+        self.setbacks.accepted(order.request, ts)
+        if late and (closes.others(self.desk, order.request, order_id) or exceeds(self.desk, order.request)):
+            return [Cancel(order_id, "it came along with its opening, and was not heard of in time")]
+        return []
+
     def _filled(self, event: OrderFilled) -> list[Decision]:
         """Books a fill. What of it the books cannot take is real all the same: a person is told, nothing is opened."""
         fill = event.fill
         units, apart = self.desk.booked(event)
         if units == fill.quantity:
-            over = outgrown(self.desk) if apart else closes.left_over(self.desk)
+            # What came along with an opening of which a part has ended meanwhile is too large for what is left.
+            apart = self.desk.arrive(fill.order_id) if not event.left and fill.legs[0].opening else apart
+            rest = self._rest(event) if self.settings.rest else []
             # What is cancelled comes last: nothing of this takes its place.
-            return [*(self._rest(event) if self.settings.rest else []), *over]
+            return [*rest, *(outgrown(self.desk) if apart else closes.left_over(self.desk))]
         self._beside = Cause(DIFFERENCE, Standing.EXIT_ONLY, closes.beside(fill, units), event.ts)
         told = Alert(event.ts, self._beside.text, "DIFFERENCE")
         return [*closes.left_over(self.desk, fill.order_id), told, *self._cause(self._beside, event.ts)]
@@ -229,8 +241,11 @@ class Engine:
     def _rejected(self, event: OrderRejected, request: OrderRequest) -> list[Decision]:
         """An order that never came to be; what would close a trade waits before it asks again."""
         said: list[Decision] = [Alert(event.ts, f"order {event.order_id} was rejected: {event.reason}")]
-        if request.intent is Intent.OPEN or not event.sent or self.setbacks.declined(request):
+        if request.intent is Intent.OPEN or not event.sent:
             return said
+        if event.refused and self.setbacks.declined(request):
+            text = f"the broker takes no stop beside the target of {request.trade_id}: the stop is watched here alone"
+            return [*said, Alert(event.ts, text)]
         times = self.setbacks.refused(request, event.ts)
         return said if times < MANY else refused_again(request, event.reason, event.ts, times)
 
@@ -258,13 +273,6 @@ class Engine:
         before, held = self._warned, self.desk.claims()
         self._warned = () if self.advice is None or not held else self.advice.warnings(held)
         return [Alert(ts, f"warning: {text}") for text in self._warned if text not in before]
-
-    def _unmet(self, ts: int) -> list[Decision]:
-        """A flatten that a trade date has ended on."""
-        held = len(self.desk.ledger.open)
-        if not self.flattens or not held:
-            return []
-        return [Alert(ts, f"flatten is not done: {held} trades are open; it goes on when the market does", "FAULT")]
 
     def closed_day(self, day: date, ts: int, name: str) -> list[Decision]:
         """The wishes of a weekday on which the market is closed: refused, one row each."""
@@ -323,7 +331,8 @@ class Engine:
         decisions: list[Decision] = []
         for strategy in self.strategies:
             for each in strategy.decide(view):
-                wish = bringing(each, self.settings.stops) if self.settings.brings else each
+                stops = targets.stops_at(self.desk, each.underlying, now.k, self.settings.stops)
+                wish = bringing(each, stops) if self.settings.brings else each
                 if (no := stopped(wish, self.standing, self.why)) is not None:
                     decisions.append(Refuse(now.ts, no))
                     continue
@@ -391,20 +400,11 @@ class Engine:
                 continue
             del self.desk.deadlines[order_id]
             if order.request.intent is Intent.OPEN:
-                out += [Cancel(order_id, "not filled in time"), *self._unfilled(order, now.ts)]
+                out += [Cancel(order_id, "not filled in time"), *unfilled(order, now.ts)]
             else:
                 request = replace(order.request, cross=True, patience=None)
                 out += [Cancel(order_id, "not filled in time: crossing"), self._submit(closing(request), now.ts)]
         return out
-
-    def _unfilled(self, order: Order, ts: int) -> list[Decision]:
-        """An opening that found no market is an entry that did not happen: it is kept like a refusal."""
-        request = order.request
-        if request.intent is not Intent.OPEN:
-            return []
-        wanted = f"{request.structure} {request.quantity} x {request.describe()}".strip()
-        why = "no market at the fill model's price, or none within the limit"
-        return [Refuse(ts, Refused(request.strategy, "no_fill", "Order not filled", why, wanted))]
 
     def _close(
         self, trade_id: str, working: Order | None, condition: Condition, now: Moment, *, emergency: bool = False,
@@ -413,12 +413,15 @@ class Engine:
         if (request := closes.request(self.desk, trade_id, condition, emergency=emergency, limit=limit)) is None:
             return []
         named = {leg.contract for leg in request.legs}
-        others = [o for o in self.desk.resting(trade_id) if named & {leg.contract for leg in o.request.legs}]
+        others = [o for o in closes.claiming(self.desk, trade_id) if named & {leg.contract for leg in o.request.legs}]
         # The one that is most like it comes last: it is the one that the new order takes the place of.
         others.sort(key=lambda o: {leg.contract for leg in o.request.legs} == named)
         gone = [*others, *([] if working is None else [working])]
         cancel: list[Decision] = [Cancel(o.id, f"replaced: {condition.reason}") for o in gone]
-        return [*cancel, self._submit(closing(request), now.ts)]
+        # More of what is being closed is not opened; the close does not wait for that.
+        first = trade_id.partition("/")[0]
+        more = [Cancel(first, f"its trade is being closed: {condition.reason}")] if first in self.desk.orders else []
+        return [*cancel, self._submit(closing(request), now.ts), *more]
 
     # -- what rests at the broker -------------------------------------------------------------------------------------
 
@@ -427,7 +430,6 @@ class Engine:
         opened = event.fill.order_id
         if event.left or not event.fill.legs[0].opening:
             return []
-        self.desk.arrive(opened)
         if self.flattens or self.standing is Standing.HALTED:
             return []
         trades = [t for t in self.desk.ledger.open if t == opened or t.startswith(f"{opened}/")]

@@ -9,6 +9,7 @@ which dies in between leaves an exit. The exits are watched here all the same, b
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Final
 
 from sim.calendar import date_ny
@@ -63,15 +64,16 @@ def brought(order: Order, limit: int) -> Order | None:
     if condition is None:
         return None
     tif = TimeInForce.DAY if max(request.expirations) <= day else TimeInForce.GTC
-    target = target_of(trade, condition, tif, request.brings.stops)
+    target = target_of(trade, condition, tif, request.brings.stops, day)
     return Order(f"{order.id}{BROUGHT}", target, Status.NEW, order.created_ns)
 
 
 # -- the orders -------------------------------------------------------------------------------------------------------
 
 
-def target_of(trade: Trade, condition: Condition, tif: TimeInForce, stops: Stops | None) -> OrderRequest:
-    """What closes what a profit target closes, at its price and no worse."""
+def target_of(trade: Trade, condition: Condition, tif: TimeInForce, stops: Stops | None, day: date) -> OrderRequest:
+    """What closes what a profit target closes, at its price and no worse; with its stop, where ``stops`` says so on
+    that trade date."""
     legs = tuple(
         Leg(h.contract, abs(h.quantity) // trade.quantity, Action.BUY_TO_CLOSE if h.short else Action.SELL_TO_CLOSE)
         for i, h in enumerate(trade.legs)
@@ -79,14 +81,16 @@ def target_of(trade: Trade, condition: Condition, tif: TimeInForce, stops: Stops
     )
     return OrderRequest(
         trade.strategy, legs, trade.quantity, -(condition.bound2 // 2), Intent.CLOSE, condition.reason, tif,
-        trade_id=trade.id, structure=trade.structure, resting=True, stop=_stop(trade, condition, stops),
+        trade_id=trade.id, structure=trade.structure, resting=True, stop=_stop(trade, condition, stops, day),
     )  # fmt: skip
 
 
-def _stop(trade: Trade, target: Condition, stops: Stops | None) -> Stop | None:
-    """The stop that closes what a target closes; None where there is none, or the broker takes none: of options on
-    futures, and at prices that have changed sides, which the wire cannot say."""
+def _stop(trade: Trade, target: Condition, stops: Stops | None, day: date) -> Stop | None:
+    """The stop that closes what a target closes; None where there is none, the trade ends too late, or the broker takes
+    none: of options on futures, and at prices that have changed sides, which the wire cannot say."""
     if stops is None or trade.legs[0].contract.product.kind is Kind.FUTURE:
+        return None
+    if (max(trade.expirations) - day).days > stops.days:
         return None
     for condition in trade.conditions():
         if _plain(condition, Side.AT_LEAST) and condition.legs == target.legs:

@@ -66,7 +66,7 @@ class Setbacks:
         return each.times
 
     def declined(self, request: OrderRequest) -> bool:
-        """Whether it was a target with its stop that was refused: it is put at once again, without."""
+        """Whether it was a target with its stop that the broker refused: with the next minute it is put without."""
         if request.stop is None:
             return False
         self._alone.add(request.trade_id)
@@ -95,11 +95,12 @@ class Setbacks:
     def clear(self) -> None:
         """A person wants it tried at once."""
         self._of.clear()
+        self._alone.clear()
 
-    def keep(self, trades: Container[str]) -> None:
-        """Trades that are no more are forgotten."""
+    def turn(self, trades: Container[str]) -> None:
+        """Another trade date: trades that are no more are forgotten, and stops are asked for again."""
+        self._alone.clear()
         self._of = {key: each for key, each in self._of.items() if key[0] in trades}
-        self._alone = {trade_id for trade_id in self._alone if trade_id in trades}
 
 
 def refused_again(request: OrderRequest, reason: str, ts: int, times: int) -> list[Decision]:

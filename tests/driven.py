@@ -127,8 +127,10 @@ class Driven:
     def cancelled(self, order_id: str) -> list[Decision]:
         return self.tell(OrderCancelled(self.now, order_id))
 
-    def rejected(self, order_id: str, reason: str = "no", *, sent: bool = True) -> list[Decision]:
-        return self.tell(OrderRejected(self.now, order_id, reason, sent))
+    def rejected(
+        self, order_id: str, reason: str = "no", *, sent: bool = True, refused: bool = False
+    ) -> list[Decision]:
+        return self.tell(OrderRejected(self.now, order_id, reason, sent, refused))
 
     def doubted(self, order_id: str) -> list[Decision]:
         return self.tell(OrderInDoubt(self.now, order_id, "no answer"))

@@ -137,7 +137,8 @@ class TastyTradeBroker:
         self._closed = True
         await self._chains.stop()
         for order in self._known.tracker.snapshot():
-            if order.status is Status.NEW and order.id not in self._sender.sent | self._adopted.keys():
+            own = not self._known.tracker.came(order.id)
+            if own and order.status is Status.NEW and order.id not in self._sender.sent | self._adopted.keys():
                 self._sender.refuse(order.id, ENDED)
         await self._listener.stop()
         self._known.fail(BrokerError("this broker was closed: nothing more happens here"))

@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from adapters.tastytrade.errors import NotFound
 from adapters.tastytrade.orders.bodies import OrderShapeError
-from adapters.tastytrade.orders.shapes import nested_orders
 from adapters.tastytrade.orders.tracker import Tracker
 from adapters.tastytrade.rest.client import Rest
 from adapters.tastytrade.rest.orders import Filter
@@ -25,6 +24,7 @@ Sleep = Callable[[float], Awaitable[None]]
 NEWEST = Filter(sort="Desc")
 GONE_NS = 60 * 1_000_000_000
 """So long the broker must not know an order before it counts as gone: servers catch up with one another."""
+NOT_SHOWN = "the broker took it along with its opening, and has never shown it"
 OPEN = Filter(status=("Received", "Routed", "In Flight", "Live", "Contingent", "Cancel Requested", "Replace Requested"))
 
 
@@ -111,23 +111,28 @@ class Dealings:
             self.say(str(error))
             self.stir()
             return
+        self._damaged()
         self.tell(events)
         for event in events:
             if isinstance(event, OrderInDoubt):
                 self.found(event.order_id)
 
+    def _damaged(self) -> None:
+        """What could not be read of a complex order is read by itself."""
+        self.unread, self.tracker.damaged = self.unread or self.tracker.damaged, False
+
     def bound(self, order_id: str, raw: Mapping[str, object]) -> None:
         """An object that is known to be of this order of ours: an order, or a complex one with all that belongs to
         it."""
-        nested = nested_orders(raw)
         try:
-            if nested:
+            if "orders" in raw:
                 self.tell(self.tracker.bind_complex(order_id, raw, self.now()))
             else:
                 self.tell(self.tracker.bind(order_id, raw.get("id"), self.now()))
         except (OrderError, OrderShapeError) as error:
-            self.unread = self.unread or bool(nested)
+            self.unread = self.unread or "orders" in raw
             self.say(str(error))
+        self._damaged()
         self.hear(raw)
 
     # --- reading ----------------------------------------------------------------------------------------------------
@@ -159,6 +164,10 @@ class Dealings:
             for broker_id in self.tracker.working(order.id):
                 if broker_id not in seen:
                     await self._reread(order.id, broker_id)
+        for name in self.tracker.unseen():
+            if self.now() - self._missing.setdefault(name, self.now()) >= GONE_NS:
+                self.lost_ns = self.now()
+                self.tell(self.tracker.lose(name, NOT_SHOWN, self.lost_ns))
         return list(seen.values())
 
     @property

@@ -82,6 +82,13 @@ class Conduct:
     shadow: bool = False
 
 
+class No(NamedTuple):
+    """Why an order is not sent; ``lasting``: the broker would say so of the same order again."""
+
+    text: str
+    lasting: bool
+
+
 class Ready(NamedTuple):
     """What an order would go out as."""
 
@@ -89,6 +96,9 @@ class Ready(NamedTuple):
     body: Body
 
 
+Made = Callable[[int | None], Body]
+"""Makes the body of an order of a limit, net ticks."""
+DryRun = Callable[[Body], Awaitable[PlacedOrder]]
 Timed = Callable[[str, float], None]
 """Is told the id of an order and the seconds from its submission until it was handed to the network."""
 
@@ -133,9 +143,9 @@ class Sender:
 
     # --- orders -----------------------------------------------------------------------------------------------------
 
-    def refuse(self, order_id: str, reason: str) -> None:
-        """It was not sent, or the broker did not take it."""
-        self._known.tell(self._known.tracker.refuse(order_id, reason, self._known.now()))
+    def refuse(self, order_id: str, reason: str, *, by_broker: bool = False) -> None:
+        """It was not sent, or the broker did not take it: then ``by_broker``, where it was this very order."""
+        self._known.tell(self._known.tracker.refuse(order_id, reason, self._known.now(), by_broker=by_broker))
 
     async def submit(self, order: Order, began: float) -> None:
         """One order from the wish to the broker's answer. ``began``: by ``watch``, when it was submitted."""
@@ -216,9 +226,7 @@ class Sender:
             return f"order {old} is of {sizes}: a replacement cannot be of {wanted.quantity}; cancel it"
         return ""
 
-    async def _agreed(
-        self, order: Order, made: Callable[[int | None], Body], dry_run: Callable[[Body], Awaitable[PlacedOrder]]
-    ) -> Body | None:
+    async def _agreed(self, order: Order, made: Made, dry_run: DryRun) -> Body | None:
         """The body to send now, when everything speaks for it; None where it was refused. ``made`` makes it of a limit,
         net ticks."""
         no = "" if order.id in self._unwanted else await self._consent(order)
@@ -231,29 +239,37 @@ class Sender:
         for _ in range(DRY_RUNS):
             if ready is None:
                 return None
-            before = ready
+            before: Ready | None = ready
             if self._conduct.dry_run:
-                no = await self._asked(partial(dry_run, ready.body), closes=order.request.intent is Intent.CLOSE)
-                if no and order.request.intent is Intent.OPEN and is_complex(ready.body):
-                    # It is asked for again by itself: what was to come with it is put once it has filled.
-                    self._known.say(f"order {order.id} goes without what it was to bring: {no}")
-                    self._alone.add(order.id)
-                    ready = self._ready(order, made)
-                    continue
-                if no:
-                    self.refuse(order.id, no)
-                    return None
-                ready = self._ready(order, made)
+                before = await self._rehearsed(order, ready, made, dry_run)
+                ready = None if before is None else self._ready(order, made)
             if ready is not None and self._conduct.shadow:
                 self.refuse(order.id, SHADOW)
                 return None
-            if ready is not None and not slipped(order, before.terms, ready.terms):
+            if ready is not None and before is not None and not slipped(order, before.terms, ready.terms):
                 return ready.body
         if ready is not None:
             self.refuse(order.id, FASTER)
         return None
 
-    def _ready(self, order: Order, made: Callable[[int | None], Body], no: str = "") -> Ready | None:
+    async def _rehearsed(self, order: Order, ready: Ready, made: Made, dry_run: DryRun) -> Ready | None:
+        """What the broker would take of it; None where it would not, which is told. An opening is asked for by itself
+        where it may not bring anything along: its target is put once it has filled."""
+        closes, asked = order.request.intent is Intent.CLOSE, ready
+        no = await self._asked(partial(dry_run, asked.body), closes=closes)
+        if no is not None and not closes and is_complex(asked.body):
+            self._known.say(f"order {order.id} goes without what it was to bring: {no.text}")
+            self._alone.add(order.id)
+            again = self._ready(order, made)
+            if again is None:
+                return None
+            asked, no = again, await self._asked(partial(dry_run, again.body), closes=closes)
+        if no is not None:
+            self.refuse(order.id, no.text, by_broker=no.lasting)
+            return None
+        return asked
+
+    def _ready(self, order: Order, made: Made, no: str = "") -> Ready | None:
         """Terms and body of this moment; None where nothing may be sent at it, which is told."""
         no = UNWANTED if order.id in self._unwanted else no or self._permit(order)
         try:
@@ -285,21 +301,23 @@ class Sender:
             await self._resolver.resolve(sent, str(doubt))
         except TomkingError as error:
             # Whatever else it is, it did not happen.
-            self.refuse(order_id, _why(error))
+            self.refuse(order_id, _why(error), by_broker=isinstance(error, Unprocessable))
         else:
             self._known.bound(order_id, raw)
 
-    async def _asked(self, ask: Callable[[], Any], *, closes: bool) -> str:
-        """Why the broker would not take an order, by its dry run; empty where it would."""
+    async def _asked(self, ask: Callable[[], Any], *, closes: bool) -> No | None:
+        """Why the broker would not take an order, by its dry run; None where it would."""
         try:
             answer: PlacedOrder = await ask()
             verdict = judge(read_dry_run(answer.raw), self._conduct.warnings, closes=closes)
         except TomkingError as error:
-            return f"dry run: {_why(error)}; nothing was sent"
+            return No(f"dry run: {_why(error)}; nothing was sent", isinstance(error, Unprocessable))
         for kept in verdict.kept:
             self._known.say(f"the broker warns: {kept}")
         reasons = [*map(str, answer.refused), *verdict.reasons]
-        return "" if verdict.ok and not reasons else f"dry run: {'; '.join(dict.fromkeys(reasons))}; nothing was sent"
+        if verdict.ok and not reasons:
+            return None
+        return No(f"dry run: {'; '.join(dict.fromkeys(reasons))}; nothing was sent", lasting=True)
 
     def _held(self, order: Order) -> bool:
         """Whether the account is shown to hold what the order closes."""
@@ -359,8 +377,8 @@ class Sender:
         way."""
         known = self._known
         seen = known.tracker.broker_order(target)
-        if seen is not None and seen.newest.complex_id:
-            return (await known.rest.complex_orders.cancel(known.account, seen.newest.complex_id)).raw
+        if seen is not None and seen.complex_id:
+            return (await known.rest.complex_orders.cancel(known.account, seen.complex_id)).raw
         return (await known.rest.orders.cancel(known.account, target)).raw
 
     def _leaving(self, order_id: str) -> bool:

@@ -75,12 +75,14 @@ class OrderCancelled:
 
 @dataclass(frozen=True, slots=True)
 class OrderRejected:
-    """``sent``: somebody was asked and said no; else it was taken back before it went out."""
+    """``sent``: somebody was asked and said no; else it was taken back before it went out. ``refused``: it was the
+    broker who said no to this very order, and would again."""
 
     ts: int
     order_id: str
     reason: str
     sent: bool = True
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

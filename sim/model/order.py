@@ -113,10 +113,12 @@ class Stop:
 class Stops:
     """How far a stop that rests lies beyond the one that a strategy declares, as shares of its price: ``beyond`` its
     trigger, ``gives`` the worst price. A broker looks at natural prices, which are worse than the mid that is watched
-    here; the one that rests is for a session that has died."""
+    here; the one that rests is for a session that has died. ``days``: only of what ends in so many calendar days, since
+    what lives through a night meets the quotes of an opening."""
 
     beyond: float
     gives: float
+    days: int = 0
 
 
 @quick

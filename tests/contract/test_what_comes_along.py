@@ -22,7 +22,7 @@ TENTH = (ProfitTarget(0.1),)
 """Sold at 120 it is bought back at 108: from 10:06 on."""
 THIRD = (*TENTH, StopLoss(0.3))
 """Beyond 156: from 10:03 on."""
-NEAR = Stops(0.0, 0.2)
+NEAR = Stops(0.0, 0.2, days=30)
 
 
 def opening(name: str = "a", exits: tuple[Exit, ...] = TENTH, stops: Stops | None = None, **given: Any) -> Order:

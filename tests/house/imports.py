@@ -40,7 +40,7 @@ ORDER: Final[tuple[tuple[str, ...], ...]] = (
     ("desk", "revalue"),
     ("liquidation",),
     ("strategies", "rules"),  # 4
-    ("causes", "closes", "outgrown", "setbacks"),
+    ("causes", "closes", "setbacks"),
     ("targets",),
     ("engine", "journal"),  # 5
     ("session", "venue", "market"),  # 6

@@ -204,6 +204,7 @@ class Holds:
             self._beside(one)
         if not self._quiet(one) or (ours := self._with_gone(held(one))) == (theirs := self._theirs()):
             self._differed = 0
+            self._closes_what_there_is()
         else:
             now = self.emulator.clock.now()
             self._differed = self._differed or now
@@ -291,6 +292,21 @@ class Holds:
             return False
         pair = (o for o in self.working if o.complex_id == order.complex_id and o.ticket.trigger is None)
         return any(o.ticket.external == order.ticket.external for o in pair)
+
+    def _closes_what_there_is(self) -> None:
+        """Orders that work close no more than is held, where nothing is under way and nobody has traded beside."""
+        if self._gone or self._delivered or self._unseen:
+            return
+        closing: Counter[OptionContract] = Counter()
+        for order in self.working:
+            if order.status != "Contingent" and not self._other_side(order):
+                for leg in order.legs:
+                    contract = leg.instrument.contract
+                    if contract is not None and leg.quantity is not None and leg.action.endswith("Close"):
+                        closing[contract] += int(leg.quantity - leg.filled)
+        held = self.exchange.options(ACCOUNT)
+        for contract, units in closing.items():
+            self.hold(units <= abs(held.get(contract, 0)), f"{units} {contract.label} are being closed of {held}")
 
     def lively(self, one: Sitting) -> bool:
         """Whether an order works that does more than rest."""

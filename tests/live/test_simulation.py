@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
+from dataclasses import replace
 from datetime import date, time
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 
 from adapters.emulator.exchange.exchange import Exchange
+from adapters.tastytrade import sender
+from adapters.tastytrade.orders import bodies, tracker
 from live.core import Core
 from live.inputs import Input, Silent
 from live.keep import Notebook
@@ -21,7 +24,8 @@ from live.warden import Warden
 from sim import engine
 from sim.calendar import at_ny
 from sim.model.event import Decision, Submit, Word
-from sim.model.order import Intent
+from sim.model.order import Intent, Order
+from sim.resting import brought
 from sim.rules.correlation import Correlation
 from tests.live import holds
 from tests.live.holds import Holds
@@ -107,6 +111,21 @@ def test_an_order_that_nobody_meant_is_found(monkeypatch: pytest.MonkeyPatch, wa
 
     monkeypatch.setattr(Exchange, way, other)
     assert "has no intent" in broken(calm(seed))
+
+
+def test_a_target_that_is_larger_than_its_trade_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes with an opening of half its size, and nobody takes it back."""
+
+    def double(order: Order, limit: int) -> Order | None:
+        child = brought(order, limit)
+        assert child is not None
+        return replace(child, request=replace(child.request, quantity=2 * child.request.quantity))
+
+    for where in (sender, tracker):
+        monkeypatch.setattr(where, "brought", double)
+    monkeypatch.setattr(bodies, "_undoes", lambda *_: None)
+    monkeypatch.setattr(engine, "outgrown", lambda _: [])
+    assert "are being closed of" in broken(calm())
 
 
 def test_books_that_forget_a_contract_are_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from sim import targets
 from sim.model.defence import CloseByDte, OfPart
 from sim.model.event import Command, Guarded, Standing, Word
 from sim.model.exits import CloseAt, Exit, ProfitTarget, Review, StopLoss
@@ -17,7 +18,15 @@ from sim.resting import brought
 from tests.driven import CALM, PUT, SPREAD, WING, Driven, alerts, cancels, fell, submits
 from tests.hand import STOCK, contract
 
-FAR = Stops(0.25, 0.5)
+FAR = Stops(0.25, 0.5, days=30)
+
+
+@pytest.fixture(autouse=True)
+def _no_opening(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The play of these tests trades in the first minutes."""
+    monkeypatch.setattr(targets, "OPENING", 0)
+
+
 BOTH = (ProfitTarget(0.5), StopLoss(2.0))
 SOON = date(2024, 8, 1)
 
@@ -85,7 +94,7 @@ class TestTheOrder:
     def test_none_whose_price_would_change_sides(self) -> None:
         """Paid 100, given up when 99 are lost: a quarter beyond is still a price, twice beyond is none."""
         legs = (Leg(PUT, 1, Action.BUY_TO_OPEN),)
-        child = brought(opening(ProfitTarget(0.5), StopLoss(0.5), legs=legs, stops=Stops(0.5, 1.5)), -100)
+        child = brought(opening(ProfitTarget(0.5), StopLoss(0.5), legs=legs, stops=Stops(0.5, 1.5, days=30)), -100)
         assert child is not None
         assert child.request.stop is None
 
@@ -157,6 +166,59 @@ class TestTheEngine:
             Stop("stop_loss", -375, -450),
         )
 
+    def test_one_that_is_larger_than_what_is_left_is_taken_back(self) -> None:
+        """Of four one fills and is stopped out before the others fill: a child of four would close too much."""
+        d = driven(quantity=4, table=fell(5))
+        order, child = begun(d)
+        d.filled(order.id, 100, 1, left=3)
+        decisions = d.look(5)
+        (stop,) = submits(decisions)
+        assert stop.request.quantity == 1
+        assert cancels(decisions) == [order.id], "and no more of it is opened"
+        d.taken(stop.id, -312)
+        decisions = d.filled(order.id, 100, 3)
+        assert cancels(decisions) == [child.id]
+
+    def test_parts_whose_prices_make_no_whole_tick_share_none(self) -> None:
+        """One at 101, three at 100: two trades, and a child of four that belongs to one of them."""
+        d = driven(quantity=4, table=fell(5))
+        order, child = begun(d)
+        d.filled(order.id, 101, 1, left=3)
+        assert cancels(d.filled(order.id, 100, 3)) == [child.id]
+        d.accepted(child.id)
+        decisions = d.look(5)
+        assert sum(o.request.quantity for o in submits(decisions)) == 4
+        assert child.id in cancels(decisions)
+
+    def test_what_the_broker_lets_work_is_believed(self) -> None:
+        """Its opening was given up, whose fills nobody told."""
+        d = driven()
+        order, child = begun(d)
+        d.filled(order.id, 100, 1, left=0)
+        d.accepted(child.id)
+        assert [o.id for o in d.desk.resting()] == [child.id]
+        other = driven()
+        order, child = begun(other)
+        other.cancelled(order.id)
+        other.accepted(child.id)
+        assert [o.id for o in other.desk.resting()] == [child.id]
+
+    @pytest.mark.parametrize("end", ["cancelled", "rejected"])
+    def test_an_end_of_what_has_not_begun_to_work_is_one(self, end: str) -> None:
+        d = driven()
+        _, child = begun(d)
+        assert getattr(d, end)(child.id) == []
+        assert d.desk.brought == {}
+
+    def test_a_session_that_lets_nothing_rest_any_more_takes_it_all_the_same(self) -> None:
+        """Another life of it was told to let targets rest."""
+        d = driven()
+        order, child = begun(d)
+        d.engine.settings = replace(d.engine.settings, rest=False)
+        d.filled(order.id, 100)
+        d.accepted(child.id)
+        assert [o.id for o in d.desk.resting()] == [child.id]
+
     def test_one_that_the_broker_did_not_take_along_is_put_after_the_fill(self) -> None:
         d = driven()
         (order,) = submits(d.look(1, wake=True))
@@ -220,8 +282,9 @@ class TestTheStopBesideATarget:
         d.entered()
         (pair,) = submits(d.opened)
         assert pair.request.stop is not None
-        said = d.rejected(pair.id, "invalid_oco_order_type_combo")
+        said = d.rejected(pair.id, "invalid_oco_order_type_combo", refused=True)
         assert not alerts(said, "FAULT")
+        assert any("takes no stop beside the target" in text for text in alerts(said, "STATE"))
         (target,) = submits(d.look(2))
         assert (target.request.limit, target.request.stop) == (-50, None)
         d.accepted(target.id)
@@ -229,6 +292,31 @@ class TestTheStopBesideATarget:
         d.engine.setbacks._of.clear()
         (again,) = submits(d.look(4))
         assert again.request.stop is None
+        d.tell(Command(d.now, Word.RESUME))
+        d.rejected(again.id)
+        d.engine.setbacks._of.clear()
+        (anew,) = submits(d.look(5))
+        assert anew.request.stop is not None, "a person wants it tried"
+
+    def test_one_that_did_not_arrive_is_put_again_with_its_stop(self) -> None:
+        """A 503 at the dry run says nothing of stops."""
+        d = Driven(BOTH, stops=FAR)
+        d.entered()
+        (pair,) = submits(d.opened)
+        d.rejected(pair.id, "dry run: 503")
+        (again,) = [o for minute in (2, 3) for o in submits(d.look(minute))]
+        assert again.request.stop is not None
+
+    def test_not_by_the_quotes_of_an_opening_and_not_over_a_night(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(targets, "OPENING", 15)
+        d = Driven(BOTH, stops=FAR)
+        d.entered()
+        assert submits(d.opened)[0].request.stop is None
+        monkeypatch.setattr(targets, "OPENING", 0)
+        for days, rests in ((14, False), (15, True)):
+            d = Driven(BOTH, stops=replace(FAR, days=days))
+            d.entered()
+            assert (submits(d.opened)[0].request.stop is not None) == rests
 
     def test_each_trade_for_itself(self) -> None:
         d = Driven(BOTH, stops=FAR)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sim.model.event import OrderBrought
+from sim.model.event import OrderBrought, OrderRejected
 from sim.model.exits import ProfitTarget, StopLoss
 from sim.model.order import Brings, Order, Status, Stop, Stops
 from tests.wire.order_frames import BTC, NOW, SPY_PUT, Frame, an_order, fill, frame, told, tracking, words
@@ -181,3 +181,99 @@ def test_an_oco_that_is_cancelled_ends_once() -> None:
     assert words(tracker.consume_complex(pair, NOW)) == "Accepted"
     over = [frame(closing, "Cancelled", 2, broker_id=1), frame(closing, "Cancelled", 2, broker_id=2)]
     assert words(told(tracker, [*over, *over])) == "Cancelled"
+
+
+def parts(whole: Frame) -> tuple[Frame, list[Frame]]:
+    """The trigger of a complex order (nothing where it has none), and the others."""
+    trigger, orders = whole.get("trigger-order", {}), whole["orders"]
+    assert isinstance(trigger, dict)
+    assert isinstance(orders, list)
+    return trigger, orders
+
+
+def pair_of(order_id: str = "c") -> Order:
+    closing = an_order((SPY_PUT, 1, BTC), order_id=order_id)
+    return replace(closing, request=replace(closing.request, stop=Stop("stop_loss", -200, -220)))
+
+
+class TestWithoutNamesAndTags:
+    """What the broker tells less of than it should."""
+
+    def test_whose_one_side_is_both_are(self) -> None:
+        """After a restart one side is known by its name; the other has none."""
+        closing = pair_of()
+        tracker = tracking()
+        tracker.register(closing.to(Status.LIVE))
+        _, sides = parts(pair_frame(closing, ("Live", "Live"), 1))
+        told(tracker, [sides[1]])
+        assert len(tracker.strangers()) == 1
+        told(tracker, [sides[0] | {"external-identifier": "c"}])
+        assert tracker.strangers() == ()
+        stopped = frame(closing, "Filled", 3, broker_id=900012, fills={SPY_PUT: [fill("1", 1, "2.00", 3)]})
+        assert words(told(tracker, [stopped])) == "Filled"
+
+    def test_what_came_along_is_known_by_its_name_where_nothing_has_a_tag(self) -> None:
+        opening = bringing()
+        tracker = tracking(opening)
+        live = brought_frame(opening, ["Live", "Contingent"], 1)
+        trigger, (child,) = parts(live)
+        for part, name in ((trigger, "o"), (child, "o-T")):
+            part["external-identifier"] = name
+            del part["complex-order-tag"], part["complex-order-id"]
+        assert words(told(tracker, [child])) == ""
+        assert words(told(tracker, [trigger])) == "Brought Accepted"
+        assert tracker.strangers() == ()
+
+    def test_a_part_that_cannot_be_read_takes_nothing_from_the_others(self) -> None:
+        opening = bringing()
+        tracker = tracking(opening)
+        answer = brought_frame(
+            opening, ["Filled", "Live"], 1, fills={SPY_PUT: [fill("1", 1, "1.25")]}
+        )  # fmt: skip
+        _, (child,) = parts(answer)
+        del child["status"]
+        assert words(tracker.bind_complex("o", answer, NOW)) == "Brought Accepted Filled"
+        assert tracker.damaged
+        assert any("status is None" in note for note in tracker.notes())
+
+    def test_one_that_is_never_shown_is_lost_at_last(self) -> None:
+        opening = bringing()
+        tracker = tracking(opening)
+        alone, _ = parts(brought_frame(opening, ["Filled", "Live"], 1, fills={SPY_PUT: [fill("1", 1, "1.25")]}))
+        told(tracker, [alone | {"external-identifier": "o"}])
+        assert tracker.unseen() == ("o-T",)
+        assert words(tracker.lose("o-T", "never shown", NOW)) == "Rejected"
+        assert tracker.unseen() == ()
+
+
+class TestEnds:
+    @pytest.mark.parametrize("first", [0, 1])
+    def test_a_pair_of_which_the_broker_refuses_a_side_is_refused(self, first: int) -> None:
+        closing = pair_of()
+        tracker = tracking(closing)
+        tracker.bind_complex("c", pair_frame(closing, ("Live", "Live"), 0), NOW)
+        ends = [
+            frame(closing, "Cancelled", 3, broker_id=900011),
+            frame(closing, "Rejected", 2, broker_id=900012, reject_reason="no stops here"),
+        ]
+        (event,) = told(tracker, [ends[first], ends[1 - first]])
+        assert isinstance(event, OrderRejected)
+        assert (event.refused, event.reason) == (True, "no stops here")
+
+    def test_what_waits_for_its_opening_is_not_gone_because_nobody_shows_it(self) -> None:
+        opening = bringing()
+        tracker = tracking(opening)
+        tracker.bind_complex("o", brought_frame(opening, ["Contingent", "Contingent"], 0), NOW)
+        assert tracker.vanish("o-T", NOW) == []
+        assert words(tracker.vanish("o", NOW)) == "Cancelled Cancelled"
+
+    def test_what_works_is_not_over_because_its_opening_was_given_up(self) -> None:
+        """All of it has filled, and the word of one fill never came."""
+        opening = bringing(quantity=2)
+        tracker = tracking(opening)
+        tracker.bind_complex("o", brought_frame(opening, ["Contingent", "Contingent"], 0), NOW)
+        filled = brought_frame(opening, ["Filled", "Live"], 2, fills={SPY_PUT: [fill("1", 1, "1.25")]})
+        assert words(tracker.consume_complex(filled, NOW)) == "Filled"
+        assert tracker.held() == ("o",)
+        assert words(tracker.give_up("o", NOW)) == "Cancelled Accepted"
+        assert tracker.status("o-T") is Status.LIVE

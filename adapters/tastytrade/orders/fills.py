@@ -18,7 +18,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from adapters.tastytrade.orders.bodies import OrderShapeError
-from adapters.tastytrade.orders.shapes import WireFill
+from adapters.tastytrade.orders.shapes import WireFill, natural
 from sim.model.fill import Fill, LegFill
 from sim.model.instrument import OptionContract
 from sim.model.order import Leg, Order
@@ -30,11 +30,6 @@ Fee = Callable[[OptionContract, int, bool, int], Decimal]
 order before: a cap on commissions is one an order, in however many parts it fills."""
 
 ZERO: Final = Decimal(0)
-
-
-def _natural(text: str) -> tuple[int, str]:
-    """Ids that are numbers stand in their order: 9 before 10."""
-    return len(text), text
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +70,7 @@ class Units:
             raise OrderShapeError(f"fill {fill.id} of {contract.symbol} is of {fill.quantity}: wanted whole contracts")
         self._seen.add((leg, fill.id))
         price = fill.price / contract.product.increment
-        insort(self._parts[leg], _Part(fill.at or 0, _natural(fill.id), price, int(fill.quantity)))
+        insort(self._parts[leg], _Part(fill.at or 0, natural(fill.id), price, int(fill.quantity)))
 
     @property
     def loose(self) -> tuple[int, ...]:

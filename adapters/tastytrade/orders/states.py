@@ -7,13 +7,13 @@ matter. A status that is not in the table is kept as it came: it is an end only 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
 from adapters.tastytrade.orders.shapes import WireFill, WireOrder
-from sim.model.order import Status
+from sim.model.order import Order, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,10 @@ class BrokerOrder:
     replaces: str = ""
     replaced_by: str = ""
     client_id: str = ""
+    complex_id: str = ""
+    complex_tag: str = ""
+    stop: bool = False
+    """Whether it has a trigger: the other side of a target."""
 
     @staticmethod
     def of(order: WireOrder) -> BrokerOrder:
@@ -100,6 +104,9 @@ class BrokerOrder:
         self.replaces = self.replaces or order.replaces
         self.replaced_by = self.replaced_by or order.replaced_by
         self.client_id = self.client_id or order.client_id
+        self.complex_id = self.complex_id or order.complex_id
+        self.complex_tag = self.complex_tag or order.complex_tag
+        self.stop = self.stop or order.raw.get("stop-trigger") is not None
         changed = []
         for leg in order.legs:
             for fill in leg.fills:
@@ -107,6 +114,11 @@ class BrokerOrder:
                 if (known.quantity, known.price) != (fill.quantity, fill.price):
                     changed.append(f"{leg.symbol} {fill.id}")
         return tuple(changed)
+
+    @property
+    def trigger(self) -> bool:
+        """Whether others wait for it to fill."""
+        return self.complex_tag.endswith("trigger-order")
 
     @property
     def means(self) -> Status:
@@ -133,3 +145,16 @@ class BrokerOrder:
     @property
     def editable(self) -> bool:
         return self.newest.editable and not self.done
+
+
+def half(order: Order, known: Sequence[BrokerOrder]) -> bool:
+    """Whether only one side has been seen of a target with its stop."""
+    if order.request.stop is None or not any(each.complex_id for each in known):
+        return False
+    return len({each.stop for each in known}) < len((True, False))
+
+
+def asked(known: Iterable[BrokerOrder]) -> Decimal | None:
+    """What an order works at: the limit of the newest, not what a stop gives way to."""
+    orders = list(known)
+    return next((each for each in reversed(orders) if not each.stop), orders[-1]).newest.price

@@ -15,13 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Final
 
 from adapters.tastytrade.orders.bodies import OrderShapeError, ticks_of
 from adapters.tastytrade.orders.fills import Column, Fee, Units, fills_of
-from adapters.tastytrade.orders.shapes import WireOrder, nested_orders, read_order, squeezed
-from adapters.tastytrade.orders.states import STATUSES, BrokerOrder
+from adapters.tastytrade.orders.shapes import WireOrder, natural, nested_orders, read_order, squeezed
+from adapters.tastytrade.orders.states import STATUSES, BrokerOrder, asked, half
 from adapters.tastytrade.symbols import wire_symbol
 from sim.model.event import (
     Event,
@@ -34,9 +33,10 @@ from sim.model.event import (
     OrderRejected,
 )
 from sim.model.order import Order, OrderError, Status
-from sim.resting import brought
+from sim.resting import BROUGHT, brought
 
 TRIGGER: Final = "OTO::trigger-order"
+WAITING: Final = "Contingent"
 
 
 @dataclass(slots=True)
@@ -69,6 +69,7 @@ class Tracker:
 
     __slots__ = (
         "_after", "_before", "_column", "_fee", "_groups", "_noted", "_notes", "_orders", "_ours", "_owner", "_units",
+        "damaged",
     )  # fmt: skip
 
     def __init__(self, column: Column, fee: Fee) -> None:
@@ -78,6 +79,8 @@ class Tracker:
         self._owner: dict[str, str] = {}
         self._groups: dict[str, str] = {}
         """Whose the orders of a complex one are, its trigger aside, by its id."""
+        self.damaged = False
+        """Something of a complex order could not be read."""
         self._units: dict[str, Units] = {}
         self._before: dict[str, str] = {}
         self._after: dict[str, set[str]] = {}
@@ -118,8 +121,9 @@ class Tracker:
             raise OrderError(f"order {wanted} of the broker is {self._owner[wanted]}'s, not {order_id}'s: look at both")
         return self._tell(wanted, now)
 
-    def refuse(self, order_id: str, reason: str, now: int) -> list[Event]:
-        """The broker refused to take it (an HTTP 4xx): it is not there, unless a message has shown that it is."""
+    def refuse(self, order_id: str, reason: str, now: int, *, by_broker: bool = False) -> list[Event]:
+        """It was not sent, or the broker refused to take it (``by_broker``): it is not there, unless a message has
+        shown that it is."""
         ours = self._of(order_id)
         if ours.brokers or ours.ended:
             self._note(f"order {order_id} was refused ({reason}) and yet is with the broker")
@@ -128,7 +132,7 @@ class Tracker:
             if other.replaced_by == order_id:
                 other.replaced_by = ""
         ours.ended = Status.REJECTED
-        return [OrderRejected(now, order_id, reason)]
+        return [OrderRejected(now, order_id, reason, refused=by_broker)]
 
     def lose(self, order_id: str, reason: str, now: int) -> list[Event]:
         """Takes an order for one that never arrived. Should it turn up all the same, ``OrderInDoubt`` says so, and what
@@ -142,7 +146,7 @@ class Tracker:
     def vanish(self, order_id: str, now: int) -> list[Event]:
         """The broker does not know the order any more, as after a reset of the sandbox: it is over."""
         ours = self._of(order_id)
-        if ours.ended is not None:
+        if ours.ended is not None or self._waits(ours):
             return []
         self._note(
             f"order {order_id} is not known to the broker any more: its reset forgets them; it counts as cancelled"
@@ -181,26 +185,47 @@ class Tracker:
             self._link(order.replaces, order.id)
         if order.replaced_by:
             self._link(order.id, order.replaced_by)
-        return self._tell(order.id, now)
+        opening = order.client_id.removesuffix(BROUGHT)
+        early = self._news(opening, now) if opening != order.client_id and opening in self._ours else []
+        return [*early, *self._tell(order.id, now)]
 
     def consume_complex(self, raw: Mapping[str, object], now: int) -> list[Event]:
-        """A complex order: every order inside it that has an id."""
-        return [e for each in nested_orders(raw) if each.get("id") is not None for e in self.consume(each, now)]
+        """A complex order: every order inside it that has an id. One that cannot be read is a note, and ``damaged``
+        until it is asked for: what the others tell is told."""
+        out: list[Event] = []
+        for each in nested_orders(raw):
+            if each.get("id") is not None:
+                out += self._read(each, now)
+        return out
 
     def bind_complex(self, order_id: str, raw: Mapping[str, object], now: int) -> list[Event]:
         """The answer to a complex order: its trigger is ours, and the others are what that has brought; without a
-        trigger all of them are ours."""
+        trigger all of them are ours. ``damaged`` as above."""
         opening = isinstance(raw.get("trigger-order"), Mapping)
-        group = {"complex-order-id": raw.get("id")}
         out: list[Event] = []
         for i, nested in enumerate(nested_orders(raw)):
-            each = {**group, "complex-order-tag": TRIGGER if opening and i == 0 else "", **nested}
+            own = {name: value for name, value in nested.items() if value is not None}
+            tag = TRIGGER if opening and i == 0 else ""
+            each = {"complex-order-id": raw.get("id"), "complex-order-tag": tag, **own}
             owner = self._of(order_id).child if opening and i else order_id
             if each.get("id") is None or not owner:
-                raise OrderShapeError(f"order {order_id}: a complex order has a part that cannot be placed")
-            out += self.bind(owner, each["id"], now)
-            out += self.consume(each, now)
+                self._note(f"order {order_id}: a complex order has a part that cannot be placed")
+                self.damaged = True
+                continue
+            try:
+                out += self.bind(owner, each["id"], now)
+            except OrderError as error:
+                self._note(str(error))
+            out += self._read(each, now)
         return out
+
+    def _read(self, raw: Mapping[str, object], now: int) -> list[Event]:
+        try:
+            return self.consume(raw, now)
+        except OrderShapeError as error:
+            self._note(str(error))
+            self.damaged = True
+            return []
 
     # --- what is known ----------------------------------------------------------------------------------------------
 
@@ -216,6 +241,15 @@ class Tracker:
     def snapshot(self) -> tuple[Order, ...]:
         """Our orders that are not over, oldest first, at their present status."""
         return tuple(o.order.to(Status.LIVE) if o.accepted else o.order for o in self._ours.values() if o.ended is None)
+
+    def came(self, order_id: str) -> bool:
+        """Whether it came with an opening, and was not sent by itself."""
+        return bool(self._of(order_id).parent)
+
+    def unseen(self) -> tuple[str, ...]:
+        """What should work since its opening has filled, and was never shown by the broker."""
+        filled = (name for name, o in self._ours.items() if o.parent in self._ours and not o.brokers and not o.ended)
+        return tuple(name for name in filled if self._ours[self._ours[name].parent].ended is Status.FILLED)
 
     def knows(self, order_id: str) -> bool:
         """Whether it is an order of ours."""
@@ -236,7 +270,7 @@ class Tracker:
 
     def broker_ids(self, order_id: str) -> tuple[str, ...]:
         """Every id that the broker gave it, oldest first."""
-        return tuple(sorted(self._of(order_id).brokers, key=_natural))
+        return tuple(sorted(self._of(order_id).brokers, key=natural))
 
     def working(self, order_id: str) -> tuple[str, ...]:
         """Those of its ids that are not over, newest first: what a cancel has to name."""
@@ -295,13 +329,27 @@ class Tracker:
                     found = self._ours[found].replaced_by or found
             elif order is not None and order.client_id in self._ours:
                 found = order.client_id
-            elif order is not None and not _is_trigger(order.newest):
-                found = self._groups.get(order.newest.complex_id)
+            elif order is not None and not order.trigger:
+                found = self._groups.get(order.complex_id)
             if found is not None:
                 self._owner[broker_id] = found
+        if found is not None:
+            self._grouped(broker_id, found)
         if found is not None and broker_id not in self._ours[found].brokers:
             self._ours[found].brokers.append(broker_id)
         return found
+
+    def _grouped(self, broker_id: str, owner: str) -> None:
+        """Of a complex order, its trigger aside, whose one is, all are: their identifiers may not come back."""
+        order = self._orders.get(broker_id)
+        if order is None or not order.complex_id or order.trigger or order.complex_id in self._groups:
+            return
+        self._groups[order.complex_id] = owner
+        self._claim()
+
+    def _claim(self) -> None:
+        for each in [each for each in self._orders if each not in self._owner]:
+            self._whose(each)
 
     def _chain(self, broker_id: str) -> list[str]:
         """The id with all that came before and after it, oldest first."""
@@ -314,7 +362,7 @@ class Tracker:
             each = todo.pop(0)
             if each not in out:
                 out.append(each)
-                todo += sorted(self._after.get(each, ()), key=_natural)
+                todo += sorted(self._after.get(each, ()), key=natural)
         return out
 
     def _tell(self, broker_id: str, now: int) -> list[Event]:
@@ -326,7 +374,9 @@ class Tracker:
         if not ours.child or ours.ended is None:
             return []
         child = self._ours[ours.child]
-        if ours.ended is Status.FILLED or child.ended is not None or child.accepted:
+        seen = [self._orders[each] for each in child.brokers if each in self._orders]
+        lives = any(not each.done and each.newest.status != WAITING for each in seen)
+        if ours.ended is Status.FILLED or child.ended is not None or child.accepted or lives:
             return self._news(ours.child, now)
         child.accepted, child.ended = True, Status.CANCELLED
         return [OrderCancelled(now, ours.child)]
@@ -336,18 +386,21 @@ class Tracker:
         return ours.parent in self._ours and self._ours[ours.parent].ended is None
 
     def _came(self, ours: _Ours, known: Sequence[tuple[str, BrokerOrder]], now: int) -> list[Event]:
-        """What an opening has brought, once the broker is seen to hold it so."""
-        held = next((o.newest for _, o in known if o.newest.complex_id and _is_trigger(o.newest)), None)
-        if held is None or held.price is None:
+        """What an opening has brought, once the broker is seen to hold it so: by its own tag, or by the name of the
+        other."""
+        name = f"{ours.order.id}{BROUGHT}"
+        held = next((o for _, o in known if o.complex_id and o.trigger), None)
+        if held is None and any(each.client_id == name for each in self._orders.values()):
+            held = known[-1][1] if known else None
+        if held is None or held.newest.price is None:
             return []
-        child = brought(ours.order, ticks_of(ours.order.request, held.price))
+        child = brought(ours.order, ticks_of(ours.order.request, held.newest.price))
         if child is None:
             return []
         out = self.bring(ours.order.id, child, now)
-        self._groups[held.complex_id] = child.id
-        for each in list(self._orders):
-            if self._owner.get(each) is None:
-                self._whose(each)
+        if held.complex_id:
+            self._groups[held.complex_id] = child.id
+        self._claim()
         return out
 
     def _news(self, order_id: str, now: int) -> list[Event]:
@@ -355,7 +408,7 @@ class Tracker:
         ours = self._ours[order_id]
         if self._waits(ours):
             return []
-        known = [(each, self._orders[each]) for each in sorted(ours.brokers, key=_natural) if each in self._orders]
+        known = [(each, self._orders[each]) for each in sorted(ours.brokers, key=natural) if each in self._orders]
         out: list[Event] = []
         if ours.order.request.brings is not None and not ours.child:
             out += self._came(ours, known, now)
@@ -367,7 +420,7 @@ class Tracker:
             )
         if not ours.accepted and any(o.means is not Status.REJECTED or o.fills for _, o in known):
             ours.accepted = True
-            out.append(OrderAccepted(now, order_id, _asked(order.newest for _, order in known)))
+            out.append(OrderAccepted(now, order_id, asked(order for _, order in known)))
         for broker_id, order in known:
             self._look(ours, order.newest)
             out += self._filled(ours, broker_id, order, now)
@@ -416,18 +469,21 @@ class Tracker:
             ours.ended = Status.FILLED
             return []
         # A successor that was told of and has not been seen; the other side of a pair.
-        unseen = len(known) < len(ours.brokers) or _half(ours.order, [order.newest for _, order in known])
+        unseen = len(known) < len(ours.brokers) or half(ours.order, [order for _, order in known])
         if not known or unseen or not all(order.done for _, order in known) or self._more_to_come(known):
             return []
         mine = set(ours.brokers)
         leaves = [each for each in known if not self._after.get(each[0], set()) & mine] or known
-        last = max(leaves, key=lambda each: (each[1].newest.updated, _natural(each[0])))[1]
+        last = max(leaves, key=lambda each: (each[1].newest.updated, natural(each[0])))[1]
+        if ours.order.request.stop is not None:
+            # A pair is refused as a whole, whichever side the broker does not like.
+            last = next((order for _, order in leaves if order.means is Status.REJECTED), last)
         # Filled, whole, and yet fewer units than ours: nobody works on the rest.
         ours.ended = Status.CANCELLED if last.means is Status.FILLED else last.means
         order_id = ours.order.id
         match ours.ended:
             case Status.REJECTED:
-                return [OrderRejected(now, order_id, last.newest.reason or last.newest.status)]
+                return [OrderRejected(now, order_id, last.newest.reason or last.newest.status, refused=True)]
             case Status.EXPIRED:
                 return [OrderExpired(now, order_id)]
             case _:
@@ -439,28 +495,3 @@ class Tracker:
             any(self._units[broker_id].loose) or (order.means is Status.FILLED and not order.whole)
             for broker_id, order in known
         )
-
-
-def _is_trigger(order: WireOrder) -> bool:
-    return order.complex_tag.endswith(TRIGGER.partition("::")[2])
-
-
-def _is_stop(order: WireOrder) -> bool:
-    return order.raw.get("stop-trigger") is not None
-
-
-def _half(order: Order, known: Sequence[WireOrder]) -> bool:
-    """Whether only one side has been seen of a target with its stop."""
-    if order.request.stop is None or not any(each.complex_id for each in known):
-        return False
-    return len({_is_stop(each) for each in known}) < len((True, False))
-
-
-def _asked(known: Iterable[WireOrder]) -> Decimal | None:
-    """What an order works at: the limit of the newest, not what a stop gives way to."""
-    orders = list(known)
-    return next((each.price for each in reversed(orders) if not _is_stop(each)), orders[-1].price)
-
-
-def _natural(text: str) -> tuple[int, str]:
-    return len(text), text
