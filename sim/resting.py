@@ -8,15 +8,17 @@ which dies in between leaves an exit. The exits are watched here all the same, b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from typing import Final
 
 from sim.calendar import date_ny
 from sim.model.book import Holding, Trade
 from sim.model.defence import OfPart
 from sim.model.exits import Condition, Measure, Side, times
-from sim.model.instrument import Kind
+from sim.model.instrument import STRIKE_SCALE, Kind
 from sim.model.order import Action, Brings, Intent, Leg, Order, OrderRequest, Pass, Status, Stop, Stops, TimeInForce
 
 BROUGHT: Final = "-T"
@@ -95,8 +97,28 @@ def _stop(trade: Trade, target: Condition, stops: Stops | None, day: date) -> St
     for condition in trade.conditions():
         if _plain(condition, Side.AT_LEAST) and condition.legs == target.legs:
             trigger, limit = (_beyond(condition.bound2, share) for share in (stops.beyond, stops.gives))
-            return Stop(condition.reason, trigger, limit) if trigger * limit > 0 else None
+            legs = [leg for i, leg in enumerate(trade.legs) if not target.legs or i in target.legs]
+            if (worst := _worst(legs, trade.quantity)) is not None:
+                # Nobody pays more than it can ever cost, and no price beyond that is ever met.
+                limit = max(limit, -worst)
+            return Stop(condition.reason, trigger, limit) if trigger * limit > 0 and limit < trigger else None
     return None
+
+
+def _worst(legs: Sequence[Holding], units: int) -> int | None:
+    """The most that closing one unit can cost at the end, in ticks; None where that has no bound, or the legs do not
+    end together."""
+    if len({leg.contract.expiration for leg in legs}) > 1 or sum(h.quantity for h in legs if h.contract.is_call) < 0:
+        return None
+
+    def cost(price: int) -> int:
+        return -sum(
+            h.quantity * max(price - h.contract.strike_e4 if h.contract.is_call else h.contract.strike_e4 - price, 0)
+            for h in legs
+        )
+
+    most = max(cost(price) for price in (0, *(h.contract.strike_e4 for h in legs))) // units
+    return int(Decimal(most) / Decimal(STRIKE_SCALE) / legs[0].contract.product.increment)
 
 
 def _beyond(bound2: int, share: float) -> int:

@@ -50,6 +50,26 @@ class TestTheOrder:
         # Stopped at 174; a quarter of that beyond, and half of it.
         assert r.stop == Stop("stop_loss", -218, -261)
 
+    @pytest.mark.parametrize(
+        ("credit", "stop"),
+        [(58, Stop("stop_loss", -218, -261)), (120, Stop("stop_loss", -450, -500)), (150, None)],
+    )
+    def test_nobody_pays_more_than_it_can_ever_cost(self, credit: int, stop: Stop | None) -> None:
+        """A spread five points wide, sold at 1.50: its stop lies at 4.50, and a quarter beyond is no price of it."""
+        child = brought(opening(*BOTH), credit)
+        assert child is not None
+        assert child.request.stop == stop
+
+    @pytest.mark.parametrize(("right", "stop"), [("P", None), ("C", Stop("stop_loss", -10000, -18000))])
+    def test_a_short_put_alone_can_cost_its_strike_and_a_short_call_anything(
+        self, right: str, stop: Stop | None
+    ) -> None:
+        legs = (Leg(contract(STOCK, date(2024, 8, 16), 95, right), 1, Action.SELL_TO_OPEN),)
+        far = Stops(0.25, 1.25, days=30)
+        child = brought(opening(ProfitTarget(0.5), StopLoss(1.0), legs=legs, stops=far), 4000)
+        assert child is not None
+        assert child.request.stop == stop
+
     def test_what_ends_today_is_good_for_the_day(self) -> None:
         legs = (Leg(contract(STOCK, SOON, 95, "P"), 1, Action.SELL_TO_OPEN),)
         child = brought(opening(*BOTH, legs=legs), 100)
