@@ -307,9 +307,10 @@ class Sender:
 
     async def _asked(self, ask: Callable[[], Any], *, closes: bool) -> No | None:
         """Why the broker would not take an order, by its dry run; None where it would."""
+        policy = self._conduct.warnings if closes else self._conduct.warnings.of_opening()
         try:
             answer: PlacedOrder = await ask()
-            verdict = judge(read_dry_run(answer.raw), self._conduct.warnings, closes=closes)
+            verdict = judge(read_dry_run(answer.raw), policy, closes=closes)
         except TomkingError as error:
             return No(f"dry run: {_why(error)}; nothing was sent", isinstance(error, Unprocessable))
         for kept in verdict.kept:

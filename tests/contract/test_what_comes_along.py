@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from adapters.emulator.exchange.exchange import Exchange
 from adapters.emulator.exchange.profiles import Script
 from adapters.emulator.faults import Fault, Kind
 from sim.model.event import OrderBrought
@@ -142,6 +143,29 @@ def test_a_broker_that_will_not_have_it_gets_the_opening_alone(name: str) -> Non
         assert statuses(h) == [("Limit", "Filled")]
         assert any("goes without what it was to bring" in line for line in h.said)
         assert h.network.count("POST", COMPLEX) == 0
+
+    played(name, scenario)
+
+
+@BOTH
+def test_that_there_is_nothing_to_close_yet_is_no_reason(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker's dry run of an OTOCO warns so of its members, as captured."""
+    once = Exchange.dry_run_complex
+
+    def warns(self: Exchange, account: str, body: object) -> Any:
+        warning = {
+            "code": "closing_with_no_position",
+            "message": "You are closing more than you have",
+            "preflight-id": 1,
+        }
+        return once(self, account, body) | {"warnings": [warning]}
+
+    monkeypatch.setattr(Exchange, "dry_run_complex", warns)
+
+    async def scenario(h: Wire) -> None:
+        h.broker.submit(opening())
+        await h.wait(0.5)
+        assert statuses(h) == [("Limit", "Filled"), ("Limit", "Live")]
 
     played(name, scenario)
 

@@ -78,6 +78,10 @@ class Policy:
     unknown: bool = False
     """Whether warnings with a code that nobody here knows refuse too."""
 
+    def of_opening(self) -> Policy:
+        """The same for what opens: of what comes with it the broker may say that there is nothing to close yet."""
+        return Policy(self.refuse - {CLOSES_NOTHING}, self.unknown)
+
     def minds(self, warning: Message) -> bool:
         name = warning.known_as
         return name in self.refuse or (self.unknown and name not in (CLOSES_NOTHING, NEXT_SESSION))
