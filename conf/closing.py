@@ -14,6 +14,7 @@ from conf.reach import Reach, say
 from live.snapshot import OrderShown, Snapshot
 from sim.clock import WallClock
 from sim.model.errors import BrokerError, UsageError
+from sim.report.words import plural
 
 if TYPE_CHECKING:
     from adapters.tastytrade.wiring import Connected
@@ -75,13 +76,15 @@ async def flatten(adapter: str, words: Sequence[str], yes: int, *, as_json: bool
     wall = WallClock().now
     async with made.connect(Wiring(fees=fees, wall=wall, say=say)) as live:
         held = holdings(await live.truth()).options
-        if not held:
+        closeout = _closeout(live, wall)
+        works, opening = await closeout.working(held)
+        if not held and not opening:
             console.out("no option is held: nothing to close")
             return 0
-        closeout = _closeout(live, wall)
-        works = len(await closeout.working(held))
-        first = f"cancel {works} order{'s'[: works != 1]} that work on them, and " if works else ""
-        question = f"{first}close {'; '.join(described(held))}, at limits that walk to the natural price"
+        first = [f"cancel {plural(len(works), 'order')} on what is held"] if works else []
+        first += [f"cancel {plural(len(opening), 'order')} that would open more"] if opening else []
+        last = [f"close {'; '.join(described(held))}, at limits that walk to the natural price"] if held else []
+        question = ", and ".join([*first, *last])
         for n in (0, 1):
             if not agreed(question, n, yes, again=n > 0):
                 console.note("nothing was done")

@@ -96,11 +96,11 @@ def resting(config: Mapping[str, Any] | None) -> dict[str, Any]:
         return {"rest": False}
     stops: Stops | None = None
     if (given := config.get("stops")) is not None:
-        given = section("live.stops", given, ("beyond", "gives", "days"))
+        given = section("live.stops", given, ("beyond", "gives"), ("days",))
         beyond, gives = (number(f"live.stops.{key}", given[key], Range(least=0)) for key in ("beyond", "gives"))
         if gives < beyond:
             raise ConfigError(f"live.stops.gives is {gives:g}, less than live.stops.beyond {beyond:g}: wanted as much")
-        stops = Stops(beyond, gives, whole("live.stops.days", given["days"], COUNT))
+        stops = Stops(beyond, gives, whole("live.stops.days", given.get("days", 0), COUNT))
     return {"rest": True, "stops": stops, "brings": flag("live.brings", config.get("brings", False))}
 
 

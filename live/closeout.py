@@ -86,31 +86,41 @@ class Closeout:
     _groups: list[_Group] = field(default_factory=list)
     _sent: int = 0
 
-    async def working(self, held: Mapping[OptionContract, int]) -> list[WireOrder]:
-        """Orders of the account, whoever's, that work on what is held, or open more. BrokerError where they cannot be
-        read."""
-        names, found = {squeezed(wire_symbol(contract)) for contract in held}, []
+    async def working(self, held: Mapping[OptionContract, int]) -> tuple[list[WireOrder], list[WireOrder]]:
+        """Orders of the account, whoever's, that work on what is held, and others that would open options. BrokerError
+        where they cannot be read."""
+        names = {squeezed(wire_symbol(contract)) for contract in held}
+        found, opening = list[WireOrder](), list[WireOrder]()
         for raw in await self.live.rest.orders.listed(self.live.broker.account, OPEN):
             if not isinstance(raw, Mapping):
                 raise OrderShapeError("the list of orders has one that cannot be read: nothing is closed")
             order = read_order(raw)
-            if any(leg.key in names or leg.action.endswith("Open") for leg in order.legs):
+            if any(leg.key in names for leg in order.legs):
                 found.append(order)
-        return found
+            elif any(leg.option and leg.action.endswith("Open") for leg in order.legs):
+                opening.append(order)
+        return found, opening
 
     async def clear(self, held: Mapping[OptionContract, int]) -> None:
-        """Cancels those. BrokerError where they work on after half a minute: then nothing is closed."""
+        """Cancels both. BrokerError where the first work on after half a minute: then nothing is closed."""
         rest, account = self.live.rest, self.live.broker.account
         for n in range(CLEARINGS):
-            if not (works := await self.working(held)):
-                return
-            for name in dict.fromkeys(order.complex_id or order.id for order in works if n % 10 == 0):
-                whole = any(order.complex_id == name for order in works)
+            works, opening = await self.working(held)
+            if not works and (n or not opening):
+                break
+            both = [*works, *opening]
+            for name in dict.fromkeys(order.complex_id or order.id for order in both if n % 10 == 0):
+                whole = any(order.complex_id == name for order in both)
                 self.keep(f"cancel {'complex order' if whole else 'order'} {name}")
                 with suppress(Unprocessable, NotFound):  # over meanwhile, or on its way: the next reading says which
                     await (rest.complex_orders if whole else rest.orders).cancel(account, name)
             await self.pause(1.0)
-        raise BrokerError(f"{len(works)} orders that work on what is held could not be cancelled: nothing was closed")
+        if works:
+            raise BrokerError(
+                f"{len(works)} orders that work on what is held could not be cancelled: nothing was closed"
+            )
+        for order in opening:
+            self.say(f"order {order.complex_id or order.id}, which would open more, is not cancelled yet: look at it")
 
     async def run(self, held: Mapping[OptionContract, int]) -> dict[OptionContract, int]:
         """Closes it; what is left where it could not. BrokerError where what works on it cannot be cancelled."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sim.desk import Desk
-from sim.model.event import Alert, Cancel, Decision
+from sim.model.event import Alert, Cancel, Decision, Submit
 from sim.model.exits import Condition, patience_of
 from sim.model.fill import Fill
 from sim.model.instrument import OptionContract
@@ -100,6 +101,26 @@ def left_over(desk: Desk, astray: str = "") -> list[Decision]:
         and (order.request.trade_id not in desk.ledger.open or order.id == astray)
     ]  # fmt: skip
     return [Cancel(order.id, "nothing is left for it to close") for order in over]
+
+
+def too_many(desk: Desk, came: Sequence[Order]) -> list[Decision]:
+    """What came along with an opening and is one too many, since something closes its trade already; and targets that
+    are larger than what is left of their trades."""
+    late = [order for order in came if others(desk, order.request, order.id)]
+    large = [o for o in desk.resting() if o.request.trade_id in desk.ledger.open and exceeds(desk, o.request)]
+    return [Cancel(name, "it would close more than there is") for name in dict.fromkeys(o.id for o in (*late, *large))]
+
+
+def no_more(desk: Desk, decisions: Sequence[Decision]) -> list[Decision]:
+    """Of what is being closed no more is opened."""
+    cancelled = {d.order_id for d in decisions if isinstance(d, Cancel)}
+    closed = [d.order.request for d in decisions if isinstance(d, Submit) and d.order.request.trade_id]
+    first = dict.fromkeys(r.trade_id.partition("/")[0] for r in closed if not r.resting)
+    return [
+        Cancel(name, "its trade is being closed")
+        for name in first
+        if name in desk.orders and name not in cancelled
+    ]  # fmt: skip
 
 
 def outgrown(desk: Desk) -> list[Decision]:

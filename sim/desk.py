@@ -122,12 +122,12 @@ class Desk:
         self.orders[order.id] = order
         self._changed()
 
-    def arrive(self, opened: str) -> bool:
-        """All of an opening has filled: what it has brought works. Whether it brought anything."""
+    def arrive(self, opened: str) -> list[Order]:
+        """All of an opening has filled: what it has brought works."""
         came = [o for o in self.brought.values() if o.request.trade_id == opened]
         for each in came:
             self.place(self.brought.pop(each.id))
-        return bool(came)
+        return came
 
     def closing_order(self, trade_id: str) -> Order | None:
         """The order that is working to close the trade now; None where there is none. A target that rests is none. Of

@@ -43,7 +43,6 @@ from sim.model.event import (
 from sim.model.exits import Condition, Side
 from sim.model.order import Approved, Intent, Order, OrderRequest, Refused, Status, Stops
 from sim.ports import Strategy
-from sim.resting import bringing
 from sim.rules.advice import Advice
 from sim.rules.duties import Duties
 from sim.rules.gate import Checks, closing
@@ -137,6 +136,9 @@ class Engine:
     def step(self, event: Event) -> list[Decision]:
         """What to do about one event. Decisions are in the order in which they must be carried out."""
         decisions = self._step(event)
+        if decisions and not self._again:
+            # Last: a cancel that stands before a close is of what that takes the place of.
+            decisions += closes.no_more(self.desk, decisions)
         if decisions and self.desk.deadlines and not self._again:
             self._patient(decisions)
         return decisions
@@ -220,20 +222,18 @@ class Engine:
         late = order_id in self.desk.brought
         order = self.desk.to(order_id, Status.LIVE)
         self.setbacks.accepted(order.request, ts)
-        if late and (closes.others(self.desk, order.request, order_id) or exceeds(self.desk, order.request)):
-            return [Cancel(order_id, "it came along with its opening, and was not heard of in time")]
-        return []
+        return closes.too_many(self.desk, [order]) if late else []
 
     def _filled(self, event: OrderFilled) -> list[Decision]:
         """Books a fill. What of it the books cannot take is real all the same: a person is told, nothing is opened."""
         fill = event.fill
         units, apart = self.desk.booked(event)
         if units == fill.quantity:
-            # What came along with an opening of which a part has ended meanwhile is too large for what is left.
-            apart = self.desk.arrive(fill.order_id) if not event.left and fill.legs[0].opening else apart
+            whole = not event.left and fill.legs[0].opening
+            over = closes.too_many(self.desk, self.desk.arrive(fill.order_id) if whole else [])
             rest = self._rest(event) if self.settings.rest else []
             # What is cancelled comes last: nothing of this takes its place.
-            return [*rest, *(outgrown(self.desk) if apart else closes.left_over(self.desk))]
+            return [*rest, *(outgrown(self.desk) if apart else [*closes.left_over(self.desk), *over])]
         self._beside = Cause(DIFFERENCE, Standing.EXIT_ONLY, closes.beside(fill, units), event.ts)
         told = Alert(event.ts, self._beside.text, "DIFFERENCE")
         return [*closes.left_over(self.desk, fill.order_id), told, *self._cause(self._beside, event.ts)]
@@ -331,8 +331,7 @@ class Engine:
         decisions: list[Decision] = []
         for strategy in self.strategies:
             for each in strategy.decide(view):
-                stops = targets.stops_at(self.desk, each.underlying, now.k, self.settings.stops)
-                wish = bringing(each, stops) if self.settings.brings else each
+                wish = targets.along(self.desk, each, now.k, self.settings.stops) if self.settings.brings else each
                 if (no := stopped(wish, self.standing, self.why)) is not None:
                     decisions.append(Refuse(now.ts, no))
                     continue
@@ -418,10 +417,7 @@ class Engine:
         others.sort(key=lambda o: {leg.contract for leg in o.request.legs} == named)
         gone = [*others, *([] if working is None else [working])]
         cancel: list[Decision] = [Cancel(o.id, f"replaced: {condition.reason}") for o in gone]
-        # More of what is being closed is not opened; the close does not wait for that.
-        first = trade_id.partition("/")[0]
-        more = [Cancel(first, f"its trade is being closed: {condition.reason}")] if first in self.desk.orders else []
-        return [*cancel, self._submit(closing(request), now.ts), *more]
+        return [*cancel, self._submit(closing(request), now.ts)]
 
     # -- what rests at the broker -------------------------------------------------------------------------------------
 

@@ -7,8 +7,8 @@ from typing import Final
 from sim import closes
 from sim.closes import exceeds
 from sim.desk import Desk
-from sim.model.order import OrderRequest, Stops, TimeInForce
-from sim.resting import can_rest, target_of
+from sim.model.order import OrderRequest, Pass, Stops, TimeInForce
+from sim.resting import bringing, can_rest, target_of
 
 OPENING: Final = 15
 """Minutes of a session in which quotes are too wide to put a stop by them."""
@@ -16,7 +16,13 @@ OPENING: Final = 15
 
 def stops_at(desk: Desk, underlying: str, k: int, stops: Stops | None) -> Stops | None:
     """``stops`` where one may be put in column ``k``: not in the first minutes of its market."""
-    return None if k - desk.day.of(underlying).offset < OPENING else stops
+    own = desk.day.days.get(underlying)
+    return None if own is None or k - own.offset < OPENING else stops
+
+
+def along(desk: Desk, wish: OrderRequest | Pass, k: int, stops: Stops | None) -> OrderRequest | Pass:
+    """A wish, which where it opens asks for its target to come along, with the stop that may be put in column ``k``."""
+    return bringing(wish, stops_at(desk, wish.underlying, k, stops))
 
 
 def wanted(desk: Desk, trade_id: str, k: int, stops: Stops | None) -> list[OrderRequest]:

@@ -51,6 +51,8 @@ UNWANTED: Final = "cancelled before it was sent"
 FASTER: Final = "the market moves by more than the cushion while each dry run lasts; nothing was sent"
 DRY_RUNS: Final = 3
 """Of one opening, at most."""
+PASSING: Final = ("closing_quantity_exceeds_position", "closing_with_no_position", "margin_check_failed")
+"""Refusals of an order that is taken at another time."""
 LEAVING: Final = "Cancel Requested"
 SHADOW: Final = "shadow: the broker's dry run would take it; nothing was sent"
 LONGEST_S: Final = 30.0
@@ -301,7 +303,7 @@ class Sender:
             await self._resolver.resolve(sent, str(doubt))
         except TomkingError as error:
             # Whatever else it is, it did not happen.
-            self.refuse(order_id, _why(error), by_broker=isinstance(error, Unprocessable))
+            self.refuse(order_id, _why(error), by_broker=_lasts(error))
         else:
             self._known.bound(order_id, raw)
 
@@ -312,7 +314,7 @@ class Sender:
             answer: PlacedOrder = await ask()
             verdict = judge(read_dry_run(answer.raw), policy, closes=closes)
         except TomkingError as error:
-            return No(f"dry run: {_why(error)}; nothing was sent", isinstance(error, Unprocessable))
+            return No(f"dry run: {_why(error)}; nothing was sent", _lasts(error))
         for kept in verdict.kept:
             self._known.say(f"the broker warns: {kept}")
         reasons = [*map(str, answer.refused), *verdict.reasons]
@@ -417,6 +419,11 @@ class Sender:
             await self._known.reread(order_id)
         except BrokerError as error:
             self._known.say(f"order {order_id} could not be read again: {error}")
+
+
+def _lasts(error: TomkingError) -> bool:
+    """Whether the broker has refused the order for what it is, and not for what the account is just now."""
+    return isinstance(error, Unprocessable) and not any(code in str(error) for code in PASSING)
 
 
 def _why(error: BaseException) -> str:

@@ -136,12 +136,13 @@ class Holds:
         self._differing.clear()
         self._gone.clear()
 
-    def happened(self, kind: str, contract: OptionContract, signed: int) -> None:
-        """A person has traded, or shorts were assigned and left shares."""
+    def happened(self, kind: str, contract: OptionContract, signed: int, ours: dict[OptionContract, int]) -> None:
+        """A person has traded, or shorts were assigned and left shares. ``ours``: what the books hold."""
         self._happened = now = self.emulator.clock.now()
-        if kind == "closes":
+        if kind == "closes" or not ours.get(contract):
+            # Of what the books do not hold, nor tell of, the end is no news to them either.
             self._gone[contract] += signed
-        else:
+        if kind != "closes":
             self._delivered = True
         what = contract.symbol if kind == "closes" else contract.underlying
         self._unseen.append(Beside(what, contract, now))

@@ -61,6 +61,7 @@ from sim.model.order import Stops
 from tests.contract.rig import InProcess
 from tests.live import beside
 from tests.live.holds import ACCOUNT, Broken, Holds
+from tests.live.holds import held as books_of
 from tests.live.troubles import CALM, Chances, Exchanges, Troubles, chances_of
 from tests.live.weeks import STEP, Week, sessions, week
 from tests.margins import load as margin_model
@@ -303,7 +304,8 @@ class Simulation:
         what(self.holds.exchange, ACCOUNT, contract, quantity)
         self.said.append(f"beside: {kind} {quantity} of {n:+d} {contract.symbol}")
         self.seen[f"{kind} done"] += 1
-        self.holds.happened(kind, contract, quantity if n < 0 else -quantity)
+        ours = {} if self.one is None else books_of(self.one)
+        self.holds.happened(kind, contract, quantity if n < 0 else -quantity, ours)
 
     def _disk(self, moment: str) -> None:
         """Called at each write of the journal."""

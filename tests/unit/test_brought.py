@@ -8,9 +8,10 @@ from decimal import Decimal
 
 import pytest
 
+from live.orders import followers
 from sim import targets
 from sim.model.defence import CloseByDte, OfPart
-from sim.model.event import Command, Guarded, Standing, Word
+from sim.model.event import Command, Guarded, OrderInDoubt, Standing, Word
 from sim.model.exits import CloseAt, Exit, ProfitTarget, Review, StopLoss
 from sim.model.instrument import Kind
 from sim.model.order import Action, Brings, Intent, Leg, Order, OrderRequest, Status, Stop, Stops, TimeInForce
@@ -355,3 +356,37 @@ class TestTheStopBesideATarget:
         d = Driven(BOTH, CALM, stops=FAR)
         d.entered()
         assert [submits(d.look(minute)) for minute in (2, 3)] == [[], []]
+
+
+class TestWhatIsOnItsWay:
+    def test_the_close_of_another_trade_does_not_wait_for_an_opening(self) -> None:
+        """What stands before a close is what it takes the place of: the opening that is taken back comes last."""
+        d = driven(quantity=4, table=fell(20))
+        first, _ = begun(d)
+        d.filled(first.id, 100, 1, left=3)
+        (second,) = [o for o in submits(d.look(11, wake=True)) if o.request.intent is Intent.OPEN]
+        d.taken(second.id, 100)
+        decisions = d.look(20)
+        assert len([o for o in submits(decisions) if o.request.reason == "stop_loss"]) == 2
+        assert all(first.id not in each.after for each in followers(decisions))
+        assert cancels(decisions)[-1] == first.id
+
+    def test_what_comes_along_while_a_part_is_being_closed_is_one_too_many(self) -> None:
+        """One of four is stopped out; the others fill before that close does."""
+        d = driven(quantity=4, table=fell(5))
+        order, child = begun(d)
+        d.filled(order.id, 100, 1, left=3)
+        (stop,) = submits(d.look(5))
+        d.accepted(stop.id)
+        assert cancels(d.filled(order.id, 100, 3)) == [child.id]
+
+    def test_a_target_that_is_too_large_after_a_close_is_taken_back(self) -> None:
+        d = driven(quantity=4, table=fell(5))
+        order, child = begun(d)
+        d.filled(order.id, 100, 1, left=3)
+        (stop,) = submits(d.look(5))
+        d.accepted(stop.id)
+        d.filled(order.id, 100, 3)
+        d.accepted(child.id)
+        d.tell(OrderInDoubt(d.now, child.id, "its cancel may not have arrived"))
+        assert child.id in cancels(d.filled(stop.id, -312))

@@ -224,6 +224,32 @@ class TestWithoutNamesAndTags:
         assert words(told(tracker, [trigger])) == "Brought Accepted"
         assert tracker.strangers() == ()
 
+    @pytest.mark.parametrize("first", [0, 1])
+    def test_an_opening_without_its_tag_owns_nothing_that_closes(self, first: int) -> None:
+        """The fill of a target was told of the opening."""
+        opening = bringing()
+        tracker = tracking(opening)
+        trigger, (child,) = parts(brought_frame(opening, ["Live", "Contingent"], 1))
+        del trigger["complex-order-tag"], child["complex-order-tag"]
+        named = trigger | {"external-identifier": "o"}
+        told(tracker, [(named, child)[first], (child, named)[first]])
+        assert tracker.owner("900011") is None
+        assert tracker.broker_ids("o") == ("900010",)
+
+    def test_a_target_alone_owns_no_opening(self) -> None:
+        """After a restart the opening's fill was told of its target."""
+        opening = bringing()
+        target = an_order((SPY_PUT, 1, BTC), order_id="o-T", limit=-62)
+        tracker = tracking()
+        tracker.register(target.to(Status.LIVE))
+        trigger, (child,) = parts(
+            brought_frame(opening, ["Filled", "Live"], 1, fills={SPY_PUT: [fill("1", 1, "1.25")]})
+        )
+        del trigger["complex-order-tag"], child["complex-order-tag"]
+        told(tracker, [child | {"external-identifier": "o-T"}, trigger])
+        assert tracker.owner("900010") is None
+        assert tracker.left("o-T") == 1
+
     def test_a_part_that_cannot_be_read_takes_nothing_from_the_others(self) -> None:
         opening = bringing()
         tracker = tracking(opening)
@@ -266,6 +292,13 @@ class TestEnds:
         tracker.bind_complex("o", brought_frame(opening, ["Contingent", "Contingent"], 0), NOW)
         assert tracker.vanish("o-T", NOW) == []
         assert words(tracker.vanish("o", NOW)) == "Cancelled Cancelled"
+
+    def test_what_is_on_its_way_out_with_its_opening_is_out(self) -> None:
+        opening = bringing()
+        tracker = tracking(opening)
+        tracker.bind_complex("o", brought_frame(opening, ["Contingent", "Contingent"], 0), NOW)
+        leaving = brought_frame(opening, ["Cancelled", "Cancel Requested"], 2)
+        assert words(tracker.consume_complex(leaving, NOW)) == "Cancelled Cancelled"
 
     def test_what_works_is_not_over_because_its_opening_was_given_up(self) -> None:
         """All of it has filled, and the word of one fill never came."""

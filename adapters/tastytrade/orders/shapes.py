@@ -38,6 +38,7 @@ class WireLeg:
     action: str
     quantity: Decimal | None
     fills: tuple[WireFill, ...]
+    option: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,7 @@ def _leg(raw: Mapping[str, object], where: str) -> WireLeg:
         text_id(raw.get("action")),
         decimal(raw.get("quantity"), f"{what}: quantity"),
         tuple(_fill(fill, i, what) for i, fill in enumerate(fills)),
+        text_id(raw.get("instrument-type")).endswith("Option"),
     )
 
 

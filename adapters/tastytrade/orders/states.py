@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from adapters.tastytrade.orders.shapes import WireFill, WireOrder
+from adapters.tastytrade.orders.shapes import WireFill, WireOrder, squeezed
+from adapters.tastytrade.symbols import wire_symbol
 from sim.model.order import Order, Status
 
 
@@ -158,3 +159,9 @@ def asked(known: Iterable[BrokerOrder]) -> Decimal | None:
     """What an order works at: the limit of the newest, not what a stop gives way to."""
     orders = list(known)
     return next((each for each in reversed(orders) if not each.stop), orders[-1]).newest.price
+
+
+def trades_as(order: BrokerOrder, ours: Order) -> bool:
+    """Whether an order of the broker buys and sells what one of ours does: its opening does the opposite."""
+    legs = {squeezed(wire_symbol(leg.contract)): leg.action.sign for leg in ours.request.legs}
+    return all(legs.get(leg.key) == (1 if leg.action.startswith("Buy") else -1) for leg in order.newest.legs)

@@ -20,7 +20,7 @@ from typing import Final
 from adapters.tastytrade.orders.bodies import OrderShapeError, ticks_of
 from adapters.tastytrade.orders.fills import Column, Fee, Units, fills_of
 from adapters.tastytrade.orders.shapes import WireOrder, natural, nested_orders, read_order, squeezed
-from adapters.tastytrade.orders.states import STATUSES, BrokerOrder, asked, half
+from adapters.tastytrade.orders.states import STATUSES, BrokerOrder, asked, half, trades_as
 from adapters.tastytrade.symbols import wire_symbol
 from sim.model.event import (
     Event,
@@ -32,11 +32,11 @@ from sim.model.event import (
     OrderInDoubt,
     OrderRejected,
 )
-from sim.model.order import Order, OrderError, Status
+from sim.model.order import Intent, Order, OrderError, Status
 from sim.resting import BROUGHT, brought
 
 TRIGGER: Final = "OTO::trigger-order"
-WAITING: Final = "Contingent"
+LIVE: Final = "Live"
 
 
 @dataclass(slots=True)
@@ -330,7 +330,8 @@ class Tracker:
             elif order is not None and order.client_id in self._ours:
                 found = order.client_id
             elif order is not None and not order.trigger:
-                found = self._groups.get(order.complex_id)
+                group = self._groups.get(order.complex_id)
+                found = group if group and trades_as(order, self._ours[group].order) else None
             if found is not None:
                 self._owner[broker_id] = found
         if found is not None:
@@ -341,8 +342,8 @@ class Tracker:
 
     def _grouped(self, broker_id: str, owner: str) -> None:
         """Of a complex order, its trigger aside, whose one is, all are: their identifiers may not come back."""
-        order = self._orders.get(broker_id)
-        if order is None or not order.complex_id or order.trigger or order.complex_id in self._groups:
+        order, opens = self._orders.get(broker_id), self._ours[owner].order.request.intent is Intent.OPEN
+        if order is None or opens or not order.complex_id or order.complex_id in self._groups:
             return
         self._groups[order.complex_id] = owner
         self._claim()
@@ -375,7 +376,7 @@ class Tracker:
             return []
         child = self._ours[ours.child]
         seen = [self._orders[each] for each in child.brokers if each in self._orders]
-        lives = any(not each.done and each.newest.status != WAITING for each in seen)
+        lives = any(each.newest.status == LIVE for each in seen)
         if ours.ended is Status.FILLED or child.ended is not None or child.accepted or lives:
             return self._news(ours.child, now)
         child.accepted, child.ended = True, Status.CANCELLED
