@@ -261,7 +261,7 @@ class Holds:
             return
         for order in orders[self._known :]:
             name = order.ticket.external
-            intent = self._intents.get(name)
+            intent = self._intents.get(name) or self._before(one, name)
             self.hold(intent is not None, f"order {order.id} ({name!r}) has no intent")
             written = name.removesuffix(BROUGHT) in noted(one.journal.path)
             self.hold(written, f"{name} was sent before its intent was in the journal")
@@ -293,6 +293,11 @@ class Holds:
             return False
         pair = (o for o in self.working if o.complex_id == order.complex_id and o.ticket.trigger is None)
         return any(o.ticket.external == order.ticket.external for o in pair)
+
+    def _before(self, one: Sitting, name: str) -> Intent | None:
+        """What a process decided that died while it was written down; the next one sends it where it had to wait."""
+        record = one.core.session.orders.get(name)
+        return None if record is None else record.order.request.intent
 
     def _closes_what_there_is(self) -> None:
         """Orders that work close no more than is held, where nothing is under way and nobody has traded beside."""
