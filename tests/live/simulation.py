@@ -78,9 +78,9 @@ GRID: Final = 30.0
 """Long naps end together, every so many seconds: fewer instants at which anything happens."""
 FAST: Final = 24.0
 """Where nothing is going on the market's clock runs so many times as fast: all look at it every twelve minutes only."""
-SOON_NS: Final = 3 * MINUTE_NS
+SOON_NS: Final = 90 * 1_000_000_000
 BEHIND_NS: Final = 14 * MINUTE_NS
-LATELY_NS: Final = 2 * MINUTE_NS
+LATELY_NS: Final = MINUTE_NS
 """Nothing is going on where nothing works, nothing was done lately, and nothing will be soon."""
 
 
