@@ -13,12 +13,12 @@ import asyncio
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from math import ceil, floor, isfinite, nan
-from typing import Final
+from math import ceil, floor, nan
+from typing import Final, NamedTuple
 
 from adapters.tastytrade.streams.candles import CandleSymbol
 from adapters.tastytrade.streams.dxlink import Subscription
-from adapters.tastytrade.streams.dxlink_events import Candle, Rows
+from adapters.tastytrade.streams.dxlink_events import REMOVE, SNAPSHOT_END, SNAPSHOT_SNIP, Rows, instant, whole
 from adapters.tastytrade.streams.market_feed import MarketFeed
 from adapters.tastytrade.streams.supervise import Gap
 from adapters.tastytrade.symbols import SymbolError, contract_of, streamer_symbol
@@ -33,10 +33,28 @@ from sim.model.market import BLANK, MINUTE_NS, DailyBar
 
 NOISE: Final = 1e-6
 """Of a tick: what a double may be off one."""
+MOST: Final = 1e19
+"""Above it no market quotes."""
 HISTORY_DAYS: Final = 400
 """Calendar days of daily bars that are asked for."""
 PATIENCE_S: Final = 10.0
 """How long candles are waited for."""
+
+
+CANDLE: Final = ("time", "open", "high", "low", "close", "volume", "impVolatility")
+"""What a candle is read of."""
+
+
+class Candle(NamedTuple):
+    """One candle as it was told; ``time``: its start, UTC ns. NaN where there is no number."""
+
+    time: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    volatility: float
 
 
 @dataclass(slots=True)
@@ -257,16 +275,18 @@ class Tape:
                 self._changed.add(underlying)
 
     def _hear_candles(self, rows: Rows) -> None:
-        for event in rows.events():
-            if not isinstance(event, Candle):
-                continue
-            kept = self._candles.setdefault(event.symbol, {})
-            if event.removed or event.close is None:
-                kept.pop(event.time, None)
+        # By columns: a history is hundreds of rows, and every start asks for it anew.
+        none = [None] * len(rows)
+        columns = [rows.column(name) or none for name in ("eventSymbol", "eventFlags", *CANDLE)]
+        for symbol, marks, *row in zip(*columns, strict=True):
+            candle, flags = candle_of(row), whole(marks)
+            kept = self._candles.setdefault(str(symbol), {})
+            if flags & REMOVE or candle.close != candle.close:
+                kept.pop(candle.time, None)
             else:
-                kept[event.time] = event
-            if event.ends:
-                self._complete.add(event.symbol)
+                kept[candle.time] = candle
+            if flags & (SNAPSHOT_END | SNAPSHOT_SNIP):
+                self._complete.add(str(symbol))
         self._spoke.set()
 
     def take(self, ts: int, only: Container[OptionContract] | None = None) -> list[Input]:
@@ -358,10 +378,10 @@ class Tape:
             kept = sorted(self._candles.get(symbol, {}).values(), key=lambda c: c.time)
             floor_ns, volume, minutes = opens.get(name, first), 0.0, []
             for c in kept:
-                if floor_ns <= c.time and c.time + MINUTE_NS <= ts and c.close is not None:
-                    volume += float(c.volume) if c.volume is not None else nan
+                if floor_ns <= c.time and c.time + MINUTE_NS <= ts:
+                    volume += c.volume
                     # What a minute ended with is known when it has ended.
-                    minutes.append(Minute(c.time + MINUTE_NS, float(c.close), volume))
+                    minutes.append(Minute(c.time + MINUTE_NS, c.close, volume))
             out.append(Earlier(ts, name, tuple(minutes)))
         for symbol in everything:
             self._candles.pop(symbol, None)
@@ -382,26 +402,27 @@ def bar(candle: Candle, vix: Mapping[int, Candle]) -> DailyBar:
     """A daily candle as a bar of history, with the close of VIX of the same day."""
     day = day_of(candle.time)
     fear = vix.get(day)
-
-    def of(value: object) -> float:
-        return nan if value is None else float(str(value))
-
     return DailyBar(
-        day, of(candle.open), of(candle.high), of(candle.low), of(candle.close), of(candle.volume),
-        of(fear.close) if fear is not None else nan,
-        nan if candle.implied_volatility is None else candle.implied_volatility,
+        day, candle.open, candle.high, candle.low, candle.close, candle.volume, nan if fear is None else fear.close,
+        candle.volatility,
     )  # fmt: skip
 
 
+def candle_of(row: Sequence[object]) -> Candle:
+    """The values of ``CANDLE`` as they came."""
+    time, *values = row
+    return Candle(instant(time), *map(number, values))
+
+
 def number(value: object) -> float:
-    """A number of the wire; NaN for anything else."""
+    """A number of the wire; NaN for anything else, and for what no market quotes."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return nan
     try:
         found = float(value)
     except ValueError:
         return nan
-    return found if isfinite(found) else nan
+    return found if abs(found) < MOST else nan
 
 
 def ticks(value: object, inverse: float, *, up: bool) -> int:

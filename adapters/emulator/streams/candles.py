@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
 from functools import lru_cache
 from math import isnan, nan
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -89,11 +89,16 @@ def parse_candle(symbol: str) -> CandleSpec | None:
 
 def intraday(prices: Prices, k: int, spec: CandleSpec) -> list[Candle]:
     """The candles of a session's columns 0 to ``k``, newest first."""
+    columns = _columns(prices, k, spec, spec.count * _UNITS[spec.unit])
+    return [] if columns is None else [Candle(*row) for row in zip(*columns, strict=True)][::-1]
+
+
+def _columns(prices: Prices, k: int, spec: CandleSpec, step: int) -> tuple[list[Any], ...] | None:
+    """The fields of candles of ``step`` nanoseconds, oldest first; None where there is none."""
     if k < 0:
-        return []
+        return None
     chosen = {"bid": prices.bid, "ask": prices.ask, "mark": 0.5 * (prices.bid + prices.ask)}
     values = chosen.get(spec.price, prices.last)[: k + 1]
-    step = spec.count * _UNITS[spec.unit]
     midnight = at_ny(prices.hours.date, time(0))
     # Column k is known at the end of its minute: the minute before it.
     instants = np.maximum(prices.open_ns + np.arange(k + 1) * MINUTE_NS - 1, prices.open_ns)
@@ -103,7 +108,7 @@ def intraday(prices: Prices, k: int, spec: CandleSpec) -> list[Candle]:
         live &= (instants >= prices.hours.rth_open_ns) & (instants < prices.hours.rth_close_ns)
     at = np.flatnonzero(live)
     if not len(at):
-        return []
+        return None
     edges = np.flatnonzero(np.diff(starts[at], prepend=-1))
     known = np.flatnonzero(~np.isnan(values))
     before = known[np.maximum(np.searchsorted(known, at[edges]) - 1, 0)]
@@ -114,38 +119,39 @@ def intraday(prices: Prices, k: int, spec: CandleSpec) -> list[Candle]:
     done = prices.volume[last] - np.where(before < at[edges], prices.volume[before], 0.0)
     counts = np.diff(np.append(edges, len(at)))
     columns = (starts[last] // MS, counts, opens, highs, lows, values[last], done)
-    rows = zip(*(column.tolist() for column in columns), strict=True)
-    return [Candle(*row) for row in rows][::-1]
+    return tuple(column.tolist() for column in columns)
 
 
-def daily(bars: Iterable[DailyBar], today: Candle | None, session: date, spec: CandleSpec) -> list[Candle]:
-    """Candles of days and longer, newest first, of bars oldest first and what there is of ``session``."""
-    days = [
-        (b.day, Candle(_midnight(date.fromordinal(b.day)), 1, b.open, b.high, b.low, b.close, b.volume, b.iv30))
-        for b in bars
-    ]
-    if today is not None:
-        days.append((session.toordinal(), today))
+def daily(bars: Iterable[DailyBar], spec: CandleSpec) -> list[Candle]:
+    """Candles of days and longer, newest first, of bars oldest first."""
     out: list[Candle] = []
-    for ordinal, candle in days:
-        start = _start(date.fromordinal(ordinal), spec)
+    for bar in bars:
+        start = _start(date.fromordinal(bar.day), spec)
+        candle = Candle(start, 1, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.iv30)
         if out and out[-1].time_ms == start:
             out[-1] = candle.joined(out[-1], start)
         else:
-            out.append(replace(candle, time_ms=start))
+            out.append(candle)
     return out[::-1]
+
+
+def growing(past: Candle | None, today: Candle, session: date, spec: CandleSpec) -> tuple[Candle, bool]:
+    """The candle that ``today`` belongs to; whether the newest that is past is a part of it."""
+    start = _start(session, spec)
+    if past is not None and past.time_ms == start:
+        return today.joined(past, start), True
+    return replace(today, time_ms=start), False
 
 
 def today(prices: Prices, k: int, spec: CandleSpec) -> Candle | None:
     """What there is of a session up to column ``k`` as one candle; None before its first price."""
-    whole = CandleSpec(spec.base, 1, "m", spec.regular, spec.price)
-    minutes = intraday(prices, k, whole)
-    if not minutes:
+    columns = _columns(prices, k, spec, MINUTE_NS)
+    if columns is None:
         return None
-    volumes = [c.volume for c in minutes if not isnan(c.volume)]
+    _, counts, opens, highs, lows, closes, done = columns
+    volumes = [volume for volume in done if not isnan(volume)]
     return Candle(
-        _midnight(prices.hours.date), sum(c.count for c in minutes), minutes[-1].open,
-        max(c.high for c in minutes), min(c.low for c in minutes), minutes[0].close,
+        _midnight(prices.hours.date), sum(counts), opens[0], max(highs), min(lows), closes[-1],
         sum(volumes) if volumes else nan,
     )  # fmt: skip
 

@@ -181,14 +181,11 @@ class Channel:
 
     def _begin(self, layout: Layout, symbol: str, series: _Series) -> list[str]:
         """The history of a series that was asked for; without a time to begin from, its newest event."""
-        if series.from_ms < 0:
-            newest = layout.newer(symbol, layout.latest(symbol))
-            texts = [text for _, text in newest]
-        else:
-            texts = layout.history(symbol, series.from_ms)
-        series.time = layout.latest(symbol)
-        series.text = next((text for _, text in layout.newer(symbol, series.time)[:1]), "")
-        return texts
+        newest = layout.newest(symbol)
+        series.time, series.text = newest or (0, "")
+        if series.from_ms >= 0:
+            return layout.history(symbol, series.from_ms)
+        return [series.text] if newest else []
 
     def _since(self, layout: Layout, symbol: str, series: _Series) -> list[str]:
         """What has come since the newest event that was told, that one included where it still grows."""

@@ -18,6 +18,9 @@ from adapters.emulator.streams.feed_fields import BEGIN, END, FIELDS, NAN, REMOV
 LONG: Final = 32 << 10
 """Characters of rows in a frame: WebSocket clients by default take no message over 64 KB."""
 
+MANY: Final = 10_000
+"""Rows of histories whose text is kept."""
+
 
 def encode(message: Any) -> str:
     return msgspec.json.encode(message).decode()
@@ -26,13 +29,14 @@ def encode(message: Any) -> str:
 class Layout:
     """The rows of one event type as text, compact (values in the order of ``fields``) or full (an object)."""
 
-    __slots__ = ("__weakref__", "_encode", "_feed", "_names", "_rows", "compact", "event_type", "fields")
+    __slots__ = ("__weakref__", "_encode", "_feed", "_names", "_rows", "_texts", "compact", "event_type", "fields")
 
     def __init__(self, feed: Feed, event_type: str, fields: tuple[str, ...], *, compact: bool) -> None:
         self._feed = feed
         self.event_type, self.fields, self.compact = event_type, fields, compact
         self._names = [known(event_type, field) for field in fields]
         self._rows: dict[str, tuple[int, str | None]] = {}
+        self._texts: dict[int, tuple[Row, str]] = {}
         self._encode = msgspec.json.Encoder().encode
 
     def text(self, symbol: str, mark: int) -> str | None:
@@ -60,23 +64,32 @@ class Layout:
         would take it away again.
         """
         found = self._feed.history(self.event_type, symbol, from_ms)
-        rows = [dict(row) for row in found.rows]
+        rows = list(found.rows)
         if "eventFlags" in self._names:
             if found.whole and not (rows and rows[-1]["time"] == from_ms):
                 rows.append(self._edge(symbol, from_ms))
-            rows[0]["eventFlags"] = _flags(rows[0]) | BEGIN
-            rows[-1]["eventFlags"] = _flags(rows[-1]) | (END if found.whole else SNIP)
-        return [self.encode(row) for row in rows]
+            rows[0] = {**rows[0], "eventFlags": _flags(rows[0]) | BEGIN}
+            rows[-1] = {**rows[-1], "eventFlags": _flags(rows[-1]) | (END if found.whole else SNIP)}
+        return [self._kept(row) for row in rows]
+
+    def _kept(self, row: Row) -> str:
+        """A row of a history as text: who comes after another asks for the same ones."""
+        found = self._texts.get(id(row))
+        if found is None or found[0] is not row:
+            if len(self._texts) >= MANY:
+                self._texts.clear()
+            found = self._texts[id(row)] = row, self.encode(row)
+        return found[1]
 
     def newer(self, symbol: str, from_ms: int) -> list[tuple[int, str]]:
         """The events since ``from_ms``, oldest first, with their times."""
         found = self._feed.history(self.event_type, symbol, from_ms)
         return [(_time(row), self.encode(row)) for row in reversed(found.rows)]
 
-    def latest(self, symbol: str) -> int:
-        """The time of the newest event; 0 where there is none."""
+    def newest(self, symbol: str) -> tuple[int, str] | None:
+        """The newest event with its time; None where there is none."""
         rows = self._feed.history(self.event_type, symbol, None).rows
-        return _time(rows[0]) if rows else 0
+        return (_time(rows[0]), self.encode(rows[0])) if rows else None
 
     def _edge(self, symbol: str, from_ms: int) -> dict[str, Any]:
         """The row that says where the snapshot ends: removed, and nothing in it."""

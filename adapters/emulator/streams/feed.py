@@ -15,7 +15,7 @@ from math import nan
 from typing import Final, Protocol
 
 from adapters.emulator.streams import candles, feed_rows
-from adapters.emulator.streams.candles import CandleSpec
+from adapters.emulator.streams.candles import Candle, CandleSpec
 from adapters.emulator.streams.feed_fields import FIELDS, SERIES_TYPES, Row
 from adapters.emulator.streams.feed_rows import Instant
 from adapters.emulator.streams.feed_sheet import Prices, Sheets, nearest_to, option_prices, prices_of
@@ -73,7 +73,7 @@ class Feed:
     """The market's events at the clock's instant, or ``delayed`` by 15 minutes. ``sheets`` are shared by those who show
     the same minute."""
 
-    __slots__ = ("_bars", "_prices", "_stale", "_subjects", "delayed", "market", "sheets", "world")
+    __slots__ = ("_bars", "_over", "_prices", "_stale", "_subjects", "delayed", "market", "sheets", "world")
 
     def __init__(self, world: World, market: Market, *, delayed: bool = False, sheets: Sheets | None = None) -> None:
         self.world, self.market, self.delayed = world, market, delayed
@@ -82,6 +82,7 @@ class Feed:
         self._prices: dict[tuple[str, date], Prices | None] = {}
         self._stale: dict[str, date] = {}
         self._bars: dict[str, tuple[DailyBar, ...]] = {}
+        self._over: dict[str, tuple[date, list[Candle], list[Row]]] = {}
 
     @property
     def level(self) -> str:
@@ -259,10 +260,13 @@ class Feed:
         if prices is None:
             return
         if spec.daily:
-            want = 0 if from_ms is None and spec.unit == "d" and spec.count == 1 else 100_000
-            bars = self.market.history(subject.underlying, day.session, want) if want and prices.front else ()
-            for candle in candles.daily(bars, candles.today(prices, k, spec), day.session, spec):
-                yield candles.candle_row(subject.symbol, candle)
+            over, rows = self._past(subject, spec, day) if prices.front else ([], [])
+            now = candles.today(prices, k, spec)
+            joins = False
+            if now is not None:
+                now, joins = candles.growing(over[0] if over else None, now, day.session, spec)
+                yield candles.candle_row(subject.symbol, now)
+            yield from rows[joins:]
         elif spec.intraday:
             for candle in candles.intraday(prices, k, spec):
                 yield candles.candle_row(subject.symbol, candle)
@@ -280,6 +284,16 @@ class Feed:
                     if past is not None:
                         for candle in candles.intraday(past, earlier.minutes - 1, spec):
                             yield candles.candle_row(subject.symbol, candle)
+
+
+    def _past(self, subject: Subject, spec: CandleSpec, day: MarketDay) -> tuple[list[Candle], list[Row]]:
+        """Candles of the days before, newest first, and as rows: made once a session, they stay what they are."""
+        found = self._over.get(subject.symbol)
+        if found is None or found[0] != day.session:
+            over = candles.daily(self.market.history(subject.underlying, day.session, 100_000), spec)
+            rows: list[Row] = [candles.candle_row(subject.symbol, candle) for candle in over]
+            found = self._over[subject.symbol] = day.session, over, rows
+        return found[1:]
 
 
 def month_of(symbol: str, underlying: str) -> str:
