@@ -49,8 +49,8 @@ class Codec:
     """
 
     __slots__ = (
-        "_contracts", "_fields", "_ids", "_known", "_modules", "_new", "_numbers", "_products", "_readers", "_series",
-        "_writers",
+        "_contracts", "_fields", "_ids", "_kinds", "_known", "_members", "_modules", "_new", "_numbers", "_products",
+        "_readers", "_series", "_writers",
     )  # fmt: skip
 
     def __init__(self, known: Iterable[Product] = (), modules: Iterable[str] = ()) -> None:
@@ -61,6 +61,8 @@ class Codec:
         self._ids: dict[int, int] = {}  # numbers by the id of the product in the table: to hash one takes long
         self._new: list[int] = []
         self._fields: dict[type, frozenset[str]] = {}
+        self._kinds: dict[str, type] = {}
+        self._members: dict[str, Enum] = {}
         self._series: dict[tuple[int, str, str], Series] = {}
         self._contracts: dict[tuple[int, str, str, int, str], OptionContract] = {}
         self._writers: dict[type, Callable[[Any], Any]] = {
@@ -168,8 +170,8 @@ class Codec:
         if kind is not dict:
             return raw
         if "$" in raw:
-            return self._make(class_of(raw.pop("$"), self._modules), raw)
-        mark = next((key for key in raw if key.startswith("$")), None)
+            return self._make(self._kind(raw.pop("$")), raw)
+        mark = next((key for key in raw if key[:1] == "$"), None)
         if mark is None:
             return _named(self._read, raw.items(), {})
         if mark not in self._readers or len(raw) > 1:
@@ -179,14 +181,23 @@ class Codec:
         except FAULTS as error:
             raise Unfit(f"{mark} cannot be {short(raw[mark])} ({short(error)})") from None
 
+    def _kind(self, tag: Any) -> type:
+        """The class that is called so: one of fields, which has no members."""
+        found = self._kinds.get(tag) if type(tag) is str else None
+        if found is None:
+            found = class_of(tag, self._modules)
+            if issubclass(found, Enum):
+                raise Unfit(f"{found.__name__} has members and no fields")
+            self._kinds[tag] = found
+        return found
+
     def _make(self, kind: type, raw: dict[str, Any]) -> Any:
-        if issubclass(kind, Enum):
-            raise Unfit(f"{kind.__name__} has members and no fields")
         names = self._fields.get(kind)
         if names is None:
             names = self._fields[kind] = frozenset(takes(kind))
-        if extra := raw.keys() - names:
-            raise Unfit(f"{kind.__name__} has no field {short(min(extra))}: the row is of another version")
+        if not raw.keys() <= names:
+            extra = min(raw.keys() - names)
+            raise Unfit(f"{kind.__name__} has no field {short(extra)}: the row is of another version")
         values = _named(self._read, raw.items(), {})
         try:
             return kind(**values)
@@ -194,11 +205,14 @@ class Codec:
             raise Unfit(f"{kind.__name__} cannot be made of what stands there ({short(error)})") from error
 
     def _read_member(self, raw: str) -> Enum:
-        tag, _, name = raw.rpartition(".")
-        kind = class_of(tag, self._modules)
-        if not issubclass(kind, Enum):
-            raise Unfit(f"{short(tag)} has fields and no members")
-        return kind.__members__[name]
+        found = self._members.get(raw)
+        if found is None:
+            tag, _, name = raw.rpartition(".")
+            kind = class_of(tag, self._modules)
+            if not issubclass(kind, Enum):
+                raise Unfit(f"{short(tag)} has fields and no members")
+            found = self._members[raw] = kind.__members__[name]
+        return found
 
     def _read_series(self, no: int, day: str, future: str) -> Series:
         found = self._series.get((no, day, future))

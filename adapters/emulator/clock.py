@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from math import nan
 from typing import Final
 
 from sim.clock import Clock
@@ -31,7 +32,7 @@ class VirtualClock:
     ``sleep`` is how ``wait_until`` passes real time; one that is paused waits for ``step`` or ``resume`` alone.
     """
 
-    __slots__ = ("_at", "_end", "_mark", "_paused", "_seconds", "_sleep", "_speed", "_waiting")
+    __slots__ = ("_at", "_end", "_mark", "_now", "_paused", "_seconds", "_seen", "_sleep", "_speed", "_waiting")
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class VirtualClock:
         self._at, self._mark = start_ns, seconds()
         self._seconds, self._sleep = seconds, sleep
         self._speed, self._paused = _positive(speed), paused
+        self._seen, self._now = nan, start_ns
         self._waiting: set[asyncio.Event] = set()
 
     @property
@@ -62,7 +64,12 @@ class VirtualClock:
         """The present instant of the market, UTC nanoseconds."""
         if self._paused:
             return self._at
-        return min(self._at + int((self._seconds() - self._mark) * self._speed * SECOND_NS), self._end)
+        seconds = self._seconds()
+        if seconds != self._seen:
+            # It is asked of everything, many times within one instant of a stopwatch that stands still meanwhile.
+            self._seen = seconds
+            self._now = min(self._at + int((seconds - self._mark) * self._speed * SECOND_NS), self._end)
+        return self._now
 
     def pause(self) -> None:
         self._set(paused=True, speed=self._speed)
@@ -80,6 +87,7 @@ class VirtualClock:
             raise ConfigError(f"step is {seconds!r}: wanted seconds from 0 on, the clock never runs backwards")
         at = self.now()
         self._at, self._mark = min(at + round(min(seconds, LATEST_S) * SECOND_NS), self._end), self._seconds()
+        self._seen = nan
         self._wake()
         return self.now()
 
@@ -107,7 +115,7 @@ class VirtualClock:
 
     def _set(self, *, paused: bool, speed: float) -> None:
         self._at, self._mark = self.now(), self._seconds()
-        self._paused, self._speed = paused, speed
+        self._paused, self._speed, self._seen = paused, speed, nan
         self._wake()
 
     def _wake(self) -> None:

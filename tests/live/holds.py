@@ -310,9 +310,12 @@ class Holds:
                     contract = leg.instrument.contract
                     if contract is not None and leg.quantity is not None and leg.action.endswith("Close"):
                         closing[contract] += int(leg.quantity - leg.filled)
+        if not closing:
+            return
         held = self.exchange.options(ACCOUNT)
         for contract, units in closing.items():
-            self.hold(units <= abs(held.get(contract, 0)), f"{units} {contract.label} are being closed of {held}")
+            if units > abs(held.get(contract, 0)):
+                self.hold(False, f"{units} {contract.label} are being closed of {held}")
 
     def lively(self, one: Sitting) -> bool:
         """Whether an order works that does more than rest."""

@@ -76,11 +76,14 @@ MONDAYS: Final = tuple(
 of daylight saving and the days after it, Thanksgiving."""
 GRID: Final = 30.0
 """Long naps end together, every so many seconds: fewer instants at which anything happens."""
-FAST: Final = 24.0
+FAST: Final = 30.0
 """Where nothing is going on the market's clock runs so many times as fast: all look at it every twelve minutes only."""
 SOON_NS: Final = 90 * 1_000_000_000
-BEHIND_NS: Final = 14 * MINUTE_NS
+BEHIND_NS: Final = 17 * MINUTE_NS
 LATELY_NS: Final = MINUTE_NS
+AFTER_NS: Final = 7 * MINUTE_NS
+BEFORE_NS: Final = 5 * MINUTE_NS
+"""What of a night is lived through: after the close everything settles, before the open a day is prepared."""
 """Nothing is going on where nothing works, nothing was done lately, and nothing will be soon."""
 
 
@@ -132,7 +135,8 @@ class Simulation:
     _full: bool = False
     _writes: int = 0
     _speed: float = 1.0
-    _struck: int = 0
+    _slow: int = 0
+    """Until when hours are lived through slowly."""
     _beat: float = 0.0
     _wake: int = 0
 
@@ -148,7 +152,7 @@ class Simulation:
             self.market, fees=self._living().fees, margin=margin_model("default"),
             start_ns=at_ny(self.dates[0], time(9, 20)), accounts=(Opening(ACCOUNT, Decimal(100_000)),),
             profile=self.exchanges, seconds=self.loop.time, sleep=self.sleep,
-            tokens=Tokens(virtual=True, seed=self.seed),
+            tokens=Tokens(3600, virtual=True, seed=self.seed),
             ways=Ways(dxlink=DXLinkOptions(pace=60.0), account=AccountOptions(pace=60.0)),
         )  # fmt: skip
         self.app = InProcess(self.emulator.app())
@@ -196,7 +200,7 @@ class Simulation:
             return seconds
         if self._speed > 1.0:
             # Not a beat beyond what is to come.
-            left = (self._next(now) - SOON_NS - now) / 1e9 / self._speed
+            left = (self._next(now) - now) / 1e9 / self._speed
             return max(seconds, min(self._beat, seconds + left + 0.01) if left > 0 else self._beat)
         if now // MINUTE_NS != self._beaten and self._open(now):
             return seconds
@@ -209,16 +213,24 @@ class Simulation:
         return seconds + max((at - now) / 1e9, 1e-6)
 
     def _next(self, now: int) -> int:
-        """The next instant at which something will be going on: a trouble, a wake, the end of the session."""
-        coming = [closes for _, closes in self._hours if closes > now][:1] + [p[0] for p in self.troubles.plan[:1]]
-        return min([*coming, *([self._wake] if self._wake > now else [])], default=now)
+        """The next instant from which something will be going on: a trouble, a wake, the end of the session."""
+        coming = [closes - SOON_NS for _, closes in self._hours if closes > now][:1]
+        return min([*coming, self._ahead(self.one), *([self._wake - SOON_NS] if self._wake > now else [])])
+
+    def _slowly(self) -> None:
+        """From now on, for a while."""
+        self._slow = self.emulator.clock.now() + LATELY_NS
+
+    def _ahead(self, one: Sitting | None) -> int:
+        """From when the next trouble must be waited for slowly."""
+        return self.troubles.ahead(SOON_NS, resumes=one is not None and bool(one.guard.causes))
 
     def _dull(self, now: int) -> bool:
         """Whether nothing is going on, and nothing will for a while."""
         one = self.one
         if one is None or one.recovered is None or not any(o + LATELY_NS < now < c - SOON_NS for o, c in self._hours):
             return False
-        if now - self._struck < LATELY_NS or (self.troubles.plan and self.troubles.plan[0][0] - now <= SOON_NS):
+        if now < self._slow or now >= self._ahead(one):
             return False
         coming = one.runner.coming()
         if coming is not None:
@@ -237,8 +249,8 @@ class Simulation:
             self.loop.seconds += ceil((morning - em.clock.now()) / 1e9)
         now = em.clock.now()
         self._beat = (self.loop.seconds // GRID + 1) * GRID
-        if self.troubles.strike(now, self):
-            self._struck = now
+        if any(kind != "resume" for kind in self.troubles.strike(now, self)):
+            self._slowly()
         speed = FAST if self.hurried and self._dull(now) else 1.0
         if speed != self._speed:
             self._speed = speed
@@ -258,8 +270,8 @@ class Simulation:
     def _morning(self, now: int) -> int | None:
         """Where the night ends that ``now`` lies in; None by day."""
         for (_, closes), (opens, _) in pairwise(self._hours):
-            if closes + 12 * MINUTE_NS <= now < opens - 10 * MINUTE_NS:
-                return opens - 10 * MINUTE_NS
+            if closes + AFTER_NS <= now < opens - BEFORE_NS:
+                return opens - BEFORE_NS
         return None
 
     # -- what is done to it -------------------------------------------------------------------------------------------
@@ -279,6 +291,7 @@ class Simulation:
 
     def resume(self) -> None:
         if self.one is not None and self.one.recovered is not None and self.one.guard.causes:
+            self._slowly()
             self._tell(f"a person looks at {self.one.guard.why}", self.one, Word.RESUME)
 
     def _tell(self, who: str, one: Sitting, word: Word) -> None:
@@ -352,7 +365,7 @@ class Simulation:
         connected = Sandbox(rest=REST, account_streamer=STREAM).connect(wiring, conduct)
         terms = Terms(
             Pace(settle=0.5, glance=5.0, rehearse=60.0, again=30.0, first=10.0, look=60.0),
-            Rounds(480.0, 3600.0, 60.0), Limits(positions=1800.0, quotes=1200.0, chain=1800.0, vix=3600.0, grace=90.0),
+            Rounds(720.0, 3600.0, 60.0), Limits(positions=1800.0, quotes=1200.0, chain=1800.0, vix=3600.0, grace=90.0),
         )  # fmt: skip
 
         async def chain(underlying: str, day: date) -> Any:
@@ -374,7 +387,8 @@ class Simulation:
         for decision in decisions:
             if isinstance(decision, Submit):
                 # While the market runs fast, quotes are too old to send anything by.
-                self._struck, order = self.emulator.clock.now(), decision.order
+                self._slowly()
+                order = decision.order
                 if (script := self.troubles.script(order.id, order.request.quantity)) is not None:
                     self.exchanges.scripts[order.id] = script
         self.holds.decided(self.one, what, decisions)

@@ -35,6 +35,14 @@ FRAMES: Final = {
 }
 """What the frames hold that a stream's fault is for."""
 
+TWICE: Final = 2
+"""Replacements that an order survives which never fills."""
+MOST: Final = 6
+"""How many of the next are looked at."""
+NEVER: Final = 1 << 62
+SUDDEN: Final = ("rest", "frames", "restarts", "expiries")
+"""What may come while the market runs fast: it needs no fresh price before it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chances:
@@ -98,9 +106,12 @@ class Struck(Protocol):
 
 @dataclass
 class Exchanges(Scripted):
-    """Orders with a script do what it says, all others fill at the market."""
+    """Orders with a script do what it says, all others fill at the market. One that never fills does where it has been
+    replaced twice: it is walked to the market all day long otherwise."""
 
     market: MarketSimulator = field(default_factory=MarketSimulator)
+    _forms: dict[str, set[int]] = field(default_factory=dict)
+    """By the client's own identifier, every number that the broker gave an order."""
 
     def estimate(self, order: Record, sides: Sequence[Sides]) -> Decimal | None:
         return self._of(order).estimate(order, sides)
@@ -115,7 +126,16 @@ class Exchanges(Scripted):
         return self._of(order).rejects(order)
 
     def _of(self, order: Record) -> Scripted | MarketSimulator:
-        return Scripted(scripts=self.scripts) if order.ticket.external in self.scripts else self.market
+        name = order.ticket.external
+        script = self.scripts.get(name)
+        if script is None:
+            return self.market
+        if script.behavior == "never":
+            forms = self._forms.setdefault(name, set())
+            forms.add(order.id)
+            if len(forms) > TWICE:
+                return self.market
+        return Scripted(scripts=self.scripts)
 
 
 @dataclass
@@ -171,14 +191,24 @@ class Troubles:
             )
         )  # fmt: skip
 
-    def strike(self, now: int, whom: Struck) -> bool:
-        """Does what is due; whether anything was."""
-        count = len(self.plan)
+    def ahead(self, lead: int, *, resumes: bool) -> int:
+        """From when on the next of them is to be waited for: ``lead`` ns before, where it is not sudden. ``resumes``:
+        there is something that a person could take back."""
+        coming = (
+            at - (0 if kind in SUDDEN else lead)
+            for at, kind in self.plan[:MOST] if kind != "resume" or resumes
+        )  # fmt: skip
+        return min(coming, default=NEVER)
+
+    def strike(self, now: int, whom: Struck) -> list[str]:
+        """Does what is due, and names it."""
+        done = []
         while self.plan and self.plan[0][0] <= now:
             kind = self.plan.pop(0)[1]
             self.seen[kind] += 1
             self._strike(kind, whom)
-        return len(self.plan) < count
+            done.append(kind)
+        return done
 
     def _strike(self, kind: str, whom: Struck) -> None:
         draw, em = self.draw, whom.emulator

@@ -31,7 +31,7 @@ from adapters.emulator.faults import Fault, Faults, Kind
 from adapters.emulator.origins import foreign
 from adapters.emulator.refusal import Refusal
 from adapters.emulator.rest.oauth import Doors
-from adapters.emulator.rest.replies import Query, Reply, Request, Routes, invalid
+from adapters.emulator.rest.replies import Found, Query, Reply, Request, Routes, invalid
 from sim.model.errors import TomkingError
 
 LARGEST_BODY: Final = 1 << 20
@@ -118,7 +118,7 @@ class Rest:
             return refused(Refusal(403, "foreign_origin", text))
         if origin is not None and request.method not in ("GET", "HEAD") and not _is_json(request):
             return refused(_not_json())
-        return self._run(self._control, request, body)
+        return self._run(self._control.match(request.method, request.path), request, body)
 
     async def _through(
         self, fault: Fault | None, handle: Callable[[], Answer], scope: Scope, receive: Receive, send: Send
@@ -180,7 +180,7 @@ class Rest:
                 raise Refusal(403, "not_permitted", "User not permitted access")
         except Refusal as refusal:
             return refused(refusal)
-        answer = self._run(self._routes, replace(request, version=version), body)
+        answer = self._run(found, replace(request, version=version), body)
         if request.method != "GET":
             self._after()
         return answer
@@ -192,8 +192,7 @@ class Rest:
             raise Refusal(406, 406, "The requested version is not supported.")
         return int(header)
 
-    def _run(self, routes: Routes, request: Request, body: bytes) -> Answer:
-        found = routes.match(request.method, request.path)
+    def _run(self, found: Found | None, request: Request, body: bytes) -> Answer:
         try:
             if found is None:
                 raise Refusal(404, "not_found", f"There is no {request.method} {request.path}")

@@ -147,6 +147,12 @@ def paged(request: Request, rows: Sequence[Mapping[str, Any]], usual: int, most:
 Handler = Callable[[Request], Reply]
 
 
+Found = tuple["Route", Mapping[str, str]]
+"""A route, and the decoded values of its names."""
+KINDS: Final = 256
+"""Of methods and numbers of segments: more are no client's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """``pattern``: segments between slashes, ``{name}`` for any one, ``{name*}`` last for all that is left. ``public``
@@ -161,17 +167,19 @@ class Route:
 class Routes:
     """Routes by method and number of segments; a literal segment goes before a named one."""
 
-    __slots__ = ("_routes", "_sorted")
+    __slots__ = ("_apt", "_routes", "_sorted")
 
     def __init__(self) -> None:
         self._routes: dict[tuple[str, tuple[str, ...]], Route] = {}
         self._sorted: list[Route] | None = None
+        self._apt: dict[tuple[str, int], list[Route]] = {}
 
     def add(self, method: str, pattern: str, handler: Handler, *, public: bool = False) -> None:
         """Adds a route; a method and pattern that are there already are replaced."""
         parts = tuple(pattern.strip("/").split("/"))
         self._routes[method, parts] = Route(method, parts, handler, public)
         self._sorted = None
+        self._apt.clear()
 
     @property
     def all(self) -> Sequence[Route]:
@@ -180,23 +188,33 @@ class Routes:
             self._sorted = sorted(self._routes.values(), key=_precedence)
         return self._sorted
 
-    def match(self, method: str, path: str) -> tuple[Route, Mapping[str, str]] | None:
-        """The route of a raw path and the decoded values of its names; None where there is none."""
+    def match(self, method: str, path: str) -> Found | None:
+        """The route of a raw path; None where there is none."""
         segments = path.strip("/").split("/")
-        for route in self.all:
-            if route.method == method and (found := _match(route.pattern, segments)) is not None:
+        for route in self._of(method, len(segments)):
+            if (found := _match(route.pattern, segments)) is not None:
                 return route, found
         return None
+
+    def _of(self, method: str, segments: int) -> list[Route]:
+        """Those that may match a path of so many segments, in their order."""
+        found = self._apt.get((method, segments))
+        if found is None:
+            found = [route for route in self.all if route.method == method and _takes(route.pattern, segments)]
+            if len(self._apt) < KINDS:
+                self._apt[method, segments] = found
+        return found
 
 
 def _precedence(route: Route) -> list[tuple[bool, bool, str]]:
     return [(part.endswith("*}"), part.startswith("{"), part) for part in route.pattern]
 
 
+def _takes(pattern: tuple[str, ...], segments: int) -> bool:
+    return len(pattern) == segments or (len(pattern) < segments and pattern[-1].endswith("*}"))
+
+
 def _match(pattern: tuple[str, ...], segments: Sequence[str]) -> Mapping[str, str] | None:
-    rest = pattern[-1].endswith("*}")
-    if len(segments) < len(pattern) or (len(segments) > len(pattern) and not rest):
-        return None
     found = {}
     for i, part in enumerate(pattern):
         if part.endswith("*}"):

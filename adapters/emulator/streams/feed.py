@@ -285,7 +285,6 @@ class Feed:
                         for candle in candles.intraday(past, earlier.minutes - 1, spec):
                             yield candles.candle_row(subject.symbol, candle)
 
-
     def _past(self, subject: Subject, spec: CandleSpec, day: MarketDay) -> tuple[list[Candle], list[Row]]:
         """Candles of the days before, newest first, and as rows: made once a session, they stay what they are."""
         found = self._over.get(subject.symbol)

@@ -11,7 +11,7 @@ import re
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 import httpx
@@ -138,7 +138,7 @@ class Wire:
         try:
             request = httpx.Request(
                 method,
-                f"{self._base}{target}",
+                _url(f"{self._base}{target}"),
                 headers={
                     "User-Agent": user_agent(),
                     "Accept": "application/json",
@@ -183,6 +183,12 @@ class Wire:
         headers = response.headers
         kind, told = headers.get("content-type", "").lower(), headers.get("date", "")
         return Answer(response.status_code, body, kind, support, told)
+
+
+@lru_cache(maxsize=256)
+def _url(text: str) -> httpx.URL:
+    """Most addresses are asked for again and again."""
+    return httpx.URL(text)
 
 
 def _words(error: Exception) -> str:
