@@ -77,14 +77,14 @@ of daylight saving and the days after it, Thanksgiving."""
 GRID: Final = 30.0
 """Long naps end together, every so many seconds: fewer instants at which anything happens."""
 FAST: Final = 30.0
-"""Where nothing is going on the market's clock runs so many times as fast: all look at it every twelve minutes only."""
+"""Where nothing is going on the market's clock runs so many times as fast: all look at it every quarter of an hour."""
 SOON_NS: Final = 90 * 1_000_000_000
 BEHIND_NS: Final = 17 * MINUTE_NS
 LATELY_NS: Final = MINUTE_NS
+"""Nothing is going on where nothing works, nothing was done lately, and nothing will be soon."""
 AFTER_NS: Final = 7 * MINUTE_NS
 BEFORE_NS: Final = 5 * MINUTE_NS
 """What of a night is lived through: after the close everything settles, before the open a day is prepared."""
-"""Nothing is going on where nothing works, nothing was done lately, and nothing will be soon."""
 
 
 class Death(BaseException):
@@ -349,7 +349,7 @@ class Simulation:
         made, em = self._living(), self.emulator
         self.journal = Journal.open(path, durable=False, fault=self._disk)
         checkpoint = checkpoint_of(made, path.with_name(CHECKPOINT), f"seed {self.seed}", self.said.append)
-        checkpoint.every = 200
+        checkpoint.every = 100
         if self.journal.last:
             made = resumed(made, checkpoint, self.journal)
             self.seen["inputs skipped"] += checkpoint.trail.inputs

@@ -66,15 +66,15 @@ class Chances:
 
 
 CALM: Final = Chances(0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-WILD: Final = Chances(9.0, 6.0, 3.0, 3.0, 0.02, 1.0, 2.0, 0.3, 0.6, 0.8, 0.1, 0.1)
+WILD: Final = Chances(6.0, 4.0, 2.0, 2.0, 0.02, 0.7, 1.4, 0.2, 0.4, 0.8, 0.1, 0.1)
 BESIDE: Final = ("closes", "assigns")
 """What happens at the broker beside the session; drawn apart from the others."""
 KINDS: Final = ("rest", "frames", "restarts", "deaths", "resets", "jumps", "expiries", "full", "words")
 
 
 def chances_of(seed: int) -> Chances:
-    """Two weeks of nine are wild."""
-    return WILD if seed % 9 in (4, 8) else Chances(closes=0.2, assigns=0.2)
+    """Three weeks of nine are wild."""
+    return WILD if seed % 9 in (3, 4, 8) else Chances(closes=0.2, assigns=0.2)
 
 
 class Struck(Protocol):
