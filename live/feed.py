@@ -420,7 +420,7 @@ def number(value: object) -> float:
         return nan
     try:
         found = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return nan
     return found if abs(found) < MOST else nan
 

@@ -15,7 +15,7 @@ import pytest
 from adapters.tastytrade.rest.shapes_instrument import Strike
 from adapters.tastytrade.streams.book import QuoteBook
 from adapters.tastytrade.streams.dxlink import Subscription
-from adapters.tastytrade.streams.dxlink_events import FIELDS, SNAPSHOT_END, Rows
+from adapters.tastytrade.streams.dxlink_events import FIELDS, REMOVE, SNAPSHOT_END, Rows
 from adapters.tastytrade.streams.supervise import Gap
 from adapters.tastytrade.symbols import contract_of, streamer_symbol
 from adapters.tastytrade.window import ChainOf, _Row
@@ -85,7 +85,7 @@ class TestTicks:
     def test_a_price_between_ticks_goes_to_the_worse_side(self, price: object, up: bool, wanted: int) -> None:
         assert ticks(price, 100.0, up=up) == wanted
 
-    @pytest.mark.parametrize("value", ["NaN", "Infinity", None, True, "x", [], float("inf")])
+    @pytest.mark.parametrize("value", ["NaN", "Infinity", None, True, "x", [], float("inf"), 10**400, "1e400", -1e19])
     def test_what_is_no_number_is_none(self, value: object) -> None:
         assert isnan(number(value))
 
@@ -241,6 +241,21 @@ class TestPast:
         assert isinstance(vix, Earlier)
         assert vix.underlying == "VIX"
         assert not any(s.type == "Candle" for s in feed.wanted if s not in feed.unwanted)
+
+    def test_a_candle_without_a_close_takes_away_and_what_is_missing_is_not_known(self) -> None:
+        """Also where the feed leaves a field out, or tells nonsense."""
+        one, _ = tape()
+        fields = ("eventSymbol", "eventFlags", "time", "close", "volume", "open")
+        values = ["SPY{=d}", 0, 1000, 500.0, "NaN", 10**400]
+        one._rows(Rows("Candle", fields, values))
+        ((kept,),) = [list(each.values()) for each in one._candles.values()]
+        assert (kept.time, kept.close) == (1_000_000_000, 500.0)
+        assert all(isnan(value) for value in (kept.open, kept.high, kept.low, kept.volume, kept.volatility))
+        one._rows(Rows("Candle", fields, ["SPY{=d}", 0, 1000, "NaN", 1.0, 1.0]))
+        assert one._candles == {"SPY{=d}": {}}
+        one._rows(Rows("Candle", fields, ["SPY{=d}", REMOVE | SNAPSHOT_END, 1000, 500.0, 1.0, 1.0]))
+        assert one._candles == {"SPY{=d}": {}}
+        assert one._complete == {"SPY{=d}"}
 
 
 def test_after_a_roll_the_month_before_sets_no_price() -> None:

@@ -258,6 +258,30 @@ def test_a_growing_candle_is_sent_again_and_none_is_skipped(few: SyntheticMarket
     play(few, test)
 
 
+@pytest.mark.parametrize("since_days", [None, 40])
+def test_a_daily_candle_of_before_the_open_is_followed_by_todays_alone(
+    few: SyntheticMarket, since_days: int | None
+) -> None:
+    """The first price of the day sent the whole history again."""
+
+    async def test(rig: Rig) -> None:
+        rig.world.move(-35)
+        peer = await rig.authorized()
+        fields = ["eventSymbol", "time", "close"]
+        setup = sdk_feed_setup(1, "Candle") | {"acceptEventFields": {"Candle": fields}}
+        since = {} if since_days is None else {"fromTime": rig.world.at // 1_000_000 - since_days * 86_400_000}
+        got = await peer.send(sdk_request(1), setup, sdk_subscribe(1, "Candle", "SPY{=d}", **since))
+        rows = rows_of(got, fields)
+        yesterday = rig.world.market.history("SPY", FRIDAY, 1)[0]
+        assert (rows[0]["time"], rows[0]["close"]) == (1_722_470_400_000, yesterday.close)
+        assert len(rows) == 1 if since_days is None else len(rows) > 20
+        rig.world.move(10)
+        await rig.time.pass_(1.0)
+        assert [row["time"] for row in rows_of(peer.read(), fields)] == [1_722_556_800_000]
+
+    play(few, test)
+
+
 def test_an_unknown_symbol_is_silent_until_it_is_listed(few: SyntheticMarket) -> None:
     async def test(rig: Rig) -> None:
         peer = await rig.authorized()

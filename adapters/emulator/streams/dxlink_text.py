@@ -70,7 +70,7 @@ class Layout:
                 rows.append(self._edge(symbol, from_ms))
             rows[0] = {**rows[0], "eventFlags": _flags(rows[0]) | BEGIN}
             rows[-1] = {**rows[-1], "eventFlags": _flags(rows[-1]) | (END if found.whole else SNIP)}
-        return [self._kept(row) for row in rows]
+        return [self._kept(row) if found.lasting else self.encode(row) for row in rows]
 
     def _kept(self, row: Row) -> str:
         """A row of a history as text: who comes after another asks for the same ones."""

@@ -28,6 +28,8 @@ DELAY_MINUTES: Final = 15
 """By how much the feed of an account without market data is late."""
 LONGEST: Final = 8_000
 """Rows of a history; where there are more it is cut, and says so."""
+KEPT: Final = 64
+"""Symbols of days and longer whose past is kept."""
 MONTH_DAYS: Final = 30
 YEAR_SESSIONS: Final = 252
 _CANDLE: Final = "{"
@@ -63,10 +65,12 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Events newest first. ``whole``: all that was asked for; else the oldest are missing."""
+    """Events newest first. ``whole``: all that was asked for; else the oldest are missing. ``lasting``: rows that are
+    past are the same objects the next time."""
 
     rows: tuple[Row, ...]
     whole: bool
+    lasting: bool = False
 
 
 class Feed:
@@ -135,13 +139,14 @@ class Feed:
                 now = self.row(event_type, streamer_symbol) if event_type not in SERIES_TYPES else None
                 return History((now,) if now else (), whole=True)
         kept: list[Row] = []
+        lasting = subject.candle is not None and subject.candle.daily
         for row in rows:
             if from_ms is not None and row["time"] < from_ms:  # type: ignore[operator]
                 break
             if len(kept) == (1 if from_ms is None else LONGEST):
-                return History(tuple(kept), whole=False)
+                return History(tuple(kept), whole=False, lasting=lasting)
             kept.append(row)
-        return History(tuple(kept), whole=True)
+        return History(tuple(kept), whole=True, lasting=lasting)
 
     def _find(self, symbol: str) -> Subject | None:
         if _CANDLE in symbol:
@@ -290,6 +295,8 @@ class Feed:
         found = self._over.get(subject.symbol)
         if found is None or found[0] != day.session:
             over = candles.daily(self.market.history(subject.underlying, day.session, 100_000), spec)
+            if len(self._over) >= KEPT:
+                self._over.clear()
             rows: list[Row] = [candles.candle_row(subject.symbol, candle) for candle in over]
             found = self._over[subject.symbol] = day.session, over, rows
         return found[1:]
