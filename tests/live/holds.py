@@ -41,8 +41,9 @@ WAITED: Final = "not filled in time"
 READINGS: Final = 6
 """So many readings of the account may pass until what happened beside the session is known: the first shows it, its
 grace and an order that explains it take some."""
-FOUND_NS: Final = 20 * 60 * 1_000_000_000
-"""So long a fill may be unknown whose every notice was lost."""
+FOUND_NS: Final = 30 * 60 * 1_000_000_000
+"""So long a fill may be unknown whose every notice was lost: where nothing is going on, the account is read once in
+twelve to twenty-seven minutes."""
 
 
 class Broken(AssertionError):
