@@ -213,7 +213,7 @@ class Holds:
             # What rests at the broker may have filled, and the word of it been lost: then it is found in time.
             lately = now - self._happened < FOUND_NS
             grace = FOUND_NS if one.core.session.engine.desk.orders or lately else 0
-            if now - self._differed >= grace:
+            if now - self._differed >= grace and not self._told_of(one, ours, theirs):
                 self.hold(False, f"ours {ours}, theirs {theirs}")
         fills = len(one.core.session.fills)
         if fills != self._fills and one.core.day is not None:
@@ -226,10 +226,16 @@ class Holds:
         both = {c: ours.get(c, 0) + (self._gone[c] if c.expiration >= today else 0) for c in {*ours, *self._gone}}
         return {c: n for c, n in both.items() if n}
 
+    def _told_of(self, one: Sitting, ours: dict[OptionContract, int], theirs: dict[OptionContract, int]) -> bool:
+        """Whether shorts were assigned and the session has told of all that differs: what rested at the broker may have
+        filled before anybody could know, and closed more than was left."""
+        differ = {c.symbol for c in {*ours, *theirs} if ours.get(c, 0) != theirs.get(c, 0)}
+        return self._delivered and differ <= _known(one)
+
     def _beside(self, one: Sitting) -> None:
         """What happened at the broker is seen within its grace, or is over before."""
         ours, now = held(one), self.emulator.clock.now()
-        known = {each.what for each in one.warden.differences} | one.warden.reconciler.accepted.keys()
+        known = _known(one)
         for each in list(self._unseen):
             if each.what in known:
                 self.seen["beside seen"] += 1
@@ -397,6 +403,11 @@ class Holds:
 def one_day(ns: int) -> date:
     """The day in New York."""
     return ny(ns).date()
+
+
+def _known(one: Sitting) -> set[str]:
+    """Of what the session knows that it differs, whether or not a person has looked at it."""
+    return {each.what for each in one.warden.differences} | one.warden.reconciler.accepted.keys()
 
 
 def held(one: Sitting) -> dict[OptionContract, int]:
