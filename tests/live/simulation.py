@@ -56,6 +56,7 @@ from sim.calendar import Venue, at_ny, load_calendar
 from sim.clock import stopwatch
 from sim.model.errors import BrokerError
 from sim.model.event import Decision, Submit, Word
+from sim.model.instrument import OptionContract
 from sim.model.market import MINUTE_NS
 from sim.model.order import Stops
 from tests.contract.rig import InProcess
@@ -129,6 +130,7 @@ class Simulation:
     one: Sitting | None = None
     digest: str = ""
     _dying: int | None = None
+    _left: dict[OptionContract, int] = field(default_factory=dict)
     _task: asyncio.Future[None] | None = None
     """The process that lives."""
     _killed: bool = False
@@ -214,8 +216,8 @@ class Simulation:
 
     def _next(self, now: int) -> int:
         """The next instant from which something will be going on: a trouble, a wake, the end of the session."""
-        coming = [closes - SOON_NS for _, closes in self._hours if closes > now][:1]
-        return min([*coming, self._ahead(self.one), *([self._wake - SOON_NS] if self._wake > now else [])])
+        coming = [closes for _, closes in self._hours if closes > now][:1] + [self._wake] * (self._wake > now)
+        return min([self._ahead(self.one), *(at - SOON_NS for at in coming)])
 
     def _slowly(self) -> None:
         """From now on, for a while."""
@@ -227,8 +229,7 @@ class Simulation:
 
     def _dull(self, now: int) -> bool:
         """Whether nothing is going on, and nothing will for a while."""
-        one = self.one
-        if one is None or one.recovered is None or not any(o + LATELY_NS < now < c - SOON_NS for o, c in self._hours):
+        if (one := self.one) is None or one.recovered is None or not any(o + LATELY_NS < now < c - SOON_NS for o, c in self._hours):
             return False
         if now < self._slow or now >= self._ahead(one):
             return False
@@ -286,13 +287,13 @@ class Simulation:
         self.off += ns
 
     def say(self, word: Word) -> None:
-        if self.one is not None and self.one.recovered is not None:
-            self._tell(f"a person: {word.value}", self.one, word)
+        if (one := self.one) is not None and one.recovered is not None:
+            self._tell(f"a person: {word.value}", one, word)
 
     def resume(self) -> None:
-        if self.one is not None and self.one.recovered is not None and self.one.guard.causes:
+        if (one := self.one) is not None and one.recovered is not None and one.guard.causes:
             self._slowly()
-            self._tell(f"a person looks at {self.one.guard.why}", self.one, Word.RESUME)
+            self._tell(f"a person looks at {one.guard.why}", one, Word.RESUME)
 
     def _tell(self, who: str, one: Sitting, word: Word) -> None:
         """The process may die at what a person says, as at everything that it writes down."""
@@ -313,11 +314,11 @@ class Simulation:
             return
         contract, n = draw.choice(found)
         quantity = draw.randrange(1, abs(n) + 1)
-        what = beside.closes if kind == "closes" else beside.assigns
-        what(self.holds.exchange, ACCOUNT, contract, quantity)
+        (beside.closes if kind == "closes" else beside.assigns)(self.holds.exchange, ACCOUNT, contract, quantity)
         self.said.append(f"beside: {kind} {quantity} of {n:+d} {contract.symbol}")
         self.seen[f"{kind} done"] += 1
-        ours = {} if self.one is None else books_of(self.one)
+        # Between two lives the books are what the last one left.
+        ours = self._left if self.one is None else books_of(self.one)
         self.holds.happened(kind, contract, quantity if n < 0 else -quantity, ours)
 
     def _disk(self, moment: str) -> None:
@@ -417,7 +418,7 @@ class Simulation:
                     self.seen["broker gave up"] += 1
                     self.said.append(f"ended: {error}")
                 finally:
-                    self.one = None
+                    self._left, self.one = books_of(one), None
                     if self.journal is not None:
                         self.journal.close()
                 await asyncio.sleep(self.draw.uniform(1.0, 90.0))
