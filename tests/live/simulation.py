@@ -229,9 +229,9 @@ class Simulation:
 
     def _dull(self, now: int) -> bool:
         """Whether nothing is going on, and nothing will for a while."""
-        if (one := self.one) is None or one.recovered is None or not any(o + LATELY_NS < now < c - SOON_NS for o, c in self._hours):
+        if (one := self.one) is None or one.recovered is None or now < self._slow or now >= self._ahead(one):
             return False
-        if now < self._slow or now >= self._ahead(one):
+        if not any(opens + LATELY_NS < now < closes - SOON_NS for opens, closes in self._hours):
             return False
         coming = one.runner.coming()
         if coming is not None:
