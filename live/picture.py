@@ -126,12 +126,11 @@ class Painter:
             core.refresh()
         k = core.column(now)
         vix = desk.last_vix() if open_ else float("nan")
-        nlv = float(desk.nlv(k)) if open_ else None
+        nlv, day_profit, as_of = self._worth(desk, k, open_=open_)
         account = desk.account(k) if open_ else None
         used = None if account is None or account.bp_used is None else float(account.bp_used)
         band = None if isnan(vix) else self.rulers.regime.band(vix)
         fx = desk.ledger.rate_of(core.day) if core.day is not None else None
-        before = core.session.equity[-1].nlv if core.session.equity else float(desk.ledger.start_cash)
         phase = ""
         if self.rulers.phases is not None and account is not None:
             phase = str(self.rulers.phases.phase(account))
@@ -145,17 +144,26 @@ class Painter:
             causes=tuple(
                 CauseShown(c.name, c.standing.value, c.since, c.text) for c in self.guard.causes.values()
             ),
-            nlv=nlv, cash=float(desk.ledger.cash), day_profit=None if nlv is None else nlv - before,
+            nlv=nlv, cash=float(desk.ledger.cash), day_profit=day_profit, as_of=as_of,
             bp_used=used, bp_cap=cap, regime="" if isnan(vix) else self.rulers.regime.label(vix),
             vix=None if isnan(vix) else vix, phase=phase, health=self._health(desk, groups, used, cap),
             fx=1.0 if fx is None else float(fx.fx), fx_date="" if fx is None or fx.dated is None else str(fx.dated),
             trades=trades, greeks=self._greeks(desk, k, open_=open_), groups=groups,
             orders=tuple(self._order(order, core) for order in desk.orders.values()),
             decisions=tuple(reversed(self.recent)), ages=tuple(self.ages(now)),
-            profits=desk.profits(k) if open_ else (), differences=tuple(self.differences()),
+            profits=desk.profits(k) if open_ or not desk.ledger.open else (), differences=tuple(self.differences()),
             unguarded=self._unguarded(trades, now), next_wake=self.wakes(), manual=tuple(self.manual()),
             recommendations=self._advice(engine.standing.value, trades, groups, used, cap),
         )  # fmt: skip
+
+    def _worth(self, desk: Desk, k: int, *, open_: bool) -> tuple[float | None, float | None, str]:
+        """Net liquidation, and what the day has made of it: of now, or of the end of the trade date that is named."""
+        points = self.core.session.equity[-2:]
+        ends = [float(desk.ledger.start_cash), *(point.nlv for point in points)]
+        if open_:
+            now = float(desk.nlv(k))
+            return now, now - ends[-1], ""
+        return (ends[-1], ends[-1] - ends[-2], str(points[-1].session)) if points else (None, None, "")
 
     # -- parts --------------------------------------------------------------------------------------------------------
 

@@ -183,10 +183,11 @@ def _figures(shown: Snapshot) -> RenderableType:
     c, power = shown.currency, words.Power.of(shown)
     before = None if shown.nlv is None or shown.day_profit is None else shown.nlv - shown.day_profit
     change = words.percent(words.share(shown.day_profit, before), sign=True, decimals=2)
+    ended = words.ended(shown)
     held = f" {power.used} of the cap {power.cap} ({words.percent(power.of_cap)}); {power.of_nlv} of the account"
     rows: list[tuple[str, Text]] = [
-        ("net liquidation", _text((cash(shown.nlv, c, decimals=2), "bold"), f"   cash {cash(shown.cash, c)}")),
-        ("P/L of the day", _text(_amount(shown.day_profit, c, 2), f"   {change}")),
+        ("net liquidation", _text((cash(shown.nlv, c, decimals=2), "bold"), f"   cash {cash(shown.cash, c)}{ended}")),
+        ("P/L of the day", _text(_amount(shown.day_profit, c, 2), f"   {change}{ended}")),
         ("buying power", _text(_bar(power.of_cap), held)),
         ("regime", _text(f"{clean(shown.regime) or NA}, VIX {words.points(shown.vix)}")),
         (
@@ -295,7 +296,7 @@ def _ages(shown: Snapshot) -> RenderableType:
         (
             clean(a.name),
             _text((words.age(a.age), TONES[BAD] if a.late else TONES[GOOD])),
-            words.age(a.limit),
+            words.age(a.limit) if a.needed else "not needed",
             _text(("LATE", TONES[BAD])) if a.late else "",
         )
         for a in shown.ages

@@ -89,15 +89,17 @@ class DecisionShown:
 
 @dataclass(frozen=True, slots=True)
 class AgeShown:
-    """How old something is, and how old it may be, in seconds. ``age`` None: it was never heard."""
+    """How old something is, and how old it may be, in seconds. ``age`` None: it was never heard. ``needed``: somebody
+    goes by it now; nothing else is late."""
 
     name: str
     age: float | None
     limit: float
+    needed: bool = True
 
     @property
     def late(self) -> bool:
-        return self.age is None or self.age > self.limit
+        return self.needed and (self.age is None or self.age > self.limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,7 @@ class Snapshot:
     nlv: float | None
     cash: float
     day_profit: float | None
+    """Of the trade date; between two of them ``nlv`` and this are of the end of the last one, ``as_of``."""
     bp_used: float | None
     bp_cap: float | None
     """The regime's cap as an amount."""
@@ -138,6 +141,8 @@ class Snapshot:
     health: float | None
     fx: float
     fx_date: str
+    as_of: str = ""
+    """The trade date at whose end the account stood so; empty while one is open, or none has been yet."""
     trades: tuple[TradeShown, ...] = ()
     greeks: tuple[GreeksShown, ...] = ()
     groups: tuple[GroupShown, ...] = ()

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Final
@@ -400,7 +400,8 @@ class Warden:
 
     def shown(self, now: int) -> list[AgeShown]:
         """The same, without what nobody ever wanted."""
-        return [age for age in self.ages(now) if age.age is not None or self.staleness.matters(age.name, now)]
+        needed = [replace(age, needed=self.staleness.matters(age.name, now)) for age in self.ages(now)]
+        return [age for age in needed if age.age is not None or age.needed]
 
     def _fx(self, now: int) -> None:
         if self.core.day is None or self.core.rates.currency == "USD":

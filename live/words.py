@@ -219,6 +219,16 @@ def net(shown: Snapshot) -> tuple[GreeksShown, ...]:
     return (GreeksShown("all", *sums),)
 
 
+def most(of: AgeShown) -> str:
+    """``may be 45 s``."""
+    return f"may be {age(of.limit)}" if of.needed else "not needed now"
+
+
+def ended(shown: Snapshot) -> str:
+    """``, at the end of 2024-01-12``; empty where the account is shown as it is now."""
+    return f", at the end of {clean(shown.as_of)}" if shown.as_of else ""
+
+
 def late(shown: Snapshot) -> str:
     """``1 of 4 feeds late``; empty where none is."""
     n = sum(a.late for a in shown.ages)

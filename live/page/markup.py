@@ -207,11 +207,12 @@ def _figures(shown: Snapshot) -> str:
     c, power = shown.currency, words.Power.of(shown)
     before = None if shown.nlv is None or shown.day_profit is None else shown.nlv - shown.day_profit
     change = percent(words.share(shown.day_profit, before), sign=True, decimals=2)
-    used = percent(power.of_cap)
+    used, ended = percent(power.of_cap), esc(words.ended(shown))
     health = NA if shown.health is None else f"{shown.health:.0f} of 100"
+    worth, held = esc(cash(shown.nlv, c, decimals=2)), esc(cash(shown.cash, c))
     cards = (
-        _card("Net liquidation", esc(cash(shown.nlv, c, decimals=2)), f"cash {esc(cash(shown.cash, c))}", "main"),
-        _card("P/L of the day", _signed(shown.day_profit, c, 2), f"{change} of the account", "main"),
+        _card("Net liquidation", worth, f"cash {held}{ended}", "main"),
+        _card("P/L of the day", _signed(shown.day_profit, c, 2), f"{change} of the account{ended}", "main"),
         _card(
             "Buying power against the cap",
             f"{esc(power.used)} <small>of {esc(power.cap)}</small>",
@@ -356,7 +357,7 @@ def _feeds(shown: Snapshot) -> str:
         return _heading("Feeds") + _none("No feed.")
     items = "".join(
         f'<li class="{"late" if a.late else ""}"><b>{e(a.name)}</b><span>{words.age(a.age)}</span>'
-        f"<small>{'LATE, ' if a.late else ''}may be {words.age(a.limit)}</small></li>"
+        f"<small>{'LATE, ' if a.late else ''}{words.most(a)}</small></li>"
         for a in shown.ages
     )
     return _heading("Feeds", "last heard") + f'<ul class="feeds">{items}</ul>'

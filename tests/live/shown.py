@@ -155,6 +155,16 @@ def running(**changes: Any) -> Snapshot:
     return replace(shown, **changes)
 
 
+def closed(**changes: Any) -> Snapshot:
+    """The night after: nothing is heard and nobody needs it."""
+    ages = (AgeShown("quotes", 46_000.0, 30.0, needed=False), AgeShown("VIX", 47_000.0, 60.0, needed=False))
+    shown = running(
+        session="", as_of="2026-11-20", ages=ages, trades=(), greeks=(), orders=(), vix=None, regime="", bp_used=None,
+        bp_cap=None, phase="", health=None,
+    )  # fmt: skip
+    return replace(shown, **changes)
+
+
 def manual(**changes: Any) -> Snapshot:
     """The broker is out of reach: orders to type elsewhere, stops that nobody watches."""
     shown = full(
@@ -184,8 +194,8 @@ def hostile() -> Snapshot:
     trade = TradeShown(BAD, BAD, BAD, BAD, 1, (leg,), NOW, 1.0, None, -5.0, (BAD,), (BAD,), (BAD,))
     return Snapshot(
         ts=NOW, session=BAD, name=BAD, adapter=BAD, account=BAD, market=BAD, notice=BAD, synthetic=True, currency=BAD,
-        standing=BAD, causes=(CauseShown(BAD, BAD, NOW, BAD),), nlv=1.0, cash=1.0, day_profit=1.0, bp_used=2.0,
-        bp_cap=1.0, regime=BAD, vix=1.0, phase=BAD, health=1.0, fx=1.0, fx_date=BAD, trades=(trade,),
+        standing=BAD, causes=(CauseShown(BAD, BAD, NOW, BAD),), nlv=1.0, cash=1.0, day_profit=1.0, as_of=BAD,
+        bp_used=2.0, bp_cap=1.0, regime=BAD, vix=1.0, phase=BAD, health=1.0, fx=1.0, fx_date=BAD, trades=(trade,),
         greeks=(GreeksShown(BAD, 1.0, 1.0, 1.0, 1.0),), groups=(GroupShown(BAD, 2, 1, (BAD,)),),
         orders=(OrderShown(BAD, BAD, BAD, 1, 1.0, BAD, NOW, BAD),), decisions=(DecisionShown(NOW, BAD, BAD, BAD),),
         ages=(AgeShown(BAD, None, 1.0),), profits=((BAD, 1.0),), differences=(BAD,), unguarded=(BAD,), next_wake=BAD,

@@ -224,7 +224,7 @@ class Seen(HTMLParser):
         self.text += data
 
 
-@pytest.mark.parametrize("picture", [shown.full, shown.manual, shown.empty, shown.running, shown.hostile])
+@pytest.mark.parametrize("picture", [shown.full, shown.manual, shown.empty, shown.running, shown.closed, shown.hostile])
 def test_the_page_holds_what_it_needs_and_nothing_from_elsewhere(picture: Callable[[], Snapshot]) -> None:
     answer = ask(made(look=picture), "/")
     assert answer.status_code == 200
@@ -277,6 +277,8 @@ def test_every_text_of_a_picture_is_on_the_page_once_it_is_set() -> None:
         "£1 = $1.3105 of 2026-11-19", "1 of 4 feeds late", "12.40 credit",
     ):  # fmt: skip
         assert text in said, text
+    night = Seen("".join(markup.parts(shown.closed()).values())).text
+    assert night.count(", at the end of 2026-11-20") == night.count("not needed now") == 2
     manual = Seen("".join(markup.parts(shown.manual()).values())).text
     assert "Stops that nobody watches now" in manual
     assert "BUY TO CLOSE 3 x /ES" in manual

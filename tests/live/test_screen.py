@@ -109,6 +109,15 @@ def test_trouble_stands_at_the_top_and_only_where_there_is_some() -> None:
     assert "QUOTES ARE SYNTHETIC" in screen.text(shown.running(synthetic=True, notice=""))
 
 
+def test_after_the_close_the_account_is_that_of_the_days_end_and_nothing_is_late() -> None:
+    said = told(screen.text(shown.closed()))
+    assert "-£173.94" not in said.split("P/L BY STRATEGY")[0]
+    assert said.count(", at the end of 2026-11-20") == 2
+    assert "quotes 12 h 46 min not needed" in said
+    assert "LATE" not in said
+    assert ", at the end of" not in told(screen.text(shown.running()))
+
+
 def test_late_and_lost_are_red_and_the_rest_is_not() -> None:
     said = coloured(shown.full())
     assert style_of(said, "69 s") in RED
@@ -171,7 +180,8 @@ def test_a_long_log_is_cut_and_says_so() -> None:
 
 def test_the_pictures_for_tests_use_every_field() -> None:
     full, manual = shown.full(), shown.manual()
-    assert [f.name for f in fields(full) if getattr(full, f.name) in ((), "", None)] == ["unguarded", "manual"]
+    assert [f.name for f in fields(full) if getattr(full, f.name) in ((), "", None)] == ["as_of", "unguarded", "manual"]
+    assert shown.closed().as_of
     assert manual.unguarded
     assert manual.manual
 

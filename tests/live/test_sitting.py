@@ -63,6 +63,31 @@ def test_the_account_is_told_by_its_last_digits() -> None:
     seated(scenario)
 
 
+def test_after_the_close_the_account_is_shown_as_the_day_left_it() -> None:
+    """It said n/a all night, and that VIX is late."""
+
+    async def scenario(s: Seat) -> None:
+        before = s.it.look()
+        assert (before.nlv, before.day_profit, before.as_of) == (None, None, "")
+        await s.opened()
+        await s.to(15, 55)
+        open_ = s.it.look()
+        assert open_.as_of == ""
+        assert open_.nlv is not None
+        assert open_.day_profit == pytest.approx(open_.nlv - 100_000)
+        await s.to(16, 30)
+        after, (end,) = s.it.look(), s.it.core.session.equity
+        assert (after.session, after.as_of) == ("", str(s.day))
+        assert after.nlv == end.nlv
+        assert after.day_profit == pytest.approx(end.nlv - 100_000)
+        assert after.profits == open_.profits
+        assert after.day_profit != 0.0
+        assert after.ages
+        assert not any(age.late or age.needed for age in after.ages)
+
+    seated(scenario)
+
+
 def test_cancel_all_cancels_and_a_walk_of_what_is_gone_comes_to_nothing() -> None:
     async def scenario(s: Seat) -> None:
         await s.opened()
