@@ -148,7 +148,7 @@ def _header(shown: Snapshot) -> RenderableType:
     lines = [
         _text((f" {badge} ", BADGES[tone]), " ", (clean(shown.name), "bold"), "  ", " · ".join(filter(None, where))),
         _text(
-            f"{words.day(shown.ts)} {words.clock(shown.ts)} New York · session {clean(shown.session)}",
+            f"{words.day(shown.ts)} {words.clock(shown.ts)} New York · {words.session(shown)}",
             f" · next: {clean(shown.next_wake)}" if shown.next_wake else "",
         ),
     ]

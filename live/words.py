@@ -219,6 +219,11 @@ def net(shown: Snapshot) -> tuple[GreeksShown, ...]:
     return (GreeksShown("all", *sums),)
 
 
+def session(shown: Snapshot) -> str:
+    """``session 2024-01-12``."""
+    return f"session {clean(shown.session)}" if shown.session else "no session is open"
+
+
 def most(of: AgeShown) -> str:
     """``may be 45 s``."""
     return f"may be {age(of.limit)}" if of.needed else "not needed now"

@@ -221,7 +221,7 @@ def _figures(shown: Snapshot) -> str:
         ),
         _card("VIX", words.points(shown.vix), f"regime {e(shown.regime) or NA}"),
         _card("Phase", e(shown.phase) or NA, f"health {health}"),
-        _card("Next", e(shown.next_wake) or "nothing", f"session {e(shown.session)}", "next"),
+        _card("Next", e(shown.next_wake) or "nothing", esc(words.session(shown)), "next"),
     )
     return f"<dl>{''.join(cards)}</dl>"
 

@@ -278,6 +278,7 @@ def test_every_text_of_a_picture_is_on_the_page_once_it_is_set() -> None:
     ):  # fmt: skip
         assert text in said, text
     night = Seen("".join(markup.parts(shown.closed()).values())).text
+    assert "no session is open" in night
     assert night.count(", at the end of 2026-11-20") == night.count("not needed now") == 2
     manual = Seen("".join(markup.parts(shown.manual()).values())).text
     assert "Stops that nobody watches now" in manual
