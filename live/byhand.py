@@ -12,14 +12,14 @@ Refuses to do: guess a fill, or believe that an order at the broker is over beca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from live.core import Core
 from live.flatten import quoted
 from live.manual import in_words, ticket
-from sim.model.event import Event, OrderAccepted, OrderCancelled, OrderFilled
+from sim.model.event import Event, OrderAccepted, OrderCancelled, OrderExpired, OrderFilled
 from sim.model.instrument import OptionContract
 from sim.model.order import Intent, Order
 from sim.ports import LiveBroker
@@ -132,6 +132,15 @@ class ByHand:
         del self.orders[order_id]
         self.post(OrderCancelled(self.now(), order_id))
 
+    def look(self, now: int) -> None:
+        """Called again and again: of contracts that ended before the trade date nobody places anything any more."""
+        day = self.core.day
+        for name, order in list(self.orders.items()):
+            if day is not None and any(leg.contract.expiration < day for leg in order.request.legs):
+                del self.orders[name]
+                self.alert("STATE", f"{name} is over: what was to be placed by hand has ended, and no fill was typed")
+                self.post(OrderExpired(now, name))
+
     def filled(self, event: OrderFilled) -> None:
         """A person's fill of an order by hand. What still works at the broker for the same would close it twice."""
         order_id = event.fill.order_id
@@ -152,6 +161,11 @@ class ByHand:
         self.orders = {name: known[name] for name in self._ever if name in open_}
         fills = self.core.session.fills
         self.done = {name: sum(f.quantity for f in fills if f.order_id == name) for name in self._ever}
+
+    @property
+    def ever(self) -> Set[str]:
+        """Ids of all that were by hand: the broker has never heard of them."""
+        return self._ever.keys()
 
     # -- what is shown ------------------------------------------------------------------------------------------------
 

@@ -175,7 +175,8 @@ class Sitting:
         limits = self.terms.limits
         # Twice as long: a market may be told by the minute.
         stall = Stall(self.core, tape, self.say, limits.quotes, 2 * limits.quotes)
-        self.runner.lookers += [stall.look, self.warden.look, self._kill, self._mode, self._last_look, self.walker.look]
+        self.runner.lookers += [stall.look, self.warden.look, self._kill, self._mode, self._last_look]
+        self.runner.lookers += [self.walker.look, self.hand.look]
         self.runner.done.append(self._done)
 
     # -- start and end ------------------------------------------------------------------------------------------------
@@ -196,9 +197,10 @@ class Sitting:
                 text = "the session ended in manual mode: look at the differences, then resume"
                 self.guard.set("manual", Standing.EXIT_ONLY, text, now)
         working = [order for order in found.working if order.id not in hand.orders]
-        replaced = {old: new for old, new in found.replaced.items() if not {old, new} & hand.orders.keys()}
-        hand.gone = {order.id for order in found.before}
-        self.live.broker.adopt([*working, *found.before], filled=found.filled, replaced=replaced)
+        replaced = {old: new for old, new in found.replaced.items() if not {old, new} & hand.ever}
+        before = [order for order in found.before if order.id not in hand.ever]
+        hand.gone = {order.id for order in before}
+        self.live.broker.adopt([*working, *before], filled=found.filled, replaced=replaced)
         self.runner.orders.waiting |= {n: each for n, each in found.waiting.items() if n not in hand.orders}
         self.notebook.remember([(order, "adopted") for order in found.working])
         if found.inputs and (event := self.guard.refreshed(self.core.session.engine.standing, now)) is not None:

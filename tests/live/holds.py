@@ -38,6 +38,8 @@ CLOCK: Final = ("time", "time_final")
 """Why an exit is due that no price has brought about: its price is the broker's business, who guesses none either."""
 WAITED: Final = "not filled in time"
 """Why an order is sent again across the spread: no price has brought that about either."""
+BEGUN: Final = 5
+"""Minutes after which a day has begun for everybody."""
 READINGS: Final = 6
 """So many readings of the account may pass until what happened beside the session is known: the first shows it, its
 grace and an order that explains it take some."""
@@ -201,6 +203,8 @@ class Holds:
     def look(self, one: Sitting) -> None:
         """Nobody has anything to do at this instant."""
         self._orders(one)
+        if one.hand.orders:
+            self._by_hand(one)
         self._streams(one)
         if self._unseen:
             self._beside(one)
@@ -249,6 +253,15 @@ class Holds:
                 each.readings, each.read = each.readings + 1, one.warden.seen_positions
                 late = each.readings > READINGS and now - each.at > FOUND_NS
                 self.hold(not late, f"{each.what} was touched beside the session, which has not seen it")
+
+    def _by_hand(self, one: Sitting) -> None:
+        """What has ended is not to be placed any more, once a day has begun."""
+        core = one.core
+        if core.day is None or core.column(core.last) < BEGUN:
+            return
+        for each in one.hand.orders.values():
+            ended = each.request.legs[0].contract.expiration < core.day
+            self.hold(not ended or one.runner.events, f"{each.id} is to be placed by hand, and has ended")
 
     def _streams(self, one: Sitting) -> None:
         """A connection that stands has every subscription that is wanted, however often it was lost."""

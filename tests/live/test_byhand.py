@@ -16,9 +16,10 @@ from live.money import flows_of
 from sim.model.errors import TomkingError
 from sim.model.event import Event, OrderAccepted, OrderCancelled, OrderFilled, Reprice, Word
 from sim.model.fill import Fill, LegFill
-from sim.model.order import Order
+from sim.model.order import Order, Status
 from tests import hand
-from tests.live.seated import ACCOUNT, Seat, seated
+from tests.live.seated import ACCOUNT, MONDAY, Seat, seated
+from tests.live.weeks import sessions
 
 
 @pytest.mark.parametrize(
@@ -374,6 +375,45 @@ def test_orders_by_hand_outlive_the_process() -> None:
         s.it.type("fill", [order_id, "0.95", "debit"])
         await s.elapse(1)
         assert trade not in ledger(s)
+
+    seated(scenario)
+
+
+def test_what_is_by_hand_is_over_when_it_has_ended_and_was_never_at_the_broker() -> None:
+    """Its ticket was shown for days (seed 31387), with those before it to be cancelled "there", and every start stood
+    still for it."""
+
+    async def scenario(s: Seat) -> None:
+        trade = await s.opened()
+        s.it.type("on", [])
+        s.it.tell(Word.FLATTEN)
+        await s.elapse(1)
+        for limit in (-95, -96):
+            (first,) = s.it.hand.orders
+            s.it.runner.post(Reprice(s.it.hours.now(), first, limit, "nearer to the natural price"))
+            await s.elapse(30)
+        (second,) = s.it.hand.orders
+        await s.rise()
+        await s.sit()
+        assert not s.it.hand.inner.snapshot()
+        await s.elapse(30)
+        assert list(s.it.hand.orders) == [second]
+        (shown,) = s.it.hand.shown()
+        assert "first cancel there" not in shown
+        await s.to(16, 30)
+        assert trade not in ledger(s)
+        assert list(s.it.hand.orders) == [second], "he may type its fill in the evening"
+        s.day = sessions(MONDAY)[1]
+        await s.to(9, 45)
+        assert not s.it.hand.orders
+        assert second not in s.working
+        assert s.it.core.session.orders[second].status is Status.EXPIRED
+        assert any(line.startswith(f"STATE: {second} is over") for line in s.said)
+        assert s.it.tell(Word.RESUME).startswith("running")
+        await s.rise()
+        await s.sit()
+        await s.elapse(30)
+        assert "manual" not in s.it.guard.causes
 
     seated(scenario)
 
