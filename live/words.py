@@ -92,11 +92,6 @@ def age(seconds: float | None) -> str:
     return f"{hours:,} h {rest:02d} min"
 
 
-def heard(of: AgeShown) -> str:
-    """An age against what it may be: ``0.4 s of 30 s``."""
-    return f"{age(of.age)} of {age(of.limit)}"
-
-
 def clock(ns: int) -> str:
     """``14:12:07``, New York."""
     return f"{ny(ns):%H:%M:%S}"

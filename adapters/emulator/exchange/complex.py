@@ -107,10 +107,6 @@ class Complex:
         """Who may route at once."""
         return [self.trigger] if self.trigger is not None else list(self.orders)
 
-    def may_route(self, order: Record) -> bool:
-        """Whether a contingent member waits for nothing any more."""
-        return self.trigger is None or order is self.trigger or self.trigger.status == FILLED
-
     def after_fill(self, order: Record) -> tuple[list[Record], list[Record]]:
         """What a fill of a member means: (who routes now, who is taken off now)."""
         if order is self.trigger:
