@@ -50,6 +50,8 @@ ACCOUNT: Final = "5WT00001"
 CASH: Final = 100_000
 SPEED: Final = 120
 START: Final = "2024-07-19 09:50"
+LONGER: Final = 5
+"""Lives more at most, until something has traded."""
 CENT: Final = Decimal("0.01")
 RUNS: Final = ", RUNNING"
 STRATEGY: Final = "_target_: tests.live.killed.Busy\nname: busy\nunderlying: ES\n"
@@ -260,6 +262,11 @@ def killed(kills: int, seed: int, folder: Path, most: float = 3.0) -> Verdict:
         for _ in range(kills):
             arena.kill(most)
         arena.end()
+        for _ in range(LONGER):
+            if any(order["status"] == "Filled" for order in arena.orders()):
+                break
+            # Where the machine is busy every life may have ended before its first minute turned.
+            arena.end()
         return judged(arena)
 
 
