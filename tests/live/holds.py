@@ -46,6 +46,7 @@ grace and an order that explains it take some."""
 FOUND_NS: Final = 30 * 60 * 1_000_000_000
 """So long a fill may be unknown whose every notice was lost: where nothing is going on, the account is read once in
 twelve to twenty-seven minutes."""
+WAITS_NS: Final = FOUND_NS // 2
 UNREAD_NS: Final = 2 * FOUND_NS
 """So long nobody may have been able to read the account since something happened beside the session."""
 
@@ -341,10 +342,12 @@ class Holds:
                 self.hold(False, f"{units} {contract.label} are being closed of {held}")
 
     def lively(self, one: Sitting) -> bool:
-        """Whether an order works that does more than rest."""
-        orders = one.core.session.engine.desk.orders
+        """Whether an order works that does more than rest. One that has waited for long waits on: nobody bids."""
+        orders, young = one.core.session.engine.desk.orders, self.emulator.clock.now() - WAITS_NS
         working = sum(not self._other_side(order) for order in self.working)
-        return any(not order.request.resting for order in orders.values()) or working != len(orders)
+        return working != len(orders) or any(
+            not order.request.resting and order.created_ns > young for order in orders.values()
+        )
 
     def _quiet(self, one: Sitting) -> bool:
         """Whether nothing is under way, and nothing has been heard of lately that is not booked yet."""

@@ -66,7 +66,7 @@ class Chances:
 
 
 CALM: Final = Chances(0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-WILD: Final = Chances(6.0, 4.0, 2.0, 2.0, 0.02, 0.7, 1.4, 0.2, 0.4, 0.8, 0.1, 0.1)
+WILD: Final = Chances(5.0, 3.5, 1.7, 1.7, 0.02, 0.6, 1.2, 0.2, 0.4, 0.8, 0.1, 0.1)
 BESIDE: Final = ("closes", "assigns")
 """What happens at the broker beside the session; drawn apart from the others."""
 KINDS: Final = ("rest", "frames", "restarts", "deaths", "resets", "jumps", "expiries", "full", "words")
