@@ -47,11 +47,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(word, rest)
     except TomkingError as error:
+        if _came_of_ctrl_c(error):
+            return _stopped()
         console.fail(" ".join(str(error).split()))
         return error.exit_code
     except KeyboardInterrupt:
-        console.fail("stopped by Ctrl-C; nothing half-written was kept")
-        return 130
+        return _stopped()
     except BrokenPipeError:
         return 0
     except OSError as error:
@@ -64,6 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         import traceback
         from pathlib import Path
 
+        if _came_of_ctrl_c(error):
+            return _stopped()
         last = traceback.extract_tb(error.__traceback__)[-1]
         at = Path(last.filename)
         # Neither this program's, nor a library's: the user's own strategy.
@@ -74,6 +77,25 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"a fault of this program ({type(error).__name__}: {error}); run it again with --debug and report it"
         )
         return 2
+
+
+def _stopped() -> int:
+    console.fail("stopped by Ctrl-C; nothing half-written was kept")
+    return 130
+
+
+def _came_of_ctrl_c(error: BaseException) -> bool:
+    """Whether a library was interrupted, and what it tidied up then failed on the way: the error hides the key."""
+    rest: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while rest:
+        one = rest.pop()
+        if isinstance(one, KeyboardInterrupt):
+            return True
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            rest += [one.__cause__, one.__context__]
+    return False
 
 
 def _run(word: str, rest: list[str]) -> int:

@@ -15,6 +15,7 @@ import pytest
 
 import conf.run
 from conf.main import main
+from sim.model.errors import ConfigError
 from sim.report.metrics import metrics
 from sim.report.tables import NAMES
 
@@ -221,6 +222,33 @@ def test_a_full_disk_keeps_nothing(here: Path, capsys: pytest.CaptureFixture[str
     assert code == 2
     assert "No space left" in line
     assert [p for p in here.rglob("*") if p.is_file()] == []
+
+
+@pytest.mark.parametrize("kind", [ConfigError, AttributeError])
+def test_ctrl_c_is_told_where_a_library_hides_it(
+    kind: type[Exception], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """While a configuration was composed it came out as a fault of the configuration."""
+
+    def interrupted(word: str, rest: list[str]) -> int:
+        try:
+            try:
+                raise KeyboardInterrupt
+            finally:
+                raise ValueError("tidying up failed")
+        except ValueError as error:
+            raise kind("what the library makes of it") from error
+
+    monkeypatch.setattr("conf.main._run", interrupted)
+    assert main(["backtest"]) == 130
+    assert "Ctrl-C" in capsys.readouterr().err
+
+    def failed(word: str, rest: list[str]) -> int:
+        raise kind("nobody pressed anything")
+
+    monkeypatch.setattr("conf.main._run", failed)
+    assert main(["backtest"]) == 2
+    assert "nobody pressed anything" in capsys.readouterr().err
 
 
 def test_ctrl_c_keeps_nothing(here: Path, shared_home: Path) -> None:
