@@ -387,8 +387,9 @@ class Simulation:
         assert self.one is not None
         for decision in decisions:
             if isinstance(decision, Submit):
-                # While the market runs fast, quotes are too old to send anything by.
-                self._slowly()
+                if self._speed > 1.0:
+                    # While the market runs fast, quotes are too old to send anything by.
+                    self._slowly()
                 order = decision.order
                 if (script := self.troubles.script(order.id, order.request.quantity)) is not None:
                     self.exchanges.scripts[order.id] = script
