@@ -218,14 +218,15 @@ class Arena:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of it, for the log."""
+    """What came of it, for the log. ``more``: lives that ended in order before anything had traded."""
 
     lives: int
+    more: int
     orders: int
     fills: int
 
 
-def judged(arena: Arena) -> Verdict:
+def judged(arena: Arena, more: int) -> Verdict:
     """The broker's word against the journal's; AssertionError where anything was lost or doubled."""
     run = arena.run
     assert run is not None, f"no journal was ever begun: {arena.said()}"
@@ -253,7 +254,7 @@ def judged(arena: Arena) -> Verdict:
     flows, cash = flows_of(core), arena.cash()
     assert abs(CASH + flows - cash) < CENT, f"cash: ours {CASH + flows}, theirs {cash}"
     desk.ledger.check()
-    return Verdict(arena.lives, len(theirs), len(core.session.fills))
+    return Verdict(arena.lives, more, len(theirs), len(core.session.fills))
 
 
 def killed(kills: int, seed: int, folder: Path, most: float = 3.0) -> Verdict:
@@ -262,12 +263,12 @@ def killed(kills: int, seed: int, folder: Path, most: float = 3.0) -> Verdict:
         for _ in range(kills):
             arena.kill(most)
         arena.end()
-        for _ in range(LONGER):
-            if any(order["status"] == "Filled" for order in arena.orders()):
-                break
-            # Where the machine is busy every life may have ended before its first minute turned.
+        more = 0
+        # Where the machine is busy every life may have ended before its first minute turned.
+        while more < LONGER and not any(order["status"] == "Filled" for order in arena.orders()):
             arena.end()
-        return judged(arena)
+            more += 1
+        return judged(arena, more)
 
 
 def _symbol(contract: OptionContract) -> str:
