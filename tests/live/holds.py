@@ -43,12 +43,10 @@ BEGUN: Final = 5
 READINGS: Final = 6
 """So many readings of the account may pass until what happened beside the session is known: the first shows it, its
 grace and an order that explains it take some."""
-FOUND_NS: Final = 30 * 60 * 1_000_000_000
-"""So long a fill may be unknown whose every notice was lost: where nothing is going on, the account is read once in
-twelve to twenty-seven minutes."""
-WAITS_NS: Final = FOUND_NS // 2
-UNREAD_NS: Final = 2 * FOUND_NS
-"""So long nobody may have been able to read the account since something happened beside the session."""
+FOUND_NS: Final = 20 * 60 * 1_000_000_000
+"""So long a fill may be unknown whose every notice was lost."""
+WAITS_NS: Final = 15 * 60 * 1_000_000_000
+"""After so long an order that works is nothing that goes on."""
 
 
 class Broken(AssertionError):
@@ -218,8 +216,7 @@ class Holds:
             now = self.emulator.clock.now()
             self._differed = self._differed or now
             # What rests at the broker may have filled, and the word of it been lost: then it is found in time.
-            unread = one.warden.seen_positions <= self._happened and now - self._happened < UNREAD_NS
-            lately = unread or now - self._happened < FOUND_NS
+            lately = now - self._happened < FOUND_NS
             grace = FOUND_NS if one.core.session.engine.desk.orders or lately else 0
             if now - self._differed >= grace and not self._told_of(one, ours, theirs):
                 self.hold(False, f"ours {ours}, theirs {theirs}")

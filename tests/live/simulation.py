@@ -77,10 +77,10 @@ MONDAYS: Final = tuple(
 of daylight saving and the days after it, Thanksgiving."""
 GRID: Final = 30.0
 """Long naps end together, every so many seconds: fewer instants at which anything happens."""
-FAST: Final = 30.0
-"""Where nothing is going on the market's clock runs so many times as fast: all look at it every quarter of an hour."""
+FAST: Final = 24.0
+"""Where nothing is going on the market's clock runs so many times as fast: all look at it every twelve minutes."""
 SOON_NS: Final = 90 * 1_000_000_000
-BEHIND_NS: Final = 17 * MINUTE_NS
+BEHIND_NS: Final = 14 * MINUTE_NS
 LATELY_NS: Final = MINUTE_NS
 """Nothing is going on where nothing works, nothing was done lately, and nothing will be soon."""
 AFTER_NS: Final = 7 * MINUTE_NS
@@ -366,7 +366,7 @@ class Simulation:
         connected = Sandbox(rest=REST, account_streamer=STREAM).connect(wiring, conduct)
         terms = Terms(
             Pace(settle=0.5, glance=5.0, rehearse=60.0, again=30.0, first=10.0, look=60.0),
-            Rounds(720.0, 3600.0, 60.0), Limits(positions=1800.0, quotes=1200.0, chain=1800.0, vix=3600.0, grace=90.0),
+            Rounds(480.0, 3600.0, 60.0), Limits(positions=1800.0, quotes=1200.0, chain=1800.0, vix=3600.0, grace=90.0),
         )  # fmt: skip
 
         async def chain(underlying: str, day: date) -> Any:
