@@ -19,12 +19,12 @@ from adapters.emulator.exchange.order_json import Record
 from conf.living import Living
 from live.codec import Codec
 from live.flatten import FLATTEN
-from live.inputs import Input, Prices, Silent, Tick
+from live.inputs import Input, Prices, Silent, Tick, Told
 from live.journal import Journal
 from live.keep import Trail, lives, recover
 from live.sitting import Sitting
 from sim.calendar import at_ny, ny
-from sim.model.event import Cancel, Decision, Standing, Submit
+from sim.model.event import Cancel, Decision, Settled, Standing, Submit
 from sim.model.instrument import OptionContract
 from sim.model.order import Intent
 from sim.resting import BROUGHT
@@ -98,9 +98,11 @@ class Holds:
     _reset: bool = False
     _fresh: set[OptionContract] = field(default_factory=set)
     _gone: Counter[OptionContract] = field(default_factory=Counter)
+    """Signed contracts that a person has traded."""
+    _untold: Counter[OptionContract] = field(default_factory=Counter)
+    """Of those, what was assigned before the books held it; they may be told of both yet."""
     _delivered: bool = False
     """Shares have come into the account or gone out of it, which the books know nothing of."""
-    """Signed contracts that a person has traded."""
     _unseen: list[Beside] = field(default_factory=list)
     _differing: set[str] = field(default_factory=set)
     """What the session has seen to differ and a person must have looked at before anything is opened."""
@@ -139,6 +141,7 @@ class Holds:
         self._unseen.clear()
         self._differing.clear()
         self._gone.clear()
+        self._untold.clear()
 
     def happened(self, kind: str, contract: OptionContract, signed: int, ours: dict[OptionContract, int]) -> None:
         """A person has traded, or shorts were assigned and left shares. ``ours``: what the books hold."""
@@ -146,6 +149,8 @@ class Holds:
         if kind == "closes" or not ours.get(contract):
             # Of what the books do not hold, nor tell of, the end is no news to them either.
             self._gone[contract] += signed
+            if kind != "closes":
+                self._untold[contract] += signed
         if kind != "closes":
             self._delivered = True
         what = contract.symbol if kind == "closes" else contract.underlying
@@ -158,6 +163,11 @@ class Holds:
                 self._fresh.clear()
             case Prices():
                 self._fresh |= {each.contract for each in what.quotes}
+            case Told(event=Settled(settlement=told)) if told.early:
+                for leg in told.legs:
+                    booked = min(leg.quantity or 0, self._untold[leg.contract])
+                    self._untold[leg.contract] -= booked
+                    self._gone[leg.contract] -= booked
 
     def decided(self, one: Sitting, what: Input, decisions: Sequence[Decision]) -> None:
         """Nothing is opened but while it runs, and no price from before a silence moves anything."""
