@@ -111,12 +111,18 @@ def _found(tag: str) -> type | None:
     return found if isinstance(found, type) else None
 
 
+_TAKEN: Final[dict[type, tuple[str, ...]]] = {}
+
+
 def takes(kind: type) -> tuple[str, ...]:
     """The fields of a dataclass that its constructor takes; ``Unfit`` where it takes anything else."""
+    if (known := _TAKEN.get(kind)) is not None:
+        return known
     names = tuple(each.name for each in fields(kind) if each.init)
     wanted = signature(kind).parameters
     odd = [p.name for p in wanted.values() if p.name not in names and p.default is Parameter.empty]
     odd += [name for name in names if name not in wanted]
     if odd:
         raise Unfit(f"{_tag(kind)} has a constructor of its own ({odd[0]}): wanted a dataclass as it is made")
+    _TAKEN[kind] = names
     return names

@@ -23,6 +23,8 @@ SECOND_NS: Final = 1_000_000_000
 DAY_NS: Final = 86_400 * SECOND_NS
 MOST: Final = 2000
 """Rows of one page."""
+SELDOM_S: Final = 900.0
+"""At most so long nobody is asked: a broker may tell late in the evening what ended in the afternoon."""
 
 
 @dataclass(slots=True)
@@ -31,15 +33,34 @@ class Endings:
 
     core: Core
     live: Connected
+    first: float = 60.0
+    """Seconds after which it is asked again first."""
     short: set[OptionContract] = field(default_factory=set)
     """American shorts of which the broker holds fewer than we."""
     _told: Counter[OptionContract] = field(default_factory=Counter)
     _lasts: dict[Series, float] = field(default_factory=dict)
+    _awaited: tuple[object, ...] = ()
+    _asked: int = 0
+    _next: int = 0
 
     def due(self, now: int) -> bool:
-        """Whether the broker has to be asked."""
+        """Whether the broker has something to tell."""
+        return bool(self._due(now))
+
+    def turn(self, now: int) -> bool:
+        """Whether it is asked now: at once of what is new, and of what it does not tell ever more seldom."""
+        awaited = self.core.day, *self._due(now)
+        if awaited != self._awaited:
+            self._awaited, self._asked, self._next = awaited, 0, now
+        if now < self._next:
+            return False
+        self._next = now + int(min(self.first * 2.0 ** min(self._asked, 16), SELDOM_S) * SECOND_NS)
+        self._asked += 1
+        return True
+
+    def _due(self, now: int) -> list[OptionContract]:
         held = self.core.session.engine.desk.held()
-        return any(n and (contract in self.short or has_ended(contract, now)) for contract, n in held.items())
+        return [contract for contract, n in held.items() if n and (contract in self.short or has_ended(contract, now))]
 
     async def read(self, now: int) -> list[Ended]:
         """Settlements that the books do not have yet. BrokerError where nobody tells."""

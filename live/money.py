@@ -113,11 +113,8 @@ def weighable(desk: Desk, k: int) -> bool:
 def fallen(desk: Desk, k: int, minutes: int) -> float:
     """The share of the account that was lost within so many minutes before column ``k``; below 0 never. What a trade
     lost overnight is none of it."""
-    path = desk.account(k).today
-    if path is None:
-        return 0.0
     since = max((first for first in first_marks(desk, k) if first is not None), default=0)
-    values = path()[since:][-(minutes + 1) :]
+    values = desk.path(k)[since:][-(minutes + 1) :]
     top, last = float(values.max()), float(values[-1])
     return 1.0 - last / top if top > 0 else 0.0
 

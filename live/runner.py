@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from typing import Final, Protocol
 
-from adapters.tastytrade.waiting import TooLate, first_of, within
+from adapters.tastytrade.waiting import TooLate, first_of, rung, within
 from adapters.tastytrade.window import ChainOf
 from live.core import Core
 from live.ears import Ears
@@ -477,5 +477,4 @@ class Runner:
             self._news.clear()
             await asyncio.sleep(0)
             return
-        await first_of(self._news.wait(), self.hours.pause(left))
-        self._news.clear()
+        await rung(self._news, self.hours.pause(left))

@@ -20,7 +20,7 @@ from typing import Final
 
 from adapters.tastytrade.account_book import Book, book_of
 from adapters.tastytrade.streams.account_stream import Notice
-from adapters.tastytrade.waiting import first_of
+from adapters.tastytrade.waiting import rung
 from adapters.tastytrade.wiring import Connected
 from live.core import Core
 from live.endings import DAY_NS, Endings, has_ended, told_of
@@ -60,7 +60,7 @@ TOLD: Final = frozenset({"transactions", "movements"})
 
 @dataclass(frozen=True, slots=True)
 class Rounds:
-    """Seconds of the market between readings of the positions, of everything, and of settlements that are due."""
+    """Seconds of the market between readings of the positions, of everything, and at first of settlements."""
 
     positions: float = 5.0
     everything: float = 60.0
@@ -120,31 +120,37 @@ class Warden:
     """The trade date on which net liquidating value was compared last."""
     _told: set[str] = field(default_factory=set)
     _looked: int = 0
-    _soon: asyncio.Event = field(default_factory=asyncio.Event)
+    _soon: bool = False
+    _bell: asyncio.Event = field(default_factory=asyncio.Event)
     _stale: bool = False
 
     def __post_init__(self) -> None:
         self.cash = Cash(lambda since: told_of(self.live, (), since - 3 * DAY_NS), self.say)
-        self.endings = Endings(self.core, self.live)
+        self.endings = Endings(self.core, self.live, self.rounds.settlements)
         self.staleness = Staleness(self.core, self.tape, self.limits, self.alert)
 
     # -- readings -----------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Reads until it is cancelled."""
-        everything = settled = 0
+        everything = 0
         while True:
             now = self.hours.now()
-            if now >= everything or self._soon.is_set():
-                self._soon.clear()
+            if now >= everything or self._soon:
+                self._soon = False
+                self._bell.clear()
                 await self.everything()
                 everything = now + int(self.rounds.everything * SECOND_NS)
             else:
                 await self.positions()
-            if now >= settled and now >= self._held and self._due():
+            if now >= self._held and self._due() and self.endings.turn(now):
                 await self.settle()
-                settled = now + int(self.rounds.settlements * SECOND_NS)
             await self._pause(self.rounds.positions)
+
+    def _hurry(self) -> None:
+        # The whole account is read next, and at once.
+        self._soon = True
+        self._bell.set()
 
     def hold(self, seconds: float) -> None:
         """Nothing is read for so many seconds of the market, whatever happens meanwhile; 0 ends that."""
@@ -152,7 +158,7 @@ class Warden:
 
     async def _pause(self, seconds: float) -> None:
         if self._held <= self.hours.now():
-            await first_of(self.hours.pause(seconds), self._soon.wait())
+            await rung(self._bell, self.hours.pause(seconds))
         # Somebody else's call may have been told to wait meanwhile.
         while (left := self._held - self.hours.now()) > 0:
             await self.hours.pause(left / SECOND_NS)
@@ -268,9 +274,7 @@ class Warden:
             self._book(each)
 
     def _due(self) -> bool:
-        now = self.hours.now()
-        due = self.endings.due(now)
-        if not due:
+        if not (due := self.endings.due(now := self.hours.now())):
             self._better("transactions", now)
         return due
 
@@ -284,7 +288,7 @@ class Warden:
             self.alert("ASSIGNMENT", f"assigned early: {named} of {settlement.series.product.underlying}; what was "
                        "delivered is yours to close, and what is left of the trade has lost its short")  # fmt: skip
         self.post(Settled(self.hours.now(), settlement))
-        self._soon.set()
+        self._hurry()
 
     def _at_risk(self, now: int) -> None:
         """Short options that may be assigned today, each told once a day."""
@@ -340,7 +344,7 @@ class Warden:
     def _note_fill(self, fill: Fill, now: int) -> None:
         for leg in fill.legs:
             self._filled[leg.contract] = now
-        self._soon.set()
+        self._hurry()
 
     def _undoubt(self, order_id: str, now: int) -> None:
         if order_id in self._doubts:
@@ -356,7 +360,7 @@ class Warden:
         stale = self.live.broker.stale
         if self._stale and not stale:
             # A stream that has come back has told nothing of the time without it.
-            self._soon.set()
+            self._hurry()
         self._stale = stale
         for age in self.ages(now):
             if age.late and self.staleness.matters(age.name, now):
@@ -421,8 +425,8 @@ class Warden:
 
     def _fall(self, now: int) -> None:
         """A fall of the whole account within minutes (rulebook 7.6): new trades stop, exits go on."""
-        desk, day = self.core.session.engine.desk, self.core.day
-        if day is None or not desk.ledger.open or "fall" in self.guard.causes:
+        desk = self.core.session.engine.desk
+        if self.core.day is None or not desk.ledger.open or "fall" in self.guard.causes:
             return
         lost = fallen(desk, self.core.column(now), self.limits.fall_minutes)
         if lost >= self.limits.fall:
@@ -480,14 +484,13 @@ class Warden:
         if cause.standing is Standing.MANUAL and not self._idle():
             # What was traded by hand meanwhile is not known yet: that stands before the other goes.
             text = "the broker answers again: look at the differences, then resume"
-            manual = self.guard.causes.get("manual")
-            if manual is None or manual.standing is not Standing.MANUAL:
-                self._set("manual", Standing.EXIT_ONLY, text, now)
-            else:
+            if (manual := self.guard.causes.get("manual")) is not None and manual.standing is Standing.MANUAL:
                 text = "the broker answers again; a person places the orders until he resumes"
+            else:
+                self._set("manual", Standing.EXIT_ONLY, text, now)
             self.alert("STATE", text)
         self._clear("broker", now)
-        self._soon.set()
+        self._hurry()
 
     def _idle(self) -> bool:
         """Whether the market is shut and nothing is held or works: nobody can have traded it by hand meanwhile."""

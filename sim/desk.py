@@ -432,8 +432,12 @@ class Desk:
         stress = StressedBook(self._with_working(), self.day, k, rate.fx)
         return Account(
             self.ledger.currency, self.nlv(k), used, rate.fx, rate.dated, tuple(claims), self._behind(), stress,
-            lambda: self.marks.path(k, [(self.ledger.open[t], watch) for t, watch in self.watches.items()]),
+            lambda: self.path(k),
         )  # fmt: skip
+
+    def path(self, k: int) -> Floats:
+        """What the account was worth in every minute of the day up to column ``k``, in account currency."""
+        return self.marks.path(k, [(self.ledger.open[t], watch) for t, watch in self.watches.items()])
 
     def _behind(self) -> Past:
         """The past with the trades that have closed since it was last asked for."""

@@ -98,6 +98,8 @@ class Loop(asyncio.SelectorEventLoop):
         self.seconds = seconds
         self.world: World | None = None
         self.rests = 0
+        self._naps: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._napped = 0
         selector = _Selector()
         super().__init__(selector)
         selector.loop = self
@@ -105,20 +107,38 @@ class Loop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self.seconds
 
+    async def nap(self, until: float) -> None:
+        """Until an instant of this loop: what ``asyncio.sleep`` does, at a third of its price."""
+        waiting = self.create_future()
+        self._napped += 1
+        heapq.heappush(self._naps, (until, self._napped, waiting))
+        await waiting
+
+    def _wake(self) -> None:
+        while self._naps and (self._naps[0][0] <= self.seconds or self._naps[0][2].done()):
+            waiting = heapq.heappop(self._naps)[2]
+            if not waiting.done():
+                waiting.set_result(None)
+
     def rest(self, timeout: float | None) -> None:
         """AssertionError where nobody will ever have anything to do again."""
         self.rests += 1
         at = None if timeout is None else self.seconds + timeout
+        self._wake()
+        if self._naps and (at is None or self._naps[0][0] < at):
+            at = self._naps[0][0]
         world = self.world
         if world is not None:
             world.quiet()
             if self._ready:  # type: ignore[attr-defined]
                 return
             due = world.due()
-            if due is not None and (at is None or due < at):
+            if due is not None and (at is None or due <= at):
                 self.seconds = max(self.seconds, due)
                 world.act()
+                self._wake()
                 return
         if at is None:
             raise AssertionError("everybody waits for somebody else: nothing will ever happen again")
-        self.seconds = at
+        self.seconds = max(self.seconds, at)
+        self._wake()

@@ -191,14 +191,17 @@ class Emulator:
     def app(self, wires: Wires | None = None) -> Starlette:
         """The application: the WebSockets at their paths, REST everywhere else. ``wires`` are the real server's
         connections, None in process."""
-        rest = Rest(
-            self.routes, self.control, self.doors, self.faults, self.clock, self.accounts.has,
-            manners=self._manners, wires=wires, sleep=self._sleep, after=self.publish,
-        )  # fmt: skip
         sockets: list[BaseRoute] = []
         for path, serve in self.streams.paths.items():
             sockets.append(WebSocketRoute(path, partial(_attend, serve=serve)))
-        return Starlette(routes=[*sockets, _Everything(rest)])
+        return Starlette(routes=[*sockets, _Everything(self.rest(wires))])
+
+    def rest(self, wires: Wires | None = None) -> Rest:
+        """REST alone, as an application."""
+        return Rest(
+            self.routes, self.control, self.doors, self.faults, self.clock, self.accounts.has,
+            manners=self._manners, wires=wires, sleep=self._sleep, after=self.publish,
+        )  # fmt: skip
 
     def _add_routes(self) -> None:
         routes, sheets = self.routes, self.streams.realtime.feed.sheets

@@ -13,6 +13,7 @@ import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
 from sim.clock import stopwatch
@@ -33,10 +34,12 @@ class Limit:
 
     def covers(self, method: str, path: str) -> bool:
         """``path``: a route, or a raw path (still percent-encoded)."""
-        return any(
-            re.fullmatch(re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(request)), f"{method} {path}")
-            for request in self.requests
-        )
+        return any(_pattern(request).fullmatch(f"{method} {path}") for request in self.requests)
+
+
+@cache
+def _pattern(request: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(request)))
 
 
 _ACCOUNT: Final = "/accounts/{account}"

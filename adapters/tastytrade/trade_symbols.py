@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -191,7 +192,7 @@ TradeSymbol = OccSymbol | FutureSymbol | FutureOptionSymbol
 def yymmdd(text: str, where: str) -> date:
     """A date of this century; SymbolError where the calendar has no such day."""
     try:
-        return datetime.strptime(text, "%y%m%d").replace(year=2000 + int(text[:2])).date()  # noqa: DTZ007
+        return date.fromisoformat(f"20{text[:2]}-{text[2:4]}-{text[4:]}")
     except ValueError:
         raise SymbolError(f"symbol {where!r}: {text!r} is no date; wanted yymmdd") from None
 
@@ -227,6 +228,7 @@ def classify(symbol: str) -> InstrumentType:
     raise SymbolError(f"symbol {symbol!r}: {hint}, like SPY, /ESZ4 or an option's full width")
 
 
+@lru_cache(4096)
 def parse(symbol: str) -> TradeSymbol | str:
     """The parts of a trade symbol; a stock's, an index' or a currency's is itself. SymbolError as ``classify``."""
     match classify(symbol):

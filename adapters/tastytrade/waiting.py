@@ -1,4 +1,4 @@
-"""Waiting for the first of several things, and leaving no task behind. Time is whatever the naps go by."""
+"""Waiting for the first of several things, or for a bell, leaving no task behind. Time is whatever the naps go by."""
 
 from __future__ import annotations
 
@@ -21,6 +21,21 @@ async def first_of(*works: Awaitable[Any]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
     for task in ended:
         task.result()
+
+
+async def rung(bell: asyncio.Event, nap: Awaitable[None]) -> None:
+    """Until the bell rings or the nap is over; then it is still again. Raises what the nap raised."""
+    napping = asyncio.ensure_future(nap)
+    napping.add_done_callback(lambda _: bell.set())
+    try:
+        await bell.wait()
+        over = napping.done()
+    finally:
+        napping.cancel()
+        await asyncio.gather(napping, return_exceptions=True)
+        bell.clear()
+    if over:
+        napping.result()
 
 
 class TooLate(Exception):

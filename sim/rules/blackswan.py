@@ -82,5 +82,5 @@ class BlackSwan:
 
 def _extremes(lasts: Floats) -> tuple[float, ...]:
     """The lowest and the highest that is known."""
-    known = lasts[~np.isnan(lasts)]
-    return (float(known.min()), float(known.max())) if len(known) else ()
+    low, high = float(np.fmin.reduce(lasts, initial=np.nan)), float(np.fmax.reduce(lasts, initial=np.nan))
+    return () if isnan(low) else (low, high)

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 import pytest
-from starlette.applications import Starlette
+from starlette.types import Receive, Scope, Send
 
 from adapters.emulator.assembly import Tokens, emulated
 from adapters.emulator.emulator import Emulator
@@ -164,7 +164,7 @@ class Late:
 class InProcess(httpx.AsyncBaseTransport):
     """An application as a transport: what ``httpx.ASGITransport`` does, in a third of the time."""
 
-    def __init__(self, app: Starlette) -> None:
+    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
         self._app = app
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -63,6 +63,7 @@ from tests.contract.rig import InProcess
 from tests.live import beside
 from tests.live.holds import ACCOUNT, Broken, Holds
 from tests.live.holds import held as books_of
+from tests.live.passing import Passing
 from tests.live.troubles import CALM, Chances, Exchanges, Troubles, chances_of
 from tests.live.weeks import STEP, Week, sessions, week
 from tests.margins import load as margin_model
@@ -75,8 +76,6 @@ MONDAYS: Final = tuple(
 )
 """Weeks: an ordinary one, the first of daylight saving, one before and one with an early close, a stormy one, the last
 of daylight saving and the days after it, Thanksgiving."""
-GRID: Final = 30.0
-"""Long naps end together, every so many seconds: fewer instants at which anything happens."""
 FAST: Final = 24.0
 """Where nothing is going on the market's clock runs so many times as fast: all look at it every twelve minutes."""
 SOON_NS: Final = 90 * 1_000_000_000
@@ -136,14 +135,15 @@ class Simulation:
     _killed: bool = False
     _full: bool = False
     _writes: int = 0
-    _speed: float = 1.0
     _slow: int = 0
     """Until when hours are lived through slowly."""
     _beat: float = 0.0
+    _beats: bool = True
     _wake: int = 0
 
     def __post_init__(self) -> None:
         self.loop = Loop(1_020.0)
+        self.time = Passing(self.loop)
         self.draw = random.Random(self.seed)
         self.monday = self.first or monday_of(self.seed)
         self.market: Week = week(self.seed, self.monday, wild=self.draw.choice((0.6, 1.0, 1.0, 2.5)))
@@ -153,11 +153,12 @@ class Simulation:
         self.emulator: Emulator = emulated(
             self.market, fees=self._living().fees, margin=margin_model("default"),
             start_ns=at_ny(self.dates[0], time(9, 20)), accounts=(Opening(ACCOUNT, Decimal(100_000)),),
-            profile=self.exchanges, seconds=self.loop.time, sleep=self.sleep,
+            profile=self.exchanges, seconds=self.loop.time, sleep=self.time.sleep,
             tokens=Tokens(3600, virtual=True, seed=self.seed),
             ways=Ways(dxlink=DXLinkOptions(pace=60.0), account=AccountOptions(pace=60.0)),
         )  # fmt: skip
-        self.app = InProcess(self.emulator.app())
+        self.time.clock = self.emulator.clock
+        self.app = InProcess(self.emulator.rest())
         hours = [load_calendar().session(Venue.US_EQUITY, day) for day in self.dates]
         self._hours = [(each.open_ns, each.close_ns) for each in hours]
         self.ends = self._hours[-1][1] + 10 * MINUTE_NS
@@ -173,36 +174,26 @@ class Simulation:
         """The machine's clock, which may be wrong."""
         return self.emulator.clock.now() + self.off
 
-    async def pause(self, seconds: float) -> None:
-        """Seconds of the market."""
-        until = self.emulator.clock.now() + int(seconds * 1e9)
-        while (left := (until - self.emulator.clock.now()) / 1e9) > 0:
-            # In pieces: the market may begin to run fast meanwhile.
-            await self.sleep(GRID if self._speed > 1.0 or left > GRID else left)
-
-    async def sleep(self, seconds: float) -> None:
-        if seconds < 0.66 * GRID:
-            await asyncio.sleep(seconds)
-            return
-        now = self.loop.seconds
-        at = (now + seconds) // GRID * GRID
-        await asyncio.sleep(at - now if at > now + 5.0 else at + GRID - now)
-
     def quiet(self) -> None:
         """Nobody has anything to do: what must hold is looked at."""
         if self.one is not None:
             self.holds.look(self.one)
 
     def due(self) -> float:
-        """When the emulator is to be beaten next, or something is to be done to the session."""
+        """When somebody's pause is over, the emulator is to be beaten, or something is to be done to the session."""
+        over, beat = self.time.over(), self._next_beat()
+        self._beats = over is None or beat <= over
+        return beat if over is None else min(beat, over)
+
+    def _next_beat(self) -> float:
         em, seconds = self.emulator, self.loop.seconds
         now = em.clock.now()
         if self._morning(now) is not None:
             # Over a night at once, as a machine does that slept.
             return seconds
-        if self._speed > 1.0:
+        if self.time.fast:
             # Not a beat beyond what is to come.
-            left = (self._next(now) - now) / 1e9 / self._speed
+            left = (self._next(now) - now) / 1e9 / self.time.speed
             return max(seconds, min(self._beat, seconds + left + 0.01) if left > 0 else self._beat)
         if now // MINUTE_NS != self._beaten and self._open(now):
             return seconds
@@ -245,17 +236,19 @@ class Simulation:
         )  # fmt: skip
 
     def act(self) -> None:
+        if self._beats:
+            self._act()
+        self.time.wake()
+
+    def _act(self) -> None:
         em = self.emulator
         if (morning := self._morning(em.clock.now())) is not None:
             self.loop.seconds += ceil((morning - em.clock.now()) / 1e9)
         now = em.clock.now()
-        self._beat = (self.loop.seconds // GRID + 1) * GRID
+        self._beat = self.time.beat(self.loop.seconds)
         if any(kind != "resume" for kind in self.troubles.strike(now, self)):
             self._slowly()
-        speed = FAST if self.hurried and self._dull(now) else 1.0
-        if speed != self._speed:
-            self._speed = speed
-            em.clock.accelerate(speed)
+        self.time.accelerate(FAST if self.hurried and self._dull(now) else 1.0)
         em.beat()
         if now // MINUTE_NS != self._beaten:
             moved = now // (STEP * MINUTE_NS) != self._beaten // STEP
@@ -358,7 +351,7 @@ class Simulation:
         wiring = Wiring(
             again=60.0, fees=made.fees, column=made.core.column, credentials=lambda _: keys,
             transport=lambda: self.app,
-            dial=em.dial, wall=self.now, watch=self.loop.time, sleep=self.sleep,
+            dial=em.dial, wall=self.now, watch=self.loop.time, sleep=self.time.sleep,
             delays=lambda: iter([1.0, 2.0, 4.0] + [8.0] * 10_000), say=self.said.append,
             backoff=lambda: Backoff(seed=self.seed), period=240.0, step=30.0,
         )  # fmt: skip
@@ -373,7 +366,7 @@ class Simulation:
             return await chain_of(connected.rest, underlying, day)
 
         one = Sitting(
-            made.core, connected, made.strategies, Hours(self.now, self.pause), chain, self.journal, Codec(),
+            made.core, connected, made.strategies, Hours(self.now, self.time.pause), chain, self.journal, Codec(),
             rulers_of(made, self.config), Labels("simulation", "emulator", "", "week", "", synthetic=True),
             self.said.append, lambda kind, text: self.said.append(f"{kind}: {text}"), terms,
             trail=checkpoint.trail, kept=checkpoint.look,
@@ -387,7 +380,7 @@ class Simulation:
         assert self.one is not None
         for decision in decisions:
             if isinstance(decision, Submit):
-                if self._speed > 1.0:
+                if self.time.fast:
                     # While the market runs fast, quotes are too old to send anything by.
                     self._slowly()
                 order = decision.order

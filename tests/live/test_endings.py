@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from live.endings import SECOND_NS
 from sim.model.event import Cancel, OrderFilled, Settled
 from sim.model.instrument import OptionContract
 from tests.live.beside import assigns, closes
@@ -81,6 +82,23 @@ def test_what_is_on_its_way_to_the_books_is_not_told_again() -> None:
             endings.short = {put}
             found = await s.wait(endings.read(now))
             assert [leg.quantity for each in found for leg in each.settlement.legs] == ([more] if more else [])
+
+    seated(scenario)
+
+
+def test_what_nobody_tells_is_asked_ever_more_seldom() -> None:
+    """A minute, two, four, at most a quarter of an hour; at once again where something else has ended."""
+
+    async def scenario(s: Seat) -> None:
+        await s.opened()
+        endings, put, now = s.it.warden.endings, short(s), s.it.hours.now()
+        assert not endings.due(now)
+        endings.short = {put}
+        assert endings.due(now)
+        asked = [at for at in range(0, 3600, 30) if endings.turn(now + at * SECOND_NS)]
+        assert asked == [0, 60, 180, 420, 900, 1800, 2700]
+        endings.short = {put, short(s, call=True)}
+        assert endings.turn(now + 3570 * SECOND_NS)
 
     seated(scenario)
 

@@ -141,10 +141,9 @@ def desk(path: Sequence[float], *trusted: Sequence[bool], opened: int = -1) -> A
         known = None if all(marks) else np.array(marks)
         watched.append((f"t{n}", SimpleNamespace(since=0, worth=lambda units, a, b, known=known: (None, known))))
         held[f"t{n}"] = SimpleNamespace(trade=SimpleNamespace(opened_ns=opened))
-    account = SimpleNamespace(today=lambda: np.array(path, float))
     return SimpleNamespace(
         watched=lambda: watched, ledger=SimpleNamespace(open=held), day=SimpleNamespace(open_ns=0),
-        account=lambda k: account,
+        path=lambda k: np.array(path, float),
     )  # fmt: skip
 
 

@@ -61,8 +61,9 @@ def test_7_6_four_per_cent_in_five_minutes_stops_everything_but_exits(path: Sequ
     """The source says halted. Entries halt; a book that falls keeps its stops (docs/live.md)."""
     said: list[Event] = []
     guard = Guard()
-    account = SimpleNamespace(today=lambda: np.array(path, float))
-    desk = SimpleNamespace(ledger=SimpleNamespace(open={"a": 1}), account=lambda _: account, watched=lambda: ())
+    desk = SimpleNamespace(
+        ledger=SimpleNamespace(open={"a": 1}), path=lambda _: np.array(path, float), watched=lambda: ()
+    )
     core = SimpleNamespace(
         day=date(2024, 8, 5), session=SimpleNamespace(engine=SimpleNamespace(desk=desk)), column=lambda _: len(path) - 1
     )

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from enum import Enum
+from functools import cache
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
@@ -94,15 +95,22 @@ class Call:
         return f"{self._path({})}{f'?{query}' if query else ''}"
 
     def _path(self, masks: Mapping[str, str]) -> str:
-        def segment(match: re.Match[str]) -> str:
-            name = match.group(1)
-            value = self.values[name]
-            # "." and ".." would be walked, and an empty segment is another route.
-            if value.strip(". ") == "":
-                raise UsageError(f"{self.method} {self.route}: {name} is {value!r}, wanted a name; give one")
-            return masks.get(name) or quote(value, safe="")
+        out = ""
+        for n, part in enumerate(_parts(self.route)):
+            if n % 2:
+                value = self.values[part]
+                # "." and ".." would be walked, and an empty segment is another route.
+                if value.strip(". ") == "":
+                    raise UsageError(f"{self.method} {self.route}: {part} is {value!r}, wanted a name; give one")
+                part = masks.get(part) or quote(value, safe="")
+            out += part
+        return out
 
-        return re.sub(r"\{([^}]*)\}", segment, self.route)
+
+@cache
+def _parts(route: str) -> tuple[str, ...]:
+    """What stands between the braces of a route, at every second place, and around them."""
+    return tuple(re.split(r"\{([^}]*)\}", route))
 
 
 class Calls:

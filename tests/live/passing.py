@@ -1,0 +1,96 @@
+"""How time passes in a simulation: naps go by the loop, pauses by the market's clock, which may run faster.
+
+Long naps end together, and so do pauses while the market runs fast: fewer instants at which anything happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from heapq import heappop, heappush
+from typing import Final
+
+from adapters.emulator.clock import VirtualClock
+from tests.virtual import Loop
+
+GRID: Final = 30.0
+"""Long naps end together, every so many seconds."""
+LONG: Final = 20.0
+EARLY: Final = 5.0
+"""So many seconds a long nap takes at least; it ends up to a ``GRID`` before its time."""
+HALF_NS: Final = 30_000_000_000
+JUST: Final = 1e-6
+
+
+class Passing:
+    """Of one simulation. ``clock`` is the market's, once it is there."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self.clock: VirtualClock | None = None
+        self.speed = 1.0
+        self._phase = 0.0
+        self._pauses: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._paused = 0
+
+    @property
+    def fast(self) -> bool:
+        return self.speed > 1.0
+
+    def now(self) -> int:
+        """The market's time, UTC ns."""
+        assert self.clock is not None
+        return self.clock.now()
+
+    def accelerate(self, speed: float) -> None:
+        """From now on the market's clock runs so many times as fast as the loop."""
+        if self.clock is None or speed == self.speed:
+            return
+        self.speed = speed
+        self.clock.accelerate(speed)
+        if not self.fast:
+            # Naps that are slow end with the market's half minutes.
+            self._phase = (self.loop.seconds - self.now() % HALF_NS / 1e9) % GRID
+
+    def beat(self, seconds: float) -> float:
+        """The next instant after ``seconds`` of the loop at which long naps end."""
+        return ((seconds - self._phase + JUST) // GRID + 1) * GRID + self._phase
+
+    async def sleep(self, seconds: float) -> None:
+        """Seconds of the loop, about."""
+        now = self.loop.seconds
+        if seconds <= 0:
+            await asyncio.sleep(0)
+        elif seconds < LONG:
+            await self.loop.nap(now + seconds)
+        else:
+            await self.loop.nap(self.beat(max(now + seconds - GRID, now + EARLY)))
+
+    async def pause(self, seconds: float) -> None:
+        """Seconds of the market, which may begin to run fast meanwhile."""
+        if seconds > 0:
+            waiting = self.loop.create_future()
+            self._paused += 1
+            heappush(self._pauses, (self.now() + int(seconds * 1e9), self._paused, waiting))
+            await waiting
+
+    def over(self) -> float | None:
+        """When, by the loop, the next pause is over; None where nobody pauses."""
+        pauses = self._pauses
+        while pauses and pauses[0][2].done():
+            heappop(pauses)
+        if not pauses:
+            return None
+        left = pauses[0][0] - self.now()
+        over = self.loop.seconds + left / 1e9 / self.speed
+        if self.fast:
+            # Whenever else something happens meanwhile.
+            over = self.beat(over)
+        return max(over, self.loop.seconds + (JUST if left > 0 else 0.0))
+
+    def wake(self) -> None:
+        """Whose pause is over goes on."""
+        now, pauses = self.now(), self._pauses
+        while pauses and (pauses[0][0] <= now or pauses[0][2].done()):
+            waiting = heappop(pauses)[2]
+            if not waiting.done():
+                waiting.set_result(None)
