@@ -349,8 +349,10 @@ class Holds:
                 self.hold(False, f"{units} {contract.label} are being closed of {held}")
 
     def lively(self, one: Sitting) -> bool:
-        """Whether an order works that does more than rest. One that has waited for long waits on: nobody bids."""
-        orders, young = one.core.session.engine.desk.orders, self.emulator.clock.now() - WAITS_NS
+        """Whether an order works that does more than rest. One that has waited for long waits on: nobody bids. So does
+        what a person is to place."""
+        young = self.emulator.clock.now() - WAITS_NS
+        orders = {name: o for name, o in one.core.session.engine.desk.orders.items() if name not in one.hand.orders}
         working = sum(not self._other_side(order) for order in self.working)
         return working != len(orders) or any(
             not order.request.resting and order.created_ns > young for order in orders.values()
