@@ -369,8 +369,8 @@ class Exchange:
         return self._pages.balance(own, self._standing(own, now), now)
 
     def positions(self, account: str, query: Mapping[str, object] | None = None) -> Items:
-        query, own, now = query or {}, self._account(account), self._clock.now()
-        self._standing(own, now)
+        query, own = query or {}, self._account(account)
+        self._pages.mark(own)
         under, closed = many(query, "underlying-symbol"), _true(query.get("include-closed-positions"))
         found = [
             own.position_json(position, marks=_true(query.get("include-marks")))

@@ -85,17 +85,21 @@ class Pages:
         self.prices = prices
         self._last: dict[tuple[str, GroupKey], Decimal] = {}
 
+    def mark(self, account: Account) -> None:
+        """Brings the marks of positions up to the quotes of now."""
+        for position in account.positions.values():
+            if quantity := position.quantity:
+                mark = mark_of(self.prices.quote(position.instrument.symbol), quantity)
+                position.mark = position.mark if mark is None else mark
+
     def standing(self, account: Account, reserved: Decimal, now: int) -> Standing:
         """The account at the quotes of now; marks of positions are brought up to date."""
+        self.mark(account)
         values: dict[tuple[str, int], Decimal] = {}
         open_gain = ZERO
         for position in account.positions.values():
-            quantity = position.quantity
-            if not quantity:
+            if not (quantity := position.quantity):
                 continue
-            mark = mark_of(self.prices.quote(position.instrument.symbol), quantity)
-            if mark is not None:
-                position.mark = mark
             multiplier, kind = position.instrument.multiplier, position.instrument.type
             if kind == FUTURE:
                 open_gain += (position.mark * quantity - position.cost) * multiplier
