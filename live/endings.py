@@ -17,6 +17,7 @@ from adapters.tastytrade.wiring import Connected
 from live.core import Core
 from live.settled import ASSIGNED, CLOSED_OUT, RECEIVE, Ended, booked, opened, settlements
 from sim.calendar import Venue, load_calendar
+from sim.model.errors import BrokerError
 from sim.model.instrument import OptionContract, Series
 
 SECOND_NS: Final = 1_000_000_000
@@ -72,7 +73,12 @@ class Endings:
         if not mine:
             return []
         since = opened(session.fills, mine) or now - 7 * DAY_NS
-        told = await told_of(self.live, (RECEIVE,), since, () if ended else (ASSIGNED, CLOSED_OUT))
+        try:
+            told = await told_of(self.live, (RECEIVE,), since, () if ended else (ASSIGNED, CLOSED_OUT))
+        except BrokerError:
+            # Nothing was told, and who could not be asked is asked again soon.
+            self._asked, self._next = 0, now + int(self.first * SECOND_NS)
+            raise
         done = booked(session.settlements)
         before = done | self._told
         # What is on its way is held no more.

@@ -5,7 +5,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from live.endings import SECOND_NS
+import pytest
+
+from adapters.emulator.faults import Aim, Fault, Kind
+from live.endings import SECOND_NS, Endings
+from sim.model.errors import BrokerError
 from sim.model.event import Cancel, OrderFilled, Settled
 from sim.model.instrument import OptionContract
 from tests.live.beside import assigns, closes
@@ -91,12 +95,16 @@ def test_what_nobody_tells_is_asked_ever_more_seldom() -> None:
 
     async def scenario(s: Seat) -> None:
         await s.opened()
-        endings, put, now = s.it.warden.endings, short(s), s.it.hours.now()
+        endings, put, now = Endings(s.it.core, s.it.live), short(s), s.it.hours.now()
         assert not endings.due(now)
         endings.short = {put}
         assert endings.due(now)
         asked = [at for at in range(0, 3600, 30) if endings.turn(now + at * SECOND_NS)]
         assert asked == [0, 60, 180, 420, 900, 1800, 2700]
+        s.emulator.faults.add(Fault(Kind.STATUS, "GET", "/accounts/*/transactions", Aim(times=None), status=500))
+        with pytest.raises(BrokerError):
+            await s.wait(endings.read(now + 2700 * SECOND_NS))
+        assert [at for at in range(2700, 2900, 30) if endings.turn(now + at * SECOND_NS)] == [2760, 2820]
         endings.short = {put, short(s, call=True)}
         assert endings.turn(now + 3570 * SECOND_NS)
 
