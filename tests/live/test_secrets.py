@@ -13,6 +13,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -64,6 +65,13 @@ def hook() -> Iterator[Hook]:
     made.server.server_close()
 
 
+def copied_if_there(source: str, target: str) -> str:
+    """A file that is gone before it was copied was on its way to its name."""
+    with suppress(FileNotFoundError):
+        shutil.copy2(source, target)
+    return target
+
+
 class Copies:
     """Copies the run's folder while it is written to."""
 
@@ -75,7 +83,7 @@ class Copies:
     def _run(self) -> None:
         while not self._stop.wait(0.4):
             for folder in self._root.glob("runs/*/*"):
-                shutil.copytree(folder, self._into / str(self.taken))
+                shutil.copytree(folder, self._into / str(self.taken), copy_function=copied_if_there)
                 self.taken += 1
 
     def __enter__(self) -> Copies:
