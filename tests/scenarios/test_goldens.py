@@ -1,33 +1,14 @@
-"""What every scenario came to is what is kept, by its own strategies and by the framework; how a difference reads."""
+"""How a difference from what is kept of a scenario reads (``test_suite`` compares them all)."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from conf.goldens import Golden, changed_shocks, red
 from scenarios.golden import OWN, difference, keep, path_of, stale
 from scenarios.library import suite
-
-
-def test_every_result_is_the_one_that_is_kept(results: list[Golden]) -> None:
-    """`tomking scenario run all --accept` keeps those of now, after somebody has looked at them."""
-    assert len(results) == 2 * len(suite())
-    assert not [f"{g.name}: {g.difference}" for g in results if g.difference]
-    assert changed_shocks(results) == []
-    assert stale(suite()) == []
-
-
-def test_what_failed_is_never_kept(results: list[Golden]) -> None:
-    assert red(results) == []
-    good = next(g for g in results if g.name == "QUIET_DAY" and g.facts is not None)
-    assert good.facts is not None
-    bad = replace(good, facts=replace(good.facts, trades=(), wishes=()))
-    assert red([*results, bad]) == ["QUIET_DAY"]
-
 
 LINE = "2024-07-26 10:30 2 x zero_dte IRON_CONDOR opens [ES 5,509.50, +0.20 %, VIX 15.07 NORMAL]"
 KEPT = f"# market\n{LINE}\nnight: 75,172\n"

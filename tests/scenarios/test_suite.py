@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -11,10 +12,11 @@ import pytest
 import yaml
 
 from conf.compose import home
-from conf.goldens import Golden
+from conf.goldens import Golden, changed_shocks, goldens, red
 from conf.main import main
 from conf.playing import play
 from conf.scenario import outcomes_of
+from scenarios.golden import stale
 from scenarios.judge import Outcome, judge
 from scenarios.library import of_file, suite
 
@@ -55,6 +57,12 @@ def played(name: str, words: Sequence[str] = ()) -> Outcome:
 
 
 @pytest.fixture(scope="module")
+def results() -> list[Golden]:
+    """The suite, played once: by the strategies it names and by the framework."""
+    return list(goldens(list(suite()), home()))
+
+
+@pytest.fixture(scope="module")
 def outcomes(results: list[Golden]) -> dict[str, Outcome]:
     """All of the suite, played once."""
     return {g.name: judge(suite()[g.name], g.facts) for g in results if g.facts is not None}
@@ -86,6 +94,22 @@ class TestWhole:
         for name, facts in frozen.items():
             fills = [t.ts for t in facts.told if t.kind == "fill"]
             assert not [ts for ts in fills for first, last in facts.frozen if first <= ts < last], name
+
+
+def test_every_result_is_the_one_that_is_kept(results: list[Golden]) -> None:
+    """`tomking scenario run all --accept` keeps those of now, after somebody has looked at them."""
+    assert len(results) == 2 * len(suite())
+    assert not [f"{g.name}: {g.difference}" for g in results if g.difference]
+    assert changed_shocks(results) == []
+    assert stale(suite()) == []
+
+
+def test_what_failed_is_never_kept(results: list[Golden]) -> None:
+    assert red(results) == []
+    good = next(g for g in results if g.name == "QUIET_DAY" and g.facts is not None)
+    assert good.facts is not None
+    bad = replace(good, facts=replace(good.facts, trades=(), wishes=()))
+    assert red([*results, bad]) == ["QUIET_DAY"]
 
 
 REAL_MARGIN: Final = ("MARGIN_HIKE", "MARGIN_CALL")
