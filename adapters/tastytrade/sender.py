@@ -342,7 +342,8 @@ class Sender:
     async def cancel(self, order_id: str) -> None:
         """Cancels what of an order works at the broker; returns when the broker has taken that or the order is over."""
         known, tracker = self._known, self._known.tracker
-        waits, doubted = self._conduct.step, False
+        waits = refused = self._conduct.step
+        doubted = False
         while not tracker.status(order_id).done:
             target = next(iter(tracker.working(order_id)), None)
             if target is None:
@@ -356,7 +357,11 @@ class Sender:
                 taken = await self._taken_off(target)
             except (Unprocessable, NotFound):
                 await self._looked_at(order_id)
-                await known.pause(self._conduct.step, lambda: self._may_cancel(order_id))
+                if tracker.working(order_id) and self._leaving(order_id):
+                    # An earlier one has arrived, whatever was answered.
+                    return
+                await known.pause(refused, lambda: self._may_cancel(order_id))
+                refused = min(2 * refused, LONGEST_S)
             except BrokerError as error:
                 if tracker.status(order_id).done:
                     # The stream was faster than the answer, and nothing is in doubt.

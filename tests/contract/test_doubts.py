@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from adapters.emulator.exchange.desk import Latency
 from adapters.emulator.exchange.exchange import Exchange
 from adapters.emulator.exchange.profiles import Script
 from adapters.emulator.faults import Fault, Kind
@@ -156,6 +157,24 @@ def test_a_cancel_is_repeated_until_the_order_is_over(name: str, kind: Kind) -> 
         fault(h, kind, "DELETE", times=6)
         h.broker.cancel("a")
         await h.wait(2)
+        assert told(h, "a").replace(" indoubt", "") == "accepted cancelled"
+
+    played(name, scenario)
+
+
+@BOTH
+def test_a_cancel_that_arrived_unheard_is_not_repeated_while_the_order_leaves(name: str) -> None:
+    """It was sent every second, with the order read back each time (simulated weeks, seed 72025)."""
+
+    async def scenario(h: Wire) -> None:
+        h.exchange._desk.latency = Latency(cancel=60_000_000_000)
+        h.broker.submit(order("a", limit=500))
+        await h.wait(0.1)
+        fault(h, Kind.CUT, "DELETE")
+        h.broker.cancel("a")
+        await h.wait(0.7)
+        assert h.network.count("DELETE", "*") == 2
+        await h.wait(1)
         assert told(h, "a").replace(" indoubt", "") == "accepted cancelled"
 
     played(name, scenario)

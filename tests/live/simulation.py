@@ -206,9 +206,11 @@ class Simulation:
         return seconds + max((at - now) / 1e9, 1e-6)
 
     def _next(self, now: int) -> int:
-        """The next instant from which something will be going on: a trouble, a wake, the end of the session."""
+        """The next instant from which something will be going on: a trouble, a wake, the end of the session, an order
+        that changes."""
         coming = [closes for _, closes in self._hours if closes > now][:1] + [self._wake] * (self._wake > now)
-        return min([self._ahead(self.one), *(at - SOON_NS for at in coming)])
+        due = self.holds.exchange.due()
+        return min([self._ahead(self.one), *(at - SOON_NS for at in coming), *([] if due is None else [due])])
 
     def _slowly(self) -> None:
         """From now on, for a while."""
