@@ -205,7 +205,7 @@ class Exchange:
         self._desk.dirty.clear()
 
     def _sample(self, number: str, now: int) -> None:
-        self._samples[number].append((now, self._standing(self._accounts[number], now).nlv))
+        self._samples[number].append((now, self._pages.worth(self._accounts[number])))
 
     def _snapshot(self, number: str, moment: str, at: int) -> None:
         account = self._accounts[number]

@@ -94,6 +94,13 @@ class Pages:
 
     def standing(self, account: Account, reserved: Decimal, now: int) -> Standing:
         """The account at the quotes of now; marks of positions are brought up to date."""
+        return self._at_marks(account, self._needs(account, now), reserved)
+
+    def worth(self, account: Account) -> Decimal:
+        """Net liquidating value at the quotes of now; marks of positions are brought up to date."""
+        return self._at_marks(account, {}, ZERO).nlv
+
+    def _at_marks(self, account: Account, needs: Mapping[GroupKey, Decimal], reserved: Decimal) -> Standing:
         self.mark(account)
         values: dict[tuple[str, int], Decimal] = {}
         open_gain = ZERO
@@ -106,7 +113,7 @@ class Pages:
                 continue
             key = kind, 1 if quantity > 0 else -1
             values[key] = values.get(key, ZERO) + position.mark * abs(quantity) * multiplier
-        return Standing(account.cash, values, open_gain, self._needs(account, now), reserved)
+        return Standing(account.cash, values, open_gain, needs, reserved)
 
     def _needs(self, account: Account, now: int) -> dict[GroupKey, Decimal]:
         book = {symbol: (p.instrument, p.quantity) for symbol, p in account.positions.items()}
