@@ -32,7 +32,7 @@ contract-cert: .venv/.test ## the contract of every broker in TastyTrade's own s
 
 bench: .venv/.test ## speed and memory, as ratios taken in one run; then the scenario suite against its accepted figures
 	@$(BIN)/python tests/bench/run.py
-	@$(BIN)/python -m pytest -q -m bench tests/scenarios --benchmark-columns=median,iqr,rounds --benchmark-sort=name
+	@$(BIN)/python -m pytest -q -m bench tests/scenarios tests/live --benchmark-columns=median,iqr,rounds --benchmark-sort=name
 
 soak: .venv/.test ## randomised tests with new seeds for SOAK_MINUTES (30), from where the last soak stopped
 	@$(BIN)/python tests/soak/run.py --minutes $(SOAK_MINUTES)

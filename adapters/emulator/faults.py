@@ -64,7 +64,9 @@ class Fault:
     virtual: bool = False
 
     def matches(self, method: str, path: str) -> bool:
-        return fnmatchcase(method, self.method) and fnmatchcase(path, self.path)
+        return (self.method in ("*", method) or fnmatchcase(method, self.method)) and (
+            self.path == "*" or fnmatchcase(path, self.path)
+        )
 
     @staticmethod
     def of(given: Mapping[str, Any]) -> Fault:

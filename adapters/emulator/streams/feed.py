@@ -77,7 +77,7 @@ class Feed:
     """The market's events at the clock's instant, or ``delayed`` by 15 minutes. ``sheets`` are shared by those who show
     the same minute."""
 
-    __slots__ = ("_bars", "_over", "_prices", "_stale", "_subjects", "delayed", "market", "sheets", "world")
+    __slots__ = ("_bars", "_over", "_prices", "_shown", "_stale", "_subjects", "delayed", "market", "sheets", "world")
 
     def __init__(self, world: World, market: Market, *, delayed: bool = False, sheets: Sheets | None = None) -> None:
         self.world, self.market, self.delayed = world, market, delayed
@@ -85,6 +85,7 @@ class Feed:
         self._subjects: dict[str, Subject | None] = {}
         self._prices: dict[tuple[str, date], Prices | None] = {}
         self._stale: dict[str, date] = {}
+        self._shown: dict[str, tuple[int, MarketDay, int]] = {}
         self._bars: dict[str, tuple[DailyBar, ...]] = {}
         self._over: dict[str, tuple[date, list[Candle], list[Row]]] = {}
 
@@ -165,6 +166,13 @@ class Feed:
 
     def _now(self, underlying: str) -> tuple[MarketDay, int]:
         """The day and the column that is shown; the column is below 0 before the open."""
+        # It is asked for every row, and a frame is of one instant.
+        now, kept = self.world.now(), self._shown.get(underlying)
+        if kept is None or kept[0] != now:
+            kept = self._shown[underlying] = (now, *self._shows(underlying))
+        return kept[1], kept[2]
+
+    def _shows(self, underlying: str) -> tuple[MarketDay, int]:
         day = self.world.day(underlying)
         if self._stale.get(underlying) != day.session:
             self._forget(underlying, day.session)
