@@ -30,7 +30,7 @@ check: .venv/.test ## lint, format, types, house rules
 contract-cert: .venv/.test ## the contract of every broker in TastyTrade's own sandbox, with your keys; skipped without
 	@$(BIN)/python -m pytest -m cert tests/contract
 
-bench: .venv/.test ## speed and memory, as ratios taken in one run; then the scenario suite against its accepted figures
+bench: .venv/.test ## speed and memory, as ratios taken in one run; then scenarios and simulated weeks against accepted figures
 	@$(BIN)/python tests/bench/run.py
 	@$(BIN)/python -m pytest -q -m bench tests/scenarios tests/live --benchmark-columns=median,iqr,rounds --benchmark-sort=name
 

@@ -207,8 +207,8 @@ class LiveDay:
         self.asked.add(contract.series)
         if contract.row_key not in self._keys.get(contract.series, ()):
             return None
-        bid, ask, age = np.full((3, self.minutes), BLANK, np.int64)
-        age.fill(NEVER)
+        bid, ask = np.full((2, self.minutes), BLANK, np.int64)
+        age = np.full(self.minutes, NEVER, np.int64)
         changes = self._changes.get(contract, [])
         ends = [c[0] for c in changes[1:]] + [self.k + 1]
         for (start, b, a, fresh), end in zip(changes, ends, strict=False):

@@ -21,15 +21,47 @@ async def idle() -> None:
     raise AssertionError("somebody is always ready: a task goes in circles")
 
 
+class Sleepers:
+    """Who waits for an instant of some clock, the earliest first, and of one instant who came first."""
+
+    __slots__ = ("_n", "_waiting")
+
+    def __init__(self) -> None:
+        self._n = 0
+        self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
+
+    async def until(self, at: float) -> None:
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._n += 1
+        heapq.heappush(self._waiting, (at, self._n, waiting))
+        await waiting
+
+    def next(self) -> float | None:
+        """The instant at which the next one wakes; None where nobody waits."""
+        while self._waiting and self._waiting[0][2].done():
+            heapq.heappop(self._waiting)
+        return self._waiting[0][0] if self._waiting else None
+
+    def wake(self, now: float) -> None:
+        """Who waits for no later than ``now`` goes on."""
+        while self._waiting and self._waiting[0][0] <= now:
+            waiting = heapq.heappop(self._waiting)[2]
+            if not waiting.done():
+                waiting.set_result(None)
+
+    def clear(self) -> None:
+        """Forgets everybody."""
+        self._waiting.clear()
+
+
 class Time:
     """Seconds that only run forward; ``sleep`` is what everybody is given to wait with."""
 
-    __slots__ = ("_n", "_sleepers", "seconds")
+    __slots__ = ("_sleepers", "seconds")
 
     def __init__(self) -> None:
         self.seconds = 1_000.0
-        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
-        self._n = 0
+        self._sleepers = Sleepers()
 
     def now(self) -> float:
         return self.seconds
@@ -40,26 +72,18 @@ class Time:
         self.seconds = seconds
 
     async def sleep(self, seconds: float) -> None:
-        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._n += 1
-        heapq.heappush(self._sleepers, (self.seconds + max(seconds, 0.0), self._n, waiting))
-        await waiting
+        await self._sleepers.until(self.seconds + max(seconds, 0.0))
 
     def next(self) -> float | None:
         """The instant at which the next sleeper wakes; None where nobody sleeps."""
-        while self._sleepers and self._sleepers[0][2].done():
-            heapq.heappop(self._sleepers)
-        return self._sleepers[0][0] if self._sleepers else None
+        return self._sleepers.next()
 
     async def advance(self, until: float) -> None:
         """Goes to an instant, waking everybody on the way in turn."""
         await idle()
         while (at := self.next()) is not None and at <= until:
             self.seconds = max(self.seconds, at)
-            while self._sleepers and self._sleepers[0][0] <= at:
-                waiting = heapq.heappop(self._sleepers)[2]
-                if not waiting.done():
-                    waiting.set_result(None)
+            self._sleepers.wake(at)
             await idle()
         self.seconds = max(self.seconds, until)
         await idle()
@@ -98,8 +122,7 @@ class Loop(asyncio.SelectorEventLoop):
         self.seconds = seconds
         self.world: World | None = None
         self.rests = 0
-        self._naps: list[tuple[float, int, asyncio.Future[None]]] = []
-        self._napped = 0
+        self._naps = Sleepers()
         selector = _Selector()
         super().__init__(selector)
         selector.loop = self
@@ -108,25 +131,16 @@ class Loop(asyncio.SelectorEventLoop):
         return self.seconds
 
     async def nap(self, until: float) -> None:
-        """Until an instant of this loop: what ``asyncio.sleep`` does, at a third of its price."""
-        waiting = self.create_future()
-        self._napped += 1
-        heapq.heappush(self._naps, (until, self._napped, waiting))
-        await waiting
-
-    def _wake(self) -> None:
-        while self._naps and (self._naps[0][0] <= self.seconds or self._naps[0][2].done()):
-            waiting = heapq.heappop(self._naps)[2]
-            if not waiting.done():
-                waiting.set_result(None)
+        """Until an instant of this loop. Costs it less than ``asyncio.sleep``: no timer, no turn to end it."""
+        await self._naps.until(until)
 
     def rest(self, timeout: float | None) -> None:
         """AssertionError where nobody will ever have anything to do again."""
         self.rests += 1
         at = None if timeout is None else self.seconds + timeout
-        self._wake()
-        if self._naps and (at is None or self._naps[0][0] < at):
-            at = self._naps[0][0]
+        nap = self._naps.next()
+        if nap is not None and (at is None or nap < at):
+            at = nap
         world = self.world
         if world is not None:
             world.quiet()
@@ -136,9 +150,9 @@ class Loop(asyncio.SelectorEventLoop):
             if due is not None and (at is None or due <= at):
                 self.seconds = max(self.seconds, due)
                 world.act()
-                self._wake()
+                self._naps.wake(self.seconds)
                 return
         if at is None:
             raise AssertionError("everybody waits for somebody else: nothing will ever happen again")
         self.seconds = max(self.seconds, at)
-        self._wake()
+        self._naps.wake(self.seconds)

@@ -64,9 +64,7 @@ class Fault:
     virtual: bool = False
 
     def matches(self, method: str, path: str) -> bool:
-        return (self.method in ("*", method) or fnmatchcase(method, self.method)) and (
-            self.path == "*" or fnmatchcase(path, self.path)
-        )
+        return fnmatchcase(method, self.method) and fnmatchcase(path, self.path)
 
     @staticmethod
     def of(given: Mapping[str, Any]) -> Fault:

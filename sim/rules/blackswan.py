@@ -11,7 +11,6 @@ import numpy as np
 
 from sim.model.errors import ConfigError
 from sim.model.given import Range, number, section, words
-from sim.model.market import Floats
 from sim.model.order import OrderRequest, Pass
 from sim.rules.gate import BpAfter, Refusal
 from sim.view import UnderlyingView, View
@@ -60,7 +59,8 @@ class BlackSwan:
         bars = () if index is None else index.history(2)
         if index is None or not bars:
             return 0.0
-        reached = [(float(last), bars[-1].close) for last in _extremes(index.lasts())]
+        lasts = index.lasts()
+        reached = [(float(each.reduce(lasts, initial=np.nan)), bars[-1].close) for each in (np.fmin, np.fmax)]
         if len(bars) > 1 and bars[-1].day == view.session.toordinal() - 1:
             reached += [(extreme, bars[-2].close) for extreme in (bars[-1].low, bars[-1].high)]
         return max((price / close - 1 for price, close in reached if self._beyond(price, close)), key=abs, default=0.0)
@@ -78,9 +78,3 @@ class BlackSwan:
 
     def _index(self, view: View) -> UnderlyingView | None:
         return next((view.of(name) for name in self.watched if view.has(name)), None)
-
-
-def _extremes(lasts: Floats) -> tuple[float, ...]:
-    """The lowest and the highest that is known."""
-    low, high = float(np.fmin.reduce(lasts, initial=np.nan)), float(np.fmax.reduce(lasts, initial=np.nan))
-    return () if isnan(low) else (low, high)

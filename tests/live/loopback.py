@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +19,13 @@ from adapters.emulator.exchange.order_json import Record
 from adapters.emulator.serve import Server
 from conf.compose import compose, home
 from conf.emulator import assemble
+from live.runner import Runner
 
 ACCOUNT: Final = "5WT70001"
 OTHER: Final = "5WT70002"
 SPEED: Final = 150
-START: Final = "2024-07-19 10:14"
-UNTIL: Final = "10:32"
+START: Final = "2024-07-19 10:05"
+"""Early enough for a slow machine to be armed and begun by half past ten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,19 @@ def loopback(patch: pytest.MonkeyPatch, *words: str) -> Iterator[Loopback]:
     finally:
         server.stop()
         thread.join(30)
+
+
+def ends_when(patch: pytest.MonkeyPatch, when: Callable[[Runner], bool]) -> None:
+    """Every session ends as soon as this is so, after whatever it has heard: no time of day is too early for a slow
+    machine."""
+    heard = Runner._hear
+
+    def hears(self: Runner, *, everything: bool = True) -> None:
+        heard(self, everything=everything)
+        if when(self):
+            self.end()
+
+    patch.setattr(Runner, "_hear", hears)
 
 
 def run_folder(root: Path) -> Path:

@@ -6,11 +6,10 @@ Long naps end together, and so do pauses while the market runs fast: fewer insta
 from __future__ import annotations
 
 import asyncio
-from heapq import heappop, heappush
 from typing import Final
 
 from adapters.emulator.clock import VirtualClock
-from tests.virtual import Loop
+from tests.virtual import Loop, Sleepers
 
 GRID: Final = 30.0
 """Long naps end together, every so many seconds."""
@@ -29,8 +28,7 @@ class Passing:
         self.clock: VirtualClock | None = None
         self.speed = 1.0
         self._phase = 0.0
-        self._pauses: list[tuple[int, int, asyncio.Future[None]]] = []
-        self._paused = 0
+        self._pauses = Sleepers()
 
     @property
     def fast(self) -> bool:
@@ -68,19 +66,14 @@ class Passing:
     async def pause(self, seconds: float) -> None:
         """Seconds of the market, which may begin to run fast meanwhile."""
         if seconds > 0:
-            waiting = self.loop.create_future()
-            self._paused += 1
-            heappush(self._pauses, (self.now() + int(seconds * 1e9), self._paused, waiting))
-            await waiting
+            await self._pauses.until(self.now() + int(seconds * 1e9))
 
     def over(self) -> float | None:
         """When, by the loop, the next pause is over; None where nobody pauses."""
-        pauses = self._pauses
-        while pauses and pauses[0][2].done():
-            heappop(pauses)
-        if not pauses:
+        until = self._pauses.next()
+        if until is None:
             return None
-        left = pauses[0][0] - self.now()
+        left = until - self.now()
         over = self.loop.seconds + left / 1e9 / self.speed
         if self.fast:
             # Whenever else something happens meanwhile.
@@ -89,8 +82,4 @@ class Passing:
 
     def wake(self) -> None:
         """Whose pause is over goes on."""
-        now, pauses = self.now(), self._pauses
-        while pauses and (pauses[0][0] <= now or pauses[0][2].done()):
-            waiting = heappop(pauses)[2]
-            if not waiting.done():
-                waiting.set_result(None)
+        self._pauses.wake(self.now())

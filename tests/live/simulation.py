@@ -139,6 +139,7 @@ class Simulation:
     """Until when hours are lived through slowly."""
     _beat: float = 0.0
     _beats: bool = True
+    """Whether the next instant is the emulator's, and not only somebody's whose pause is over."""
     _wake: int = 0
 
     def __post_init__(self) -> None:

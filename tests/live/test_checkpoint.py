@@ -68,6 +68,26 @@ def stands(journal: Journal, path: Path, key: str = KEY) -> tuple[Living, Checkp
     return made, checkpoint, said, skipped
 
 
+def test_what_comes_from_outside_goes_by_name(folder: Path, tmp_path: Path) -> None:
+    """A function that nothing but the session's configuration can make: the reader's own stands in its place."""
+    one, other = (lambda: 1), (lambda: 2)
+    said: list[str] = []
+
+    def made(own: Callable[[], int]) -> Checkpoint:
+        return Checkpoint(
+            tmp_path / NAME, KEY, ({"rate": own}, [own]), {"rate": own}, frozenset(), said.append, every=1
+        )
+
+    with Journal.read_only(folder / "journal.sqlite") as journal:
+        made(one).look(journal, Trail(inputs=1))
+        later = made(other)
+        later.resume(journal)
+    by_name, listed = later.parts
+    assert by_name["rate"] is other
+    assert listed == [other]
+    assert said == []
+
+
 def whole(journal: Journal) -> object:
     made = session()
     recover(made.core, journal, Codec(), Trail())

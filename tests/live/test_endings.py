@@ -105,8 +105,9 @@ def test_what_nobody_tells_is_asked_ever_more_seldom() -> None:
         with pytest.raises(BrokerError):
             await s.wait(endings.read(now + 2700 * SECOND_NS))
         assert [at for at in range(2700, 2900, 30) if endings.turn(now + at * SECOND_NS)] == [2760, 2820]
+        assert not endings.turn(now + 2830 * SECOND_NS)
         endings.short = {put, short(s, call=True)}
-        assert endings.turn(now + 3570 * SECOND_NS)
+        assert endings.turn(now + 2830 * SECOND_NS)
 
     seated(scenario)
 

@@ -90,6 +90,14 @@ def test_every_notice_has_every_key_that_strict_clients_require() -> None:
     assert kinds == {"Order", "CurrentPosition", "AccountBalance"}
 
 
+def test_a_page_of_positions_is_at_the_quotes_of_now() -> None:
+    """Whoever asks, and whatever has been told of the account before."""
+    rig = traded()
+    rig.board.set(P450, "1.50", "1.54")
+    (short,) = (p for p in rig.exchange.positions(A, {"include-marks": "true"}) if p["symbol"] == P450)
+    assert (short["mark-price"], short["mark"]) == ("1.52", "304.0")
+
+
 def test_positions_are_magnitudes_with_a_direction() -> None:
     rig = traded()
     short = next(p for p in rig.exchange.positions(A, {"include-marks": "true"}) if p["symbol"] == P450)
