@@ -61,8 +61,8 @@ class LiveDay:
     """One underlying on one trade date, as far as it has been heard. A ``MarketDay``."""
 
     __slots__ = (
-        "_ask", "_bid", "_boards", "_changes", "_contracts", "_futures", "_keys", "_last", "_silence", "_silent",
-        "_vix", "_volume", "asked", "hours", "k", "minutes", "rows", "underlying",
+        "_ask", "_bid", "_boards", "_changes", "_contracts", "_futures", "_keys", "_last", "_paths", "_silence",
+        "_silent", "_vix", "_volume", "asked", "hours", "k", "minutes", "rows", "underlying",
     )  # fmt: skip
 
     def __init__(self, underlying: str, hours: Session, listed: Iterable[ListedSeries]) -> None:
@@ -78,6 +78,8 @@ class LiveDay:
         self._silence: Ints = np.zeros(self.minutes, np.int64)
         self._silent: int | None = None
         self._changes: dict[OptionContract, list[Change]] = {}
+        self._paths: dict[OptionContract, tuple[QuotePath, int]] = {}
+        """What was drawn of a contract, and how many of its changes are so for good."""
         self._boards: dict[Series, Board] = {}
         self._contracts: dict[Series, tuple[OptionContract, ...]] = {}
         self._keys: dict[Series, frozenset[int]] = {}
@@ -158,6 +160,7 @@ class LiveDay:
         if self.k >= 0:
             columns = np.arange(since, self.k + 1)
             self._silence[columns] = np.maximum(self._silence[columns], columns - since + 1)
+        self._paths.clear()
         for changes in self._changes.values():
             if not changes[-1][3]:
                 continue
@@ -207,14 +210,19 @@ class LiveDay:
         self.asked.add(contract.series)
         if contract.row_key not in self._keys.get(contract.series, ()):
             return None
-        bid, ask = np.full((2, self.minutes), BLANK, np.int64)
-        age = np.full(self.minutes, NEVER, np.int64)
-        changes = self._changes.get(contract, [])
-        ends = [c[0] for c in changes[1:]] + [self.k + 1]
-        for (start, b, a, fresh), end in zip(changes, ends, strict=False):
-            bid[start:end], ask[start:end] = b, a
-            age[start:end] = 0 if fresh else np.arange(1, end - start + 1)
-        return QuotePath(bid, ask, age, age)
+        changes = self._changes.get(contract, ())
+        path, done = self._paths.get(contract, (None, 0))
+        if path is None:
+            bid, ask = np.full((2, self.minutes), BLANK, np.int64)
+            age = np.full(self.minutes, NEVER, np.int64)
+            path = QuotePath(bid, ask, age, age)
+        for i in range(done, len(changes)):
+            start, b, a, fresh = changes[i]
+            end = changes[i + 1][0] if i + 1 < len(changes) else self.k + 1
+            path.bid[start:end], path.ask[start:end] = b, a
+            path.bid_age[start:end] = 0 if fresh else np.arange(1, end - start + 1)
+        self._paths[contract] = path, max(len(changes) - 1, 0)
+        return path
 
     def chain(self, series: Series, k: int) -> Chain:
         self.asked.add(series)

@@ -95,10 +95,10 @@ class Desk:
             self._watch(trade_id, 0)
 
     def refresh(self) -> None:
-        """The market has said more: every watch, and what was worked out of the book, is made anew."""
+        """The market has said more: what was worked out of its quotes is worked out anew."""
         self.day.forget()
-        for trade_id, watch in self.watches.items():
-            self._watch(trade_id, watch.since)
+        for watch in self.watches.values():
+            watch.renew()
         self._changed()
 
     def close_day(self) -> None:

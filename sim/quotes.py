@@ -63,8 +63,7 @@ def live(path: QuotePath, chain_age: Ints | None, limits: Freshness) -> LiveQuot
         bid = np.where(old_bid & (bid != BLANK), BLANK if limits.withdrawn else DEAD, bid)
     if np.count_nonzero(old_ask):
         ask = np.where(old_ask & (ask != BLANK), BLANK if limits.withdrawn else DEAD, ask)
-    if np.count_nonzero(met):
-        met &= (bid >= 0) & (ask >= 0)
+    if np.count_nonzero(met) and np.count_nonzero(met := met & (bid >= 0) & (ask >= 0)):
         gone_bid, gone_ask = met & (bid_age >= ask_age), met & (ask_age >= bid_age)
         bid, ask = np.where(gone_bid, DEAD, bid), np.where(gone_ask, DEAD, ask)
     if chain_age is not None:

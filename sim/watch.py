@@ -90,9 +90,16 @@ class Watch:
         self._held = tuple(i for i, leg in enumerate(trade.legs) if left[leg.contract])
         self._marks: dict[tuple[int, ...], Marks] = {}
         self._values: dict[tuple[Measure, tuple[int, ...]], _Values] = {}
+        self.renew()
+        self._armed = tuple(a for c in trade.conditions() if (a := self._arm(c)) is not None)
+
+    def renew(self) -> None:
+        """The book has heard more quotes: marks and measures are made anew. What is armed goes by the clock, and
+        stays."""
+        self._marks.clear()
+        self._values.clear()
         whole = self._marked(self._held)
         self.mark2, self.valid = whole.mark2, whole.valid
-        self._armed = tuple(a for c in trade.conditions() if (a := self._arm(c)) is not None)
 
     # -- what is armed today ------------------------------------------------------------------------------------------
 
