@@ -34,6 +34,10 @@ from sim.model.errors import DataError
 from sim.model.instrument import OptionContract, Product, Right, Series
 
 FLOATS: Final = {"nan": nan, "inf": inf, "-inf": -inf}
+SAME: Final = frozenset({type(None), bool, int})
+"""What is written as it is."""
+READ: Final = SAME | {str, float}
+"""What stands in JSON as it is."""
 FAULTS: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, DataError)
 """What is raised where a value is not what its mark says."""
 
@@ -66,15 +70,16 @@ class Codec:
         self._series: dict[tuple[int, str, str], Series] = {}
         self._contracts: dict[tuple[int, str, str, int, str], OptionContract] = {}
         self._writers: dict[type, Callable[[Any], Any]] = {
-            type(None): _same, bool: _same, int: _same, str: _text, float: _float, Decimal: _decimal, date: _date,
+            **dict.fromkeys(SAME, _same), str: _text, float: _float, Decimal: _decimal, date: _date,
             time: _time, tuple: self._each, list: lambda x: {"$list": self._each(x)}, dict: self._dict,
             frozenset: lambda x: {"$set": sorted(self._each(x), key=_encode)}, OptionContract: self._contract,
             Series: lambda x: {"$s": self._place(x)}, Product: lambda x: {"$p": self._number(x)},
         }  # fmt: skip
         self._readers: dict[str, Callable[[Any], Any]] = {
             "$enum": self._read_member, "$float": FLOATS.__getitem__, "$decimal": Decimal,
-            "$date": date.fromisoformat, "$time": _read_time, "$list": partial(_all, self._read),
-            "$set": lambda x: frozenset(_all(self._read, x)), "$map": lambda x: _named(self._read, x.items(), {}),
+            "$date": date.fromisoformat, "$time": _read_time, "$list": partial(_all, self._read, same=READ),
+            "$set": lambda x: frozenset(_all(self._read, x, READ)),
+            "$map": lambda x: _named(self._read, x.items(), {}, READ),
             "$p": self._products.__getitem__, "$s": lambda x: self._read_series(*x),
             "$c": lambda x: self._read_contract(*x),
         }  # fmt: skip
@@ -166,14 +171,14 @@ class Codec:
     def _read(self, raw: Any) -> Any:
         kind = type(raw)
         if kind is list:
-            return tuple(_all(self._read, raw))
+            return tuple(_all(self._read, raw, READ))
         if kind is not dict:
             return raw
         if "$" in raw:
             return self._make(self._kind(raw.pop("$")), raw)
         mark = next((key for key in raw if key[:1] == "$"), None)
         if mark is None:
-            return _named(self._read, raw.items(), {})
+            return _named(self._read, raw.items(), {}, READ)
         if mark not in self._readers or len(raw) > 1:
             raise Unfit(f"{short(mark)} is no mark of a value: the row is damaged, or of a newer version")
         try:
@@ -198,7 +203,7 @@ class Codec:
         if not raw.keys() <= names:
             extra = min(raw.keys() - names)
             raise Unfit(f"{kind.__name__} has no field {short(extra)}: the row is of another version")
-        values = _named(self._read, raw.items(), {})
+        values = _named(self._read, raw.items(), {}, READ)
         try:
             return kind(**values)
         except Exception as error:
@@ -231,21 +236,23 @@ class Codec:
         return found
 
 
-def _all(do: Callable[[Any], Any], values: Iterable[Any]) -> list[Any]:
+def _all(do: Callable[[Any], Any], values: Iterable[Any], same: frozenset[type] = SAME) -> list[Any]:
     """Each one done; what does not fit is told with its index."""
     out: list[Any] = []
     try:
-        out.extend(map(do, values))
+        out.extend(each if type(each) in same else do(each) for each in values)
     except Unfit as unfit:
         raise unfit.at(f"[{len(out)}]") from None
     return out
 
 
-def _named(do: Callable[[Any], Any], pairs: Iterable[tuple[str, Any]], out: dict[str, Any]) -> dict[str, Any]:
+def _named(
+    do: Callable[[Any], Any], pairs: Iterable[tuple[str, Any]], out: dict[str, Any], same: frozenset[type] = SAME
+) -> dict[str, Any]:
     """``out`` with each one done, by its name; what does not fit is told with it."""
     for name, each in pairs:
         try:
-            out[name] = do(each)
+            out[name] = each if type(each) in same else do(each)
         except Unfit as unfit:
             raise unfit.at(f".{short(name)}") from None
     return out

@@ -416,6 +416,8 @@ def candle_of(row: Sequence[object]) -> Candle:
 
 def number(value: object) -> float:
     """A number of the wire; NaN for anything else, and for what no market quotes."""
+    if type(value) is float:
+        return value if abs(value) < MOST else nan
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return nan
     try:

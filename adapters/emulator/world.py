@@ -15,15 +15,13 @@ from datetime import date, time
 from math import isnan, nan
 from typing import Final
 
-import numpy as np
-
 from sim.calendar import Calendar, Session, Venue, at_ny, date_ny, load_calendar, ny
 from sim.clock import Clock
 from sim.market.futures import front_month
 from sim.market.products import future_symbol, is_future_root, venue_for
 from sim.model.errors import ConfigError, DataError, similar
 from sim.model.instrument import OptionContract, Product, Right, Series, contract_key
-from sim.model.market import BLANK, MINUTE_NS, Chain, DailyBar, Ints, Quote
+from sim.model.market import BLANK, MINUTE_NS, Chain, DailyBar, Quote
 from sim.ports import Market, MarketDay
 from sim.quotes import LIMITS
 
@@ -106,7 +104,7 @@ class World:
         self._days: dict[str, MarketDay] = {}
         self._present: dict[str, tuple[int, int, date]] = {}
         self._chains: OrderedDict[tuple[Series, date, int], Chain] = OrderedDict()
-        self._keys: dict[tuple[Series, date], Ints] = {}
+        self._keys: dict[tuple[Series, date], dict[int, int]] = {}
         empty = next((u for u, dates in self._dates.items() if not dates), None)
         if empty is not None:
             raise DataError(f"market {market.name!r} has no session of {empty}; leave it out of adapter.underlyings")
@@ -309,10 +307,9 @@ class World:
             if contract.series not in day.series():
                 return None
             board = day.board(contract.series)
-            keys = self._keys[key] = (board.strike_e4 << 1) | board.is_put
-        wanted = contract_key(contract.strike_e4, contract.right is Right.PUT)
-        row = int(np.searchsorted(keys, wanted))
-        return row if row < len(keys) and keys[row] == wanted else None
+            rows = ((board.strike_e4 << 1) | board.is_put).tolist()
+            keys = self._keys[key] = {contract: row for row, contract in enumerate(rows)}
+        return keys.get(contract_key(contract.strike_e4, contract.right is Right.PUT))
 
 
 def _venue(underlying: str, products: Sequence[Product]) -> Venue:

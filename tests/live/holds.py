@@ -280,7 +280,8 @@ class Holds:
         if feed is None or feed.stale:
             return
         had = max((link.subscriptions for link in self.emulator.streams.realtime.links if link.over is None), default=0)
-        self.hold(had == len(feed.wanted), f"{had} subscriptions at the streamer, wanted {len(feed.wanted)}")
+        if had != len(feed.wanted):
+            self.hold(False, f"{had} subscriptions at the streamer, wanted {len(feed.wanted)}")
 
     def _orders(self, one: Sitting) -> None:
         """No order without an intent, no two for one, no two that close one trade, none that opens too late."""

@@ -78,9 +78,9 @@ MONDAYS: Final = tuple(
 of daylight saving and the days after it, Thanksgiving."""
 FAST: Final = 24.0
 """Where nothing is going on the market's clock runs so many times as fast: all look at it every twelve minutes."""
-SOON_NS: Final = 90 * 1_000_000_000
+SOON_NS: Final = 60 * 1_000_000_000
 BEHIND_NS: Final = 14 * MINUTE_NS
-LATELY_NS: Final = MINUTE_NS
+LATELY_NS: Final = MINUTE_NS // 2
 """Nothing is going on where nothing works, nothing was done lately, and nothing will be soon."""
 AFTER_NS: Final = 7 * MINUTE_NS
 BEFORE_NS: Final = 5 * MINUTE_NS
@@ -204,6 +204,8 @@ class Simulation:
             at = min(at, due)
         if self.troubles.plan:
             at = min(at, self.troubles.plan[0][0])
+        if now < self._slow:
+            at = min(at, self._slow)
         return seconds + max((at - now) / 1e9, 1e-6)
 
     def _next(self, now: int) -> int:

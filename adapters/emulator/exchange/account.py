@@ -36,6 +36,8 @@ class Position:
     @property
     def quantity(self) -> Decimal:
         """Signed, long positive."""
+        if len(self.lots) == 1:
+            return self.lots[0][0]
         return sum((quantity for quantity, _ in self.lots), ZERO)
 
     @property

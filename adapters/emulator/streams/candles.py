@@ -9,7 +9,7 @@ understood and have no candles.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
 from functools import lru_cache
@@ -87,10 +87,11 @@ def parse_candle(symbol: str) -> CandleSpec | None:
     return CandleSpec(base, number_of, unit, given.get("tho") == "true", given.get("price", "last"))
 
 
-def intraday(prices: Prices, k: int, spec: CandleSpec) -> list[Candle]:
+def intraday(prices: Prices, k: int, spec: CandleSpec) -> Iterator[Candle]:
     """The candles of a session's columns 0 to ``k``, newest first."""
     columns = _columns(prices, k, spec, spec.count * _UNITS[spec.unit])
-    return [] if columns is None else [Candle(*row) for row in zip(*columns, strict=True)][::-1]
+    for row in zip(*map(reversed, columns or ()), strict=True):
+        yield Candle(*row)
 
 
 def _columns(prices: Prices, k: int, spec: CandleSpec, step: int) -> tuple[list[Any], ...] | None:

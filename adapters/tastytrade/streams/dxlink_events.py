@@ -313,7 +313,7 @@ def number(value: object) -> float | None:
 
 def whole(value: object) -> int:
     """A count or flags; 0 where there is none."""
-    if isinstance(value, int) and not isinstance(value, bool):
+    if type(value) is int:
         return value
     return int(value) if isinstance(value, float) and value.is_integer() else 0
 
