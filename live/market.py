@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from math import isnan, nan
 from typing import Final
 
 import numpy as np
@@ -124,6 +125,13 @@ class LiveDay:
         """VIX of a column that has passed, and of those after it."""
         if 0 <= column < self.minutes and value == value:
             self._vix.values[column : max(self.k, column) + 1] = value
+
+    def heard(self, ts: int) -> tuple[int, float] | None:
+        """The beginning of the minute of ``ts`` (UTC ns), and the session's volume by then, as far as it was heard in
+        the minute before; None where it was not."""
+        k = (ts - self.open_ns) // MINUTE_NS
+        volume = float(self._volume.values[k - 1]) if 0 < k <= self.minutes else nan
+        return None if isnan(volume) else (self.open_ns + k * MINUTE_NS, volume)
 
     def spot(self, spot: Spot) -> None:
         if self.k >= 0:

@@ -195,11 +195,11 @@ class Runner:
             return False
         self.tape.expired(day)
         self.tape.begin(found)
-        past = await self._past(day)
-        ts = self.hours.now()
-        earlier = [each for each in past if isinstance(each, Earlier)]
         ticked, last = self.core.ticked, self.core.last
         goes_on = self.core.day == day
+        past = await self._past(day, ticked if goes_on else None)
+        ts = self.hours.now()
+        earlier = [each for each in past if isinstance(each, Earlier)]
         if goes_on:
             # The day goes on: of what was said while nobody listened only the underlyings' minutes are known.
             self._take(Silent(ts, ticked or last))
@@ -258,10 +258,13 @@ class Runner:
             for one in past:
                 self._take(one)
 
-    async def _past(self, day: date) -> list[Input]:
-        """Daily bars before a trade date, and its minutes so far; nothing where the streamer does not tell them."""
-        opens = {u: load_calendar().session(venue_of(u), day).open_ns for u in self.core.underlyings}
-        return await self._within(self.tape.past(self.hours.now(), day, opens))
+    async def _past(self, day: date, heard: int | None = None) -> list[Input]:
+        """Daily bars before a trade date, and its minutes so far: of one that goes on those since it was ``heard`` last
+        (UTC ns). Nothing where the streamer does not tell them."""
+        since = {u: (load_calendar().session(venue_of(u), day).open_ns, 0.0) for u in self.core.underlyings}
+        if heard is not None:
+            since |= {u: own for u in since if (own := self.core.market.day(u, day).heard(heard)) is not None}
+        return await self._within(self.tape.past(self.hours.now(), day, since, daily=heard is None))
 
     async def _within(self, work: Awaitable[list[Input]]) -> list[Input]:
         """What comes within the patience for first things; nothing, and a word of it, where it does not."""

@@ -197,8 +197,9 @@ class TestTake:
 
 
 class TestPast:
-    def test_bars_with_vix_and_the_minutes_of_today(self) -> None:
-        one, feed = tape()
+    @staticmethod
+    def told(one: Tape, feed: Feed, since: dict[str, tuple[int, float]], *, daily: bool = True) -> list[Any]:
+        """What is known of the past, of a streamer that tells a day before and two minutes."""
         one.begin([named(chain(), DAY)])
         one.names["SPY"].front = "SPY"
 
@@ -211,15 +212,18 @@ class TestPast:
         day_ns = 86_400_000_000_000
         yesterday = (date(2024, 7, 31).toordinal() - date(1970, 1, 1).toordinal()) * day_ns
         end = {"eventFlags": SNAPSHOT_END}
+        days = [
+            rows("Candle", candle("SPY{=d}", yesterday, 501.0, impVolatility=0.15, **end)),
+            rows("Candle", candle("VIX{=d}", yesterday, 16.0, **end)),
+        ]
 
         async def main() -> list[Any]:
             listening = asyncio.ensure_future(one.listen())
-            asking = asyncio.ensure_future(one.past(OPEN + 5 * MINUTE_NS, DAY, {"SPY": OPEN}))
+            asking = asyncio.ensure_future(one.past(OPEN + 5 * MINUTE_NS, DAY, since, daily=daily))
             await asyncio.sleep(0)
             feed.told.put_nowait(
                 [
-                    rows("Candle", candle("SPY{=d}", yesterday, 501.0, impVolatility=0.15, **end)),
-                    rows("Candle", candle("VIX{=d}", yesterday, 16.0, **end)),
+                    *(days if daily else ()),
                     rows("Candle", candle("SPY{=m}", OPEN + MINUTE_NS, 500.2),
                          candle("SPY{=m}", OPEN, 500.1, **end)),
                     rows("Candle", candle("VIX{=m}", OPEN, 15.9, **end)),
@@ -230,7 +234,19 @@ class TestPast:
             await asyncio.gather(listening, return_exceptions=True)
             return found
 
-        history, minutes, vix = asyncio.run(main())
+        return asyncio.run(main())
+
+    def test_of_a_day_that_goes_on_only_the_minutes_since_it_was_heard(self) -> None:
+        one, feed = tape()
+        minutes, vix = self.told(one, feed, {"SPY": (OPEN + MINUTE_NS, 7.0)}, daily=False)
+        assert [(m.at - OPEN, m.last, m.volume) for m in minutes.minutes] == [(2 * MINUTE_NS, 500.2, 17.0)]
+        assert (vix.underlying, vix.minutes) == ("VIX", ())
+        asked = {(s.symbol, s.since) for s in feed.unwanted if s.type == "Candle"}
+        assert asked == {("SPY{=m}", OPEN + MINUTE_NS), ("VIX{=m}", OPEN + MINUTE_NS)}
+
+    def test_bars_with_vix_and_the_minutes_of_today(self) -> None:
+        one, feed = tape()
+        history, minutes, vix = self.told(one, feed, {"SPY": (OPEN, 0.0)})
         assert isinstance(history, History)
         (bar,) = history.bars
         assert (bar.close, bar.vix, bar.iv30) == (501.0, 16.0, 0.15)

@@ -141,6 +141,16 @@ class TestEarlier:
         assert day.vix[1:5].tolist() == [15.0, 15.0, 16.0, 16.0]
         assert day.path.open_at == 1
 
+    def test_how_far_it_was_heard(self, market: LiveMarket) -> None:
+        day = market.day("ABC", DAY)
+        rows = tuple(Minute(at(k), 100.0 + k, 10.0 * k) for k in range(1, 4))
+        market.earlier(Earlier(at(3.5), "ABC", rows))
+        assert day.heard(at(3.5)) == (at(3), 20.0)
+        assert day.heard(at(4)) == (at(4), 30.0)
+        # Where the minute before was not heard, or there is none, nobody knows the volume.
+        for minute in (-1, 0.5, 1, 5, 10_000):
+            assert day.heard(at(minute)) is None
+
 
 class TestMarket:
     def test_a_day_that_lists_nothing_is_none(self, market: LiveMarket) -> None:

@@ -8,6 +8,7 @@ import asyncio
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 
 from adapters.emulator.exchange.profiles import Script, Scripted
@@ -15,12 +16,13 @@ from adapters.emulator.faults import Aim, Fault, Kind
 from adapters.tastytrade.errors import TooMany
 from live.codec import Codec
 from live.feed import Tape
-from live.inputs import Earlier, Fx
+from live.inputs import Earlier, Fx, History
 from live.keep import lives
 from live.start import Start
 from sim.calendar import date_ny
 from sim.model.errors import BrokerError
 from sim.model.event import OrderFilled, Standing, Word
+from sim.model.market import MINUTE_NS
 from tests.live.seated import ACCOUNT, Seat, seated
 
 
@@ -68,6 +70,29 @@ def test_with_a_trade_open_it_is_in_manual_mode_and_goes_on_when_the_broker_answ
         # What the streamer could not be asked for is made up for.
         await s.until(lambda: earlier(s, began))
         assert "look at the differences, then resume" in one.guard.why
+
+    seated(scenario)
+
+
+def test_of_a_day_that_goes_on_the_streamer_is_asked_for_what_nobody_heard() -> None:
+    async def scenario(s: Seat) -> None:
+        await s.opened()
+        began = s.it.hours.now()
+        await s.rise()
+        ticked = s.it.core.ticked
+        await s.elapse(150)
+        await s.sit()
+        await s.until(lambda: s.it.core.ticked > ticked)
+        of_it = {each.underlying: each.minutes for each in earlier(s, began)}
+        floor = ticked // MINUTE_NS * MINUTE_NS
+        assert [m.at - floor for m in of_it["SPY"]] == [MINUTE_NS, 2 * MINUTE_NS, 3 * MINUTE_NS][: len(of_it["SPY"])]
+        assert len(of_it["SPY"]) >= 2
+        # The session's volume is no less than before: it goes on where it was heard last.
+        volumes = s.it.core.market.day("SPY", s.day).path.volume[: s.it.core.market.day("SPY", s.day).k + 1]
+        assert (np.diff(volumes[~np.isnan(volumes)]) >= 0).all()
+        assert of_it["SPY"][0].volume > 0
+        assert s.journal is not None
+        assert [w for w, _ in lives(s.journal, Codec()) if isinstance(w, History) and w.ts > began] == []
 
     seated(scenario)
 
