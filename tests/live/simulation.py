@@ -156,7 +156,7 @@ class Simulation:
             start_ns=at_ny(self.dates[0], time(9, 20)), accounts=(Opening(ACCOUNT, Decimal(100_000)),),
             profile=self.exchanges, seconds=self.loop.time, sleep=self.time.sleep,
             tokens=Tokens(3600, virtual=True, seed=self.seed),
-            ways=Ways(dxlink=DXLinkOptions(pace=60.0), account=AccountOptions(pace=60.0)),
+            ways=Ways(dxlink=DXLinkOptions(pace=60.0, period=60.0), account=AccountOptions(pace=60.0)),
         )  # fmt: skip
         self.time.clock = self.emulator.clock
         self.app = InProcess(self.emulator.rest())

@@ -147,6 +147,22 @@ def test_the_js_client_gets_what_it_needs(few: SyntheticMarket) -> None:
     play(few, test)
 
 
+@pytest.mark.parametrize(("options", "after"), [({}, ["FEED_DATA"]), ({"period": 30.0}, [])])
+def test_without_a_setup_changes_are_gathered_for_as_long_as_the_server_likes(
+    few: SyntheticMarket, options: dict[str, float], after: list[str]
+) -> None:
+    async def test(rig: Rig) -> None:
+        peer = await rig.authorized()
+        await peer.send(sdk_request(1))
+        await peer.send(sdk_subscribe(1, "Quote", "SPY"))
+        await rig.minute(2.0)
+        assert types(peer.read()) == after
+        await rig.minute(30.0)
+        assert "FEED_DATA" in types(peer.read())
+
+    play(few, test, **options)
+
+
 def test_one_who_sends_all_at_once_is_served_unless_the_server_is_strict(few: SyntheticMarket) -> None:
     async def served(rig: Rig) -> None:
         got = await rig.client().send(*LEAN_HELLO)

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from adapters.emulator.streams.dxlink_channel import Channel
+from adapters.emulator.streams.dxlink_channel import LEAST_PERIOD, Channel
 from adapters.emulator.streams.dxlink_text import Layouts, encode
 from adapters.emulator.streams.feed import Feed
 from adapters.emulator.streams.feed_fields import EVENT_TYPES
@@ -42,7 +42,7 @@ class DXLinkOptions:
 
     ``strict``: whoever does not wait for AUTHORIZED, which then takes ``auth_seconds``, is refused. ``lazy_config``:
     FEED_CONFIG comes with the first data, not in answer to FEED_SETUP. ``pace``: most seconds between two looks at
-    time.
+    time. ``period``: seconds over which changes are gathered until FEED_SETUP says how many.
     """
 
     strict: bool = False
@@ -52,6 +52,7 @@ class DXLinkOptions:
     largest: int = 64 << 10
     most: int = 20_000
     pace: float = PACE
+    period: float = LEAST_PERIOD
 
 
 class DXLinkLink:
@@ -228,7 +229,7 @@ class DXLinkLink:
         elif contract not in ("AUTO", "TICKER", "HISTORY", "STREAM"):
             self._error(number, "INVALID_MESSAGE", "The contract is none of AUTO, TICKER, HISTORY and STREAM.")
         else:
-            channel = Channel(number, contract, self._feed, self._layouts)
+            channel = Channel(number, contract, self._feed, self._layouts, self._options.period)
             channel.due = self._now() + channel.period
             self._channels[number] = channel
             opened = {"contract": contract, "subFormat": "LIST"}
