@@ -85,6 +85,8 @@ LATELY_NS: Final = MINUTE_NS // 2
 AFTER_NS: Final = 7 * MINUTE_NS
 BEFORE_NS: Final = 5 * MINUTE_NS
 """What of a night is lived through: after the close everything settles, before the open a day is prepared."""
+MEMORY: Final = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Where a journal lies that nobody keeps: it outlives a process, and no power cut."""
 
 
 class Death(BaseException):
@@ -396,7 +398,7 @@ class Simulation:
     async def run(self) -> Sitting:
         """Lives through the week; Broken where something did not hold."""
         self.loop.world = self
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
             path = (self.keep or Path(folder)) / "journal.sqlite"
             while True:
                 self.one = one = self._process(path)
