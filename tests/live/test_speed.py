@@ -21,9 +21,9 @@ pytestmark = pytest.mark.bench
 WARM: Final = (1, 2, 5)
 """Weeks of every kind, lived through first: what is imported and composed once is no week's."""
 TIMES: Final = 3
-SECOND: Final = 220.0
+SECOND: Final = 200.0
 """So many references are a second of an ordinary core, with a Python as it is distributed. No week takes longer."""
-USUAL: Final = 165.0
+USUAL: Final = 145.0
 """Nor do all of them on average take longer than that."""
 
 
