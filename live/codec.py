@@ -37,7 +37,7 @@ FLOATS: Final = {"nan": nan, "inf": inf, "-inf": -inf}
 SAME: Final = frozenset({type(None), bool, int})
 """What is written as it is."""
 READ: Final = SAME | {str, float}
-"""What stands in JSON as it is."""
+"""What is read as it stands in JSON."""
 FAULTS: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, DataError)
 """What is raised where a value is not what its mark says."""
 
@@ -237,7 +237,7 @@ class Codec:
 
 
 def _all(do: Callable[[Any], Any], values: Iterable[Any], same: frozenset[type] = SAME) -> list[Any]:
-    """Each one done; what does not fit is told with its index."""
+    """Each one done but what is the ``same``; what does not fit is told with its index."""
     out: list[Any] = []
     try:
         out.extend(each if type(each) in same else do(each) for each in values)
@@ -249,7 +249,7 @@ def _all(do: Callable[[Any], Any], values: Iterable[Any], same: frozenset[type] 
 def _named(
     do: Callable[[Any], Any], pairs: Iterable[tuple[str, Any]], out: dict[str, Any], same: frozenset[type] = SAME
 ) -> dict[str, Any]:
-    """``out`` with each one done, by its name; what does not fit is told with it."""
+    """``out`` with each one done but what is the ``same``, by its name; what does not fit is told with it."""
     for name, each in pairs:
         try:
             out[name] = each if type(each) in same else do(each)

@@ -354,16 +354,16 @@ class Tape:
         self, ts: int, session: date, since: Mapping[str, tuple[int, float]], *, daily: bool = True
     ) -> list[Input]:
         """Daily bars of every underlying before ``session`` where they are wanted (``daily``), and its minutes
-        ``since`` an instant (UTC ns) at which the session's volume was so much."""
+        ``since`` an instant (UTC ns) by which the session's volume was so much."""
         since_day = at_ny(session - timedelta(days=HISTORY_DAYS), time(0))
         symbols = {each.front: name for name, each in self.names.items() if name in since}
         days = {str(CandleSymbol.of(symbol, "1d")): name for symbol, name in symbols.items() if daily}
         minute = {str(CandleSymbol.of(symbol, "1m")): name for symbol, name in symbols.items()}
         vix_daily, vix_minute = str(CandleSymbol.of(VIX, "1d")), str(CandleSymbol.of(VIX, "1m"))
         minute[vix_minute] = VIX
-        since = {VIX: (min(since.values())[0], 0.0), **since}
+        begins = {VIX: (min(since.values())[0], 0.0), **since}
         wanted = [Subscription("Candle", symbol, since_day) for symbol in (*days, vix_daily) if daily]
-        wanted += [Subscription("Candle", symbol, since[name][0]) for symbol, name in minute.items()]
+        wanted += [Subscription("Candle", symbol, begins[name][0]) for symbol, name in minute.items()]
         everything = {each.symbol for each in wanted}
         self._complete -= everything
         self.feed.subscribe(wanted)
@@ -379,7 +379,7 @@ class Tape:
             out.append(History(ts, name, tuple(b for b in bars if b.day < session.toordinal())))
         for symbol, name in minute.items():
             kept = sorted(self._candles.get(symbol, {}).values(), key=lambda c: c.time)
-            (floor_ns, volume), minutes = since[name], []
+            (floor_ns, volume), minutes = begins[name], []
             for c in kept:
                 if floor_ns <= c.time and c.time + MINUTE_NS <= ts:
                     volume += c.volume

@@ -27,6 +27,7 @@ from sim.model.market import (
     MINUTE_NS,
     NEVER,
     Board,
+    Bools,
     Chain,
     DailyBar,
     Floats,
@@ -62,8 +63,8 @@ class LiveDay:
     """One underlying on one trade date, as far as it has been heard. A ``MarketDay``."""
 
     __slots__ = (
-        "_ask", "_bid", "_boards", "_changes", "_contracts", "_futures", "_keys", "_last", "_paths", "_silence",
-        "_silent", "_vix", "_volume", "asked", "hours", "k", "minutes", "rows", "underlying",
+        "_ask", "_bid", "_boards", "_changes", "_contracts", "_deaf", "_futures", "_keys", "_last", "_paths",
+        "_silence", "_silent", "_vix", "_volume", "asked", "hours", "k", "minutes", "rows", "underlying",
     )  # fmt: skip
 
     def __init__(self, underlying: str, hours: Session, listed: Iterable[ListedSeries]) -> None:
@@ -78,6 +79,8 @@ class LiveDay:
         self._futures: dict[str, _Row] = {}
         self._silence: Ints = np.zeros(self.minutes, np.int64)
         self._silent: int | None = None
+        self._deaf: Bools = np.zeros(self.minutes, np.bool_)
+        """Columns in which the feed was silent, and of which nothing was told since."""
         self._changes: dict[OptionContract, list[Change]] = {}
         self._paths: dict[OptionContract, tuple[QuotePath, int]] = {}
         """What was drawn of a contract, and how many of its changes are so for good."""
@@ -112,6 +115,7 @@ class LiveDay:
         if self._silent is not None:
             columns = np.arange(max(self.k, 0), k + 1)
             self._silence[columns] = columns - self._silent + 1
+            self._deaf[columns] = True
         self.k = k
 
     def earlier(self, column: int, last: float, volume: float) -> None:
@@ -120,18 +124,27 @@ class LiveDay:
             self.roll(column)
             self._last.put(column, last)
             self._volume.put(column, volume)
+            self._deaf[column] &= isnan(last)
 
     def earlier_vix(self, column: int, value: float) -> None:
         """VIX of a column that has passed, and of those after it."""
         if 0 <= column < self.minutes and value == value:
             self._vix.values[column : max(self.k, column) + 1] = value
 
-    def heard(self, ts: int) -> tuple[int, float] | None:
-        """The beginning of the minute of ``ts`` (UTC ns), and the session's volume by then, as far as it was heard in
-        the minute before; None where it was not."""
+    def unheard(self, ts: int) -> tuple[int, float] | None:
+        """The minute up to ``ts`` (its beginning; both UTC ns) since which something is missing of price or VIX, for
+        nobody listened or the feed was silent; the minute of ``ts`` itself where nothing is. And a volume that the
+        session had by then. None where it is missing from the open on."""
         k = (ts - self.open_ns) // MINUTE_NS
-        volume = float(self._volume.values[k - 1]) if 0 < k <= self.minutes else nan
-        return None if isnan(volume) else (self.open_ns + k * MINUTE_NS, volume)
+        if not 0 < k < self.minutes:
+            return None
+        regular = max((self.hours.rth_open_ns - self.open_ns) // MINUTE_NS, 0)
+        # Of the column at the open nothing is told afterwards, and before the regular hours VIX may not be.
+        missing = np.isnan(self._last.values[: k + 1]) | self._deaf[: k + 1]
+        missing[regular + 1 :] |= np.isnan(self._vix.values[regular + 1 : k + 1])
+        first = 1 + int(np.append(missing[1:], True).argmax())
+        volume = float(self._volume.values[first - 2]) if first > 1 else nan
+        return None if isnan(volume) else (self.open_ns + (first - 1) * MINUTE_NS, volume)
 
     def spot(self, spot: Spot) -> None:
         if self.k >= 0:
@@ -167,6 +180,7 @@ class LiveDay:
             self._silent = since
         if self.k >= 0:
             columns = np.arange(since, self.k + 1)
+            self._deaf[columns] = True
             self._silence[columns] = np.maximum(self._silence[columns], columns - since + 1)
         self._paths.clear()
         for changes in self._changes.values():
@@ -184,6 +198,7 @@ class LiveDay:
             self._silent = None
             if self.k >= 0:
                 self._silence[self.k] = 0
+                self._deaf[self.k] = False
 
     # -- MarketDay ----------------------------------------------------------------------------------------------------
 
@@ -215,6 +230,7 @@ class LiveDay:
         return self._boards[series]
 
     def quotes(self, contract: OptionContract) -> QuotePath | None:
+        """What was said of the contract so far; the next call goes on drawing on the same arrays."""
         self.asked.add(contract.series)
         if contract.row_key not in self._keys.get(contract.series, ()):
             return None

@@ -258,20 +258,20 @@ class Runner:
             for one in past:
                 self._take(one)
 
-    async def _past(self, day: date, heard: int | None = None) -> list[Input]:
-        """Daily bars before a trade date, and its minutes so far: of one that goes on those since it was ``heard`` last
-        (UTC ns). Nothing where the streamer does not tell them."""
+    async def _past(self, day: date, ticked: int | None = None) -> list[Input]:
+        """Daily bars before a trade date, and its minutes so far; of one that goes on and ``ticked`` last (UTC ns), the
+        minutes that are missing. Nothing where the streamer does not tell them."""
         since = {u: (load_calendar().session(venue_of(u), day).open_ns, 0.0) for u in self.core.underlyings}
-        if heard is not None:
-            since |= {u: own for u in since if (own := self.core.market.day(u, day).heard(heard)) is not None}
-        return await self._within(self.tape.past(self.hours.now(), day, since, daily=heard is None))
+        if ticked is not None:
+            since |= {u: own for u in since if (own := self.core.market.day(u, day).unheard(ticked)) is not None}
+        return await self._within(self.tape.past(self.hours.now(), day, since, daily=ticked is None))
 
     async def _within(self, work: Awaitable[list[Input]]) -> list[Input]:
         """What comes within the patience for first things; nothing, and a word of it, where it does not."""
         try:
             return await within(work, self.hours.pause(self.pace.first))
         except TooLate:
-            self.say("the streamer told no daily bars: rules that need history will refuse")
+            self.say("the streamer told nothing of the past: rules that need it will refuse")
             return []
 
     async def _first_prices(self, day: date) -> None:

@@ -51,6 +51,8 @@ from sim.model.instrument import OptionContract
 
 FILLED_FOR: Final = 15 * SECOND_NS
 """So long after a fill its contracts may differ: the broker's books follow its fills."""
+AGAIN_S: Final = 30.0
+"""So many seconds after a reading that failed the positions are read, at the latest."""
 OVERDUE_NS: Final = 2 * DAY_NS
 """So long after its end a contract may be in the books of which the broker holds none and tells nothing."""
 CLOSED: Final = "; what you closed there yourself: tomking manual closed TRADE PRICE"
@@ -133,19 +135,19 @@ class Warden:
 
     async def run(self) -> None:
         """Reads until it is cancelled."""
-        everything = 0
+        everything, read = 0, True
         while True:
             now = self.hours.now()
-            if now >= everything or self._soon:
+            if self._soon or (read and now >= everything):
                 self._soon = False
                 self._bell.clear()
-                await self.everything()
-                everything = now + int(self.rounds.everything * SECOND_NS)
+                read = await self.everything()
+                everything = now + int(self.rounds.everything * SECOND_NS) if read else now
             else:
-                await self.positions()
+                read = await self.positions()
             if now >= self._held and self._due() and self.endings.turn(now):
                 await self.settle()
-            await self._pause(self.rounds.positions)
+            await self._pause(self.rounds.positions if read else min(self.rounds.positions, AGAIN_S))
 
     def _hurry(self) -> None:
         # The whole account is read next, and at once.
@@ -163,30 +165,28 @@ class Warden:
         while (left := self._held - self.hours.now()) > 0:
             await self.hours.pause(left / SECOND_NS)
 
-    async def positions(self) -> None:
-        """The account's positions, compared with the books."""
-        rest, account = self.live.rest, self.live.broker.account
+    async def positions(self) -> bool:
+        """The account's positions, compared with the books; whether they could be read."""
         try:
-            held = await rest.accounts.positions(account)
+            held = await self.live.rest.accounts.positions(self.live.broker.account)
         except BrokerError as error:
             self._bad(error, "positions")
-            return
-        now = self.hours.now()
+            return False
+        self.seen_positions = now = self.hours.now()
         self._good("positions", now)
-        self.seen_positions = now
         self._take(book_of([Notice("CurrentPosition", each.raw) for each in held], now), now)
         self._compare(now, cash=None)
+        return True
 
-    async def everything(self) -> None:
-        """Positions, balance and orders, compared with the books."""
+    async def everything(self) -> bool:
+        """Positions, balance and orders, compared with the books; whether they could be read."""
         try:
             book = await self.live.truth()
         except BrokerError as error:
             self._bad(error, "account")
-            return
-        now = self.hours.now()
+            return False
+        self.seen_positions = self.seen_everything = now = self.hours.now()
         self._good("account", now)
-        self.seen_positions = self.seen_everything = now
         self.book = book
         self._take(book, now)
         self._compare(now, cash=None)
@@ -201,6 +201,7 @@ class Warden:
             self.live.broker.look_again()
         self._at_risk(now)
         self._weigh(now)
+        return True
 
     async def _cash_off(self, book: Book, now: int) -> Decimal | None:
         """Dollars that the account holds beyond our books; None where something is under way, or nobody can tell."""

@@ -94,8 +94,8 @@ class Watch:
         self._armed = tuple(a for c in trade.conditions() if (a := self._arm(c)) is not None)
 
     def renew(self) -> None:
-        """The book has heard more quotes: marks and measures are made anew. What is armed goes by the clock, and
-        stays."""
+        """The book has heard more quotes, and the trade is what it was: marks and measures are made anew. What is armed
+        goes by the clock, and stays."""
         self._marks.clear()
         self._values.clear()
         whole = self._marked(self._held)

@@ -307,8 +307,8 @@ class World:
             if contract.series not in day.series():
                 return None
             board = day.board(contract.series)
-            rows = ((board.strike_e4 << 1) | board.is_put).tolist()
-            keys = self._keys[key] = {contract: row for row, contract in enumerate(rows)}
+            listed = ((board.strike_e4 << 1) | board.is_put).tolist()
+            keys = self._keys[key] = {each: row for row, each in enumerate(listed)}
         return keys.get(contract_key(contract.strike_e4, contract.right is Right.PUT))
 
 

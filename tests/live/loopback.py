@@ -26,6 +26,7 @@ OTHER: Final = "5WT70002"
 SPEED: Final = 150
 START: Final = "2024-07-19 10:05"
 """Early enough for a slow machine to be armed and begun by half past ten."""
+LATE: Final = ("--until", "12:30")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def loopback(patch: pytest.MonkeyPatch, *words: str) -> Iterator[Loopback]:
 
 def ends_when(patch: pytest.MonkeyPatch, when: Callable[[Runner], bool]) -> None:
     """Every session ends as soon as this is so, after whatever it has heard: no time of day is too early for a slow
-    machine."""
+    machine. ``LATE`` ends one that it never comes to."""
     heard = Runner._hear
 
     def hears(self: Runner, *, everything: bool = True) -> None:

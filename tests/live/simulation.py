@@ -4,8 +4,7 @@ the network and death.
     python -m tests.live.simulation 4711            that week, with what was said in it
 
 The client is the product's own, journal and all; what it dies of is drawn (``troubles``). After a death a new process
-begins on the same journal, against the same emulator. What must hold always is looked at whenever nobody has anything
-to do (``Holds``).
+begins on the same journal, against the same emulator. What must hold is looked at whenever all are idle (``Holds``).
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import hashlib
+import os
 import random
 import sys
 import tempfile
@@ -85,7 +85,7 @@ LATELY_NS: Final = MINUTE_NS // 2
 AFTER_NS: Final = 7 * MINUTE_NS
 BEFORE_NS: Final = 5 * MINUTE_NS
 """What of a night is lived through: after the close everything settles, before the open a day is prepared."""
-MEMORY: Final = "/dev/shm" if Path("/dev/shm").is_dir() else None
+MEMORY: Final = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 """Where a journal lies that nobody keeps: it outlives a process, and no power cut."""
 
 

@@ -33,7 +33,7 @@ from sim.model.errors import ConfigError, UsageError
 from sim.model.event import Guarded, Standing
 from tests.contract.market import P95, P100, buy, order, sell
 from tests.contract.rig import ORDERS, QUICK, Wire, played, reason
-from tests.live.loopback import ACCOUNT, OTHER, Loopback, ends_when, loopback, run_folder
+from tests.live.loopback import ACCOUNT, LATE, OTHER, Loopback, ends_when, loopback, run_folder
 
 KEY: Final = "adapter=production"
 ARM: Final = ("live", "arm", "--account", "0001", "--max-loss", "500", "--until", "8h")
@@ -246,7 +246,7 @@ def test_a_session_whose_arming_has_ended_is_gone_on_with_in_manual_mode(
     assert main([*ARM, *words, "--unattended"]) == 0
     with monkeypatch.context() as patch:
         ends_when(patch, lambda runner: runner.core.day is not None)
-        assert main(["live", KEY, *words]) == 0
+        assert main(["live", KEY, *words, *LATE]) == 0
     folder = run_folder(tmp_path)
 
     async def away(*_: object, **__: object) -> Turned:
@@ -260,7 +260,7 @@ def test_a_session_whose_arming_has_ended_is_gone_on_with_in_manual_mode(
     said(capsys)
     assert main(["live", "disarm"]) == 0
     ends_when(monkeypatch, lambda runner: runner.core.session.engine.standing is Standing.MANUAL)
-    assert main(["live", KEY, *words, "--resume", str(folder)]) == 0
+    assert main(["live", KEY, *words, "--resume", str(folder), *LATE]) == 0
     told = said(capsys)
     assert "MANUAL  nothing is sent, and what would be is told: production is not armed" in told
     assert "SHADOW" not in told
@@ -304,7 +304,7 @@ def test_without_an_arming_a_session_says_that_it_is_a_shadow_wherever_it_is_loo
 ) -> None:
     words = [*served.words, f"adapter.account={ACCOUNT}", "report=html"]
     ends_when(monkeypatch, lambda runner: runner.core.ticked > 0)
-    assert main(["live", KEY, *words]) == 0
+    assert main(["live", KEY, *words, *LATE]) == 0
     folder, told = run_folder(tmp_path), said(capsys)
     assert "SHADOW  NOTHING IS SENT" in told
     assert "production is not armed" in told

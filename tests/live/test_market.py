@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from datetime import date
 from math import isnan
+from random import Random
 
 import numpy as np
 import pytest
@@ -141,15 +143,85 @@ class TestEarlier:
         assert day.vix[1:5].tolist() == [15.0, 15.0, 16.0, 16.0]
         assert day.path.open_at == 1
 
-    def test_how_far_it_was_heard(self, market: LiveMarket) -> None:
+
+class TestUnheard:
+    """Since when the streamer has to be asked, where a day goes on."""
+
+    @staticmethod
+    def listens(market: LiveMarket, minutes: range) -> None:
+        for k in minutes:
+            market.hear(Prices(at(k), (Spot("ABC", 100.0 + k, 99.0, 101.0, 10.0 * k),), (), 15.0, ()))
+
+    def test_since_the_last_minute_where_everything_was_heard(self, market: LiveMarket) -> None:
+        self.listens(market, range(10))
         day = market.day("ABC", DAY)
-        rows = tuple(Minute(at(k), 100.0 + k, 10.0 * k) for k in range(1, 4))
-        market.earlier(Earlier(at(3.5), "ABC", rows))
-        assert day.heard(at(3.5)) == (at(3), 20.0)
-        assert day.heard(at(4)) == (at(4), 30.0)
-        # Where the minute before was not heard, or there is none, nobody knows the volume.
-        for minute in (-1, 0.5, 1, 5, 10_000):
-            assert day.heard(at(minute)) is None
+        assert day.unheard(at(9.5)) == (at(9), 80.0)
+        assert day.unheard(at(2)) == (at(2), 10.0)
+        # Before it nobody knows a volume, or nothing is over.
+        assert day.unheard(at(0.5)) is None
+        assert day.unheard(at(-1)) is None
+        assert day.unheard(at(10_000)) is None
+
+    def test_since_the_silence_until_it_is_told_of(self, market: LiveMarket) -> None:
+        self.listens(market, range(10))
+        market.roll(at(14))
+        market.lost(at(8.5))
+        day = market.day("ABC", DAY)
+        assert day.unheard(at(14)) == (at(7), 60.0)
+        market.roll(at(16))
+        self.listens(market, range(17, 20))
+        assert day.unheard(at(19)) == (at(7), 60.0)
+        told = tuple(Minute(at(k), 100.0 + k, 10.0 * k) for k in range(8, 13))
+        market.earlier(Earlier(at(19.5), "ABC", told))
+        assert day.unheard(at(19)) == (at(12), 110.0)
+        told = tuple(Minute(at(k), 100.0 + k, 10.0 * k) for k in range(13, 20))
+        market.earlier(Earlier(at(19.5), "ABC", told))
+        assert day.unheard(at(19)) == (at(19), 180.0)
+
+    def test_since_the_open_where_nobody_listened_then(self, market: LiveMarket) -> None:
+        self.listens(market, range(3, 10))
+        assert market.day("ABC", DAY).unheard(at(9)) is None
+
+    def test_since_vix_is_missing(self, market: LiveMarket) -> None:
+        self.listens(market, range(10))
+        day = market.day("ABC", DAY)
+        day._vix.values[5:8] = np.nan
+        assert day.unheard(at(9)) == (at(4), 30.0)
+
+    def test_without_a_volume_since_the_open(self, market: LiveMarket) -> None:
+        for k in range(5):
+            market.hear(Prices(at(k), (Spot("ABC", 100.0, 99.0, 101.0, float("nan")),), (), 15.0, ()))
+        assert market.day("ABC", DAY).unheard(at(4)) is None
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_drawn_on_is_what_would_be_drawn_anew(seed: int) -> None:
+    draw = Random(seed)
+    contracts = [contract(STOCK, LATER, strike, right) for strike in (90, 95) for right in "CP"]
+    calls, puts = (tuple(c.strike_e4 for c in contracts if c.is_call is call) for call in (True, False))
+    market = LiveMarket(About("test", "by hand", synthetic=True))
+    market.listed("ABC", DAY, (ListedSeries(PUT.series, calls, puts),))
+    day, minute = market.day("ABC", DAY), 0.0
+    for _ in range(150):
+        minute += draw.choice((0, 0, 0.3, 1, 2.5))
+        match draw.randrange(5):
+            case 0:
+                market.lost(at(minute - draw.choice((0, 0.5, 3, 20))))
+            case 1:
+                market.roll(at(minute))
+            case _:
+                told = draw.sample(contracts, draw.randrange(4))
+                sides = tuple(Sides(c, draw.choice((BLANK, 5, 6)), draw.choice((BLANK, 7, 8))) for c in told)
+                market.hear(Prices(at(minute), (), (), None, sides))
+        each = draw.choice(contracts)
+        path = day.quotes(each)
+        anew = deepcopy(day)
+        anew._paths.clear()
+        wanted = anew.quotes(each)
+        assert path is not None
+        assert wanted is not None
+        for name in ("bid", "ask", "bid_age", "ask_age"):
+            assert getattr(path, name).tolist() == getattr(wanted, name).tolist()
 
 
 class TestMarket:

@@ -5,25 +5,32 @@ it answers; with nothing open it ends and says so.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pytest
 
+from adapters.emulator.emulator import Emulator
 from adapters.emulator.exchange.profiles import Script, Scripted
 from adapters.emulator.faults import Aim, Fault, Kind
 from adapters.tastytrade.errors import TooMany
+from adapters.tastytrade.transport import Closed
 from live.codec import Codec
 from live.feed import Tape
-from live.inputs import Earlier, Fx, History
+from live.inputs import Earlier, Fx
 from live.keep import lives
+from live.market import LiveDay
 from live.start import Start
 from sim.calendar import date_ny
 from sim.model.errors import BrokerError
 from sim.model.event import OrderFilled, Standing, Word
 from sim.model.market import MINUTE_NS
-from tests.live.seated import ACCOUNT, Seat, seated
+from sim.ports import MarketDay as Truth
+from tests.live.seated import ACCOUNT, MONDAY, Seat, seated
+from tests.live.weeks import week
 
 
 def down(s: Seat) -> None:
@@ -74,25 +81,98 @@ def test_with_a_trade_open_it_is_in_manual_mode_and_goes_on_when_the_broker_answ
     seated(scenario)
 
 
-def test_of_a_day_that_goes_on_the_streamer_is_asked_for_what_nobody_heard() -> None:
+def known(s: Seat) -> tuple[LiveDay, Truth]:
+    """The day as the session knows it, and as it was."""
+    return s.it.core.market.day("SPY", s.day), week(s.seed, MONDAY).day("SPY", s.day)
+
+
+async def goes_on(s: Seat) -> None:
+    """A new process on the same day, until it has looked at its first minutes."""
+    ticked = s.it.core.ticked
+    await s.sit()
+    await s.until(lambda: s.it.core.ticked > ticked, 300)
+    await s.elapse(70)
+
+
+def test_of_a_day_that_goes_on_the_streamer_is_asked_for_what_nobody_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    real = Tape.past
+
+    async def past(self: Tape, *given: Any, daily: bool = True) -> Any:
+        asked.append(daily)
+        return await real(self, *given, daily=daily)
+
+    monkeypatch.setattr(Tape, "past", past)
+
     async def scenario(s: Seat) -> None:
         await s.opened()
         began = s.it.hours.now()
         await s.rise()
+        await s.elapse(300)
         ticked = s.it.core.ticked
-        await s.elapse(150)
-        await s.sit()
-        await s.until(lambda: s.it.core.ticked > ticked)
-        of_it = {each.underlying: each.minutes for each in earlier(s, began)}
-        floor = ticked // MINUTE_NS * MINUTE_NS
-        assert [m.at - floor for m in of_it["SPY"]] == [MINUTE_NS, 2 * MINUTE_NS, 3 * MINUTE_NS][: len(of_it["SPY"])]
-        assert len(of_it["SPY"]) >= 2
-        # The session's volume is no less than before: it goes on where it was heard last.
-        volumes = s.it.core.market.day("SPY", s.day).path.volume[: s.it.core.market.day("SPY", s.day).k + 1]
-        assert (np.diff(volumes[~np.isnan(volumes)]) >= 0).all()
-        assert of_it["SPY"][0].volume > 0
-        assert s.journal is not None
-        assert [w for w, _ in lives(s.journal, Codec()) if isinstance(w, History) and w.ts > began] == []
+        await goes_on(s)
+        assert asked == [True, False]
+        (told,) = [each.minutes for each in earlier(s, began) if each.underlying == "SPY"]
+        assert [(m.at - ticked) // MINUTE_NS for m in told] == list(range(len(told)))
+        assert len(told) in (5, 6)
+        day, truth = known(s)
+        assert day.path.last[1 : day.k].tolist() == truth.path.last[1 : day.k].tolist()
+        assert day.vix[1 : day.k].tolist() == truth.vix[1 : day.k].tolist()
+        # What traded in the minute before the end was told in part at most.
+        less = truth.path.volume[1 : day.k] - day.path.volume[1 : day.k]
+        assert (less >= 0).all()
+        assert (less <= np.diff(truth.path.volume[: day.k]).max()).all()
+
+    seated(scenario)
+
+
+def test_a_silence_before_the_end_is_made_up_for_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, down = Emulator.dial, [False]
+
+    @asynccontextmanager
+    async def dial(self: Emulator, url: str) -> AsyncIterator[Any]:
+        if down[0] and "realtime" in url:
+            raise Closed(1006, "down")
+        async with real(self, url) as transport:
+            yield transport
+
+    monkeypatch.setattr(Emulator, "dial", dial)
+
+    async def scenario(s: Seat) -> None:
+        await s.opened()
+        down[0] = True
+        s.emulator.streams.restart("dxlink")
+        await s.elapse(1_200)
+        day, truth = known(s)
+        assert day.path.last[: day.k].tolist()[-15:] != truth.path.last[: day.k].tolist()[-15:]
+        await s.rise()
+        down[0] = False
+        await goes_on(s)
+        day, truth = known(s)
+        assert day.path.last[1 : day.k].tolist() == truth.path.last[1 : day.k].tolist()
+        assert day.vix[1 : day.k].tolist() == truth.vix[1 : day.k].tolist()
+
+    seated(scenario)
+
+
+def test_minutes_that_were_not_told_in_time_are_asked_for_by_the_next_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(self: Tape, symbols: set[str]) -> None:
+        await asyncio.Event().wait()
+
+    async def scenario(s: Seat) -> None:
+        await s.to(9, 25)
+        await s.rise()
+        await s.to(10, 0)
+        with monkeypatch.context() as patch:
+            patch.setattr(Tape, "_whole", never)
+            await s.sit()
+            await s.elapse(300)
+        assert np.isnan(known(s)[0].path.last[1:20]).all()
+        await s.rise()
+        await goes_on(s)
+        day, truth = known(s)
+        assert (day.path.open, day.path.open_at) == (truth.path.last[1], 1)
+        assert day.path.last[1 : day.k].tolist() == truth.path.last[1 : day.k].tolist()
 
     seated(scenario)
 

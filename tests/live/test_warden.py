@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import time, timedelta
 from decimal import Decimal as D
-from typing import Any
 
 import pytest
 
@@ -23,7 +22,7 @@ from live.inputs import Fx
 from live.reconcile import Holdings
 from live.warden import Warden
 from sim.calendar import at_ny
-from sim.model.event import Guarded, OrderFilled, Standing, Word
+from sim.model.event import Guarded, Standing, Word
 from sim.model.fill import Fill, LegFill
 from tests.live.beside import closes, moves
 from tests.live.seated import ACCOUNT, Seat, seated
@@ -48,38 +47,6 @@ def stood(s: Seat) -> list[str]:
 def resting(s: Seat) -> None:
     engine = s.it.core.session.engine
     engine.settings = replace(engine.settings, rest=True)
-
-
-def test_after_a_fill_everything_is_read_at_once_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where it came while nothing could be read; then the rounds go on as before."""
-    read: list[str] = []
-    for name in ("positions", "everything"):
-        real = getattr(Warden, name)
-
-        async def noted(self: Warden, name: str = name, real: Any = real) -> None:
-            read.append(name)
-            await real(self)
-
-        monkeypatch.setattr(Warden, name, noted)
-
-    async def scenario(s: Seat) -> None:
-        warden, now = s.it.warden, s.it.hours.now()
-        read.clear()
-        warden.rounds = replace(warden.rounds, positions=30.0, everything=600.0)
-        await s.until(lambda: read[-2:] == ["everything", "positions"])
-        read.clear()
-        warden.heard(OrderFilled(now, Fill("a", now, 0, 10, 1, ())))
-        await s.elapse(2)
-        assert read == ["everything"]
-        await s.elapse(30)
-        assert read == ["everything", "positions"]
-        warden.hold(50)
-        await s.elapse(30)
-        warden.heard(OrderFilled(now, Fill("a", now, 0, 10, 1, ())))
-        await s.elapse(25)
-        assert read == ["everything", "positions", "everything"]
-
-    seated(scenario)
 
 
 # -- positions, orders ------------------------------------------------------------------------------------------------
@@ -392,9 +359,9 @@ def test_a_wait_that_comes_in_the_middle_of_a_nap_counts(monkeypatch: pytest.Mon
     """Another call was told to wait: of the feed's token, of the day's chain."""
     read, positions = list[int](), Warden.positions
 
-    async def counted(self: Warden) -> None:
+    async def counted(self: Warden) -> bool:
         read.append(self.hours.now())
-        await positions(self)
+        return await positions(self)
 
     monkeypatch.setattr(Warden, "positions", counted)
 

@@ -11,7 +11,7 @@ from tests.virtual import Time, idle
 
 
 async def alone() -> bool:
-    """Whether no task is left but this one, and the bell's."""
+    """Whether no task is left but this one."""
     await idle()
     return asyncio.all_tasks() == {asyncio.current_task()}
 
