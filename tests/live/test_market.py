@@ -171,10 +171,11 @@ class TestUnheard:
         market.roll(at(16))
         self.listens(market, range(17, 20))
         assert day.unheard(at(19)) == (at(7), 60.0)
-        told = tuple(Minute(at(k), 100.0 + k, 10.0 * k) for k in range(8, 13))
+        # Of the part that was over when it was noticed, and then of the rest.
+        told = tuple(Minute(at(k), 100.0 + k, 10.0 * k) for k in range(8, 15))
         market.earlier(Earlier(at(19.5), "ABC", told))
-        assert day.unheard(at(19)) == (at(12), 110.0)
-        told = tuple(Minute(at(k), 100.0 + k, 10.0 * k) for k in range(13, 20))
+        assert day.unheard(at(19)) == (at(14), 130.0)
+        told = tuple(Minute(at(k), 100.0 + k, 10.0 * k) for k in range(15, 17))
         market.earlier(Earlier(at(19.5), "ABC", told))
         assert day.unheard(at(19)) == (at(19), 180.0)
 
