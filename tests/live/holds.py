@@ -225,11 +225,9 @@ class Holds:
         else:
             now = self.emulator.clock.now()
             self._differed = self._differed or now
-            # What rests at the broker may have filled, and the word of it been lost: then it is found in time; in twice
-            # the time where every reading since has failed.
-            most = FOUND_NS if one.warden.seen_positions > self._differed else 2 * FOUND_NS
-            lately = now - self._happened < most
-            grace = most if one.core.session.engine.desk.orders or lately else 0
+            # What rests at the broker may have filled, and the word of it been lost: then it is found in time.
+            lately = now - self._happened < FOUND_NS
+            grace = FOUND_NS if one.core.session.engine.desk.orders or lately else 0
             if now - self._differed >= grace and not self._told_of(one, ours, theirs):
                 self.hold(False, f"ours {ours}, theirs {theirs}")
         fills = len(one.core.session.fills)
