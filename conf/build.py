@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from importlib import import_module
-from inspect import signature
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,7 +40,7 @@ def target(node: Mapping[str, Any], *, where: str) -> Any:
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(f"{where}._target_ is {path!r}: cannot be imported ({error})") from None
     try:
-        takes = signature(maker).parameters
+        takes = _takes(maker)
     except (TypeError, ValueError):
         raise ConfigError(f"{where}._target_ is {path!r}: wanted a class, like sim.strategies.custom.Custom") from None
     given = {str(k): v for k, v in node.items() if not str(k).startswith("_")}
@@ -60,6 +61,11 @@ def target(node: Mapping[str, Any], *, where: str) -> Any:
         raise ConfigError(
             f"{where}: {' '.join(str(error).split())}; look at conf/{_group(where)} for what each key takes"
         ) from None
+
+
+@lru_cache(maxsize=256)
+def _takes(maker: Callable[..., Any]) -> Mapping[str, Parameter]:
+    return signature(maker).parameters
 
 
 def _group(where: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.model.given import flag
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 Node = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shared:
     """What several rules go by: all of ``rules`` as configured, the regime, and what counts as one position."""
 
@@ -26,13 +27,13 @@ class Shared:
     regime: Regime
     units: Units
 
-    @property
+    @cached_property
     def phases(self) -> Phases:
         from sim.rules.phases import Phases
 
         return Phases.of(self.rules["phase"])
 
-    @property
+    @cached_property
     def groups(self) -> Correlation:
         from sim.rules.correlation import Correlation
 

@@ -135,14 +135,17 @@ class Warden:
 
     async def run(self) -> None:
         """Reads until it is cancelled."""
-        everything, read = 0, True
+        whole, read = int(self.rounds.everything * SECOND_NS), True
+        everything = self.seen_everything and self.seen_everything + whole
+        # What was read as the session began is not read again at once.
+        await self._pause(self.rounds.positions if everything else 0.0)
         while True:
             now = self.hours.now()
             if self._soon or (read and now >= everything):
                 self._soon = False
                 self._bell.clear()
                 read = await self.everything()
-                everything = now + int(self.rounds.everything * SECOND_NS) if read else now
+                everything = now + whole if read else now
             else:
                 read = await self.positions()
             if now >= self._held and self._due() and self.endings.turn(now):
@@ -242,8 +245,7 @@ class Warden:
         self.endings.short = early(ours, self.reconciler.net(self.theirs)) - moving
         if self.reconciler.anew(now):
             self.live.broker.look_again()
-        standing = self.reconciler.standing(now)
-        hint = CLOSED
+        standing, hint = self.reconciler.standing(now), CLOSED
         for each in standing:
             if each.what not in self._told:
                 self._told.add(each.what)
@@ -307,8 +309,7 @@ class Warden:
 
     def _weigh(self, now: int) -> None:
         """Once a trade date: whether the account is worth what the session goes by."""
-        theirs, desk = self.worth(), self.core.session.engine.desk
-        k = self.core.column(now)
+        theirs, desk, k = self.worth(), self.core.session.engine.desk, self.core.column(now)
         if theirs is None or self.core.day in (None, self._weighed) or not weighable(desk, k):
             return
         self._weighed, ours = self.core.day, desk.nlv(k)

@@ -25,14 +25,23 @@ async def first_of(*works: Awaitable[Any]) -> None:
 
 async def rung(bell: asyncio.Event, nap: Awaitable[None]) -> None:
     """Until the bell rings or the nap is over; then it is still again. Raises what the nap raised."""
-    napping = asyncio.ensure_future(nap)
-    napping.add_done_callback(lambda _: bell.set())
+    napping, heard = asyncio.ensure_future(nap), False
+
+    def wake(napped: asyncio.Future[None]) -> None:
+        if not heard:
+            bell.set()
+        elif not napped.cancelled():
+            napped.exception()  # nobody waits for it any more
+
+    napping.add_done_callback(wake)
     try:
         await bell.wait()
         over = napping.done()
     finally:
-        napping.cancel()
-        await asyncio.gather(napping, return_exceptions=True)
+        heard = True
+        if not napping.done():
+            napping.cancel()
+            await asyncio.gather(napping, return_exceptions=True)
         bell.clear()
     if over:
         napping.result()

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from sim.calendar import Venue, third_friday
@@ -159,6 +159,7 @@ def known_product(root: str) -> Product | None:
     return _known().get(root)
 
 
+@lru_cache(maxsize=4096)
 def equity_option(root: str, underlying: str = "") -> Product:
     """The option on a stock or fund: American, physical, 100 shares, cents."""
     return Product(
@@ -169,10 +170,15 @@ def equity_option(root: str, underlying: str = "") -> Product:
 
 def fund_option(root: str) -> Product:
     """The option on a fund whose ticks are known (SPY, QQQ, IWM, TLT, GLD); DataError for another."""
-    ticks = dict(line.split() for line in _FUNDS.strip().splitlines())
-    if root not in ticks:
-        raise DataError(f"fund {root!r} is not known here; wanted one of {', '.join(ticks)}")
-    return replace(equity_option(root), ticks=parse_ticks(ticks[root]))
+    if (found := _funds().get(root)) is None:
+        raise DataError(f"fund {root!r} is not known here; wanted one of {', '.join(_funds())}")
+    return found
+
+
+@cache
+def _funds() -> dict[str, Product]:
+    ticks = (line.split() for line in _FUNDS.strip().splitlines())
+    return {root: replace(equity_option(root), ticks=parse_ticks(table)) for root, table in ticks}
 
 
 def is_future_root(root: str) -> bool:

@@ -2,7 +2,8 @@
 
 A frozen dataclass writes every field with ``object.__setattr__``, by its name: 0.7 microseconds for six fields, in a
 session that makes a hundred of them. ``quick`` writes them through the slots themselves, which takes half of that, and
-changes nothing else: same signature, still frozen.
+changes nothing else: same signature, still frozen. So it does where a pickle is read, which a dataclass does by looking
+up its fields once for every record.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ C = TypeVar("C")
 
 
 def quick(cls: type[C]) -> type[C]:
-    """Gives a dataclass with ``frozen=True, slots=True`` an ``__init__`` that writes its slots directly.
+    """Gives a dataclass with ``frozen=True, slots=True`` an ``__init__`` that writes its slots directly, and so does
+    what reads its pickles, in the same form.
 
     A field with ``kw_only``, or made by a factory and not given, is refused with TypeError: nothing in the inner loop
     has one.
@@ -44,4 +46,18 @@ def quick(cls: type[C]) -> type[C]:
     init.__qualname__ = f"{cls.__name__}.__init__"
     init.__annotations__ = cls.__init__.__annotations__
     cls.__init__ = init  # type: ignore[method-assign]
+    _pickled(cls)
     return cls
+
+
+def _pickled(cls: type[Any]) -> None:
+    """Its state is the list of its fields, as a dataclass has it."""
+    named = [each.name for each in fields(cls)]
+    names = {f"_write_{name}": cls.__dict__[name].__set__ for name in named}
+    lines = [f"def __getstate__(self):\n return [{', '.join(f'self.{name}' for name in named)}]"]
+    lines += [f"def __setstate__(self, state):\n [{', '.join(named)}] = state"]
+    made: dict[str, Any] = {}
+    exec("\n".join([*lines, *(f" _write_{name}(self, {name})" for name in named)]), names, made)
+    for name, function in made.items():
+        function.__qualname__ = f"{cls.__name__}.{name}"
+        setattr(cls, name, function)

@@ -6,6 +6,7 @@ Long naps end together, and so do pauses while the market runs fast: fewer insta
 from __future__ import annotations
 
 import asyncio
+from math import ceil
 from typing import Final
 
 from adapters.emulator.clock import VirtualClock
@@ -18,6 +19,11 @@ EARLY: Final = 5.0
 """So many seconds a long nap takes at least; it ends up to a ``GRID`` before its time."""
 HALF_NS: Final = 30_000_000_000
 JUST: Final = 1e-6
+SLIP: Final = 2e-8
+"""So much a sum of seconds may fall short of the instant that it is to reach."""
+FINE: Final = 2**20
+"""Parts of a second that floats count exactly."""
+NEAR: Final = 2 / FINE
 
 
 class Passing:
@@ -46,12 +52,17 @@ class Passing:
         self.speed = speed
         self.clock.accelerate(speed)
         if not self.fast:
-            # Naps that are slow end with the market's half minutes.
-            self._phase = (self.loop.seconds - self.now() % HALF_NS / 1e9) % GRID
+            # Naps that are slow end with the market's half minutes, and are of equal length to the last bit.
+            self._phase = ceil((self.loop.seconds - self.now() % HALF_NS / 1e9) % GRID * FINE) / FINE
 
     def beat(self, seconds: float) -> float:
         """The next instant after ``seconds`` of the loop at which long naps end."""
         return ((seconds - self._phase + JUST) // GRID + 1) * GRID + self._phase
+
+    def together(self, seconds: float) -> float:
+        """The instant at which long naps end, where that is meant by ``seconds``."""
+        end = self.beat(seconds - NEAR)
+        return end if abs(end - seconds) < NEAR else seconds
 
     async def sleep(self, seconds: float) -> None:
         """Seconds of the loop, about."""
@@ -74,10 +85,12 @@ class Passing:
         if until is None:
             return None
         left = until - self.now()
-        over = self.loop.seconds + left / 1e9 / self.speed
+        over = self.loop.seconds + left / 1e9 / self.speed + SLIP
         if self.fast:
             # Whenever else something happens meanwhile.
             over = self.beat(over)
+        elif left > 0:
+            over = self.together(over)
         return max(over, self.loop.seconds + (JUST if left > 0 else 0.0))
 
     def wake(self) -> None:

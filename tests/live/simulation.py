@@ -63,7 +63,7 @@ from tests.contract.rig import InProcess
 from tests.live import beside
 from tests.live.holds import ACCOUNT, Broken, Holds
 from tests.live.holds import held as books_of
-from tests.live.passing import Passing
+from tests.live.passing import SLIP, Passing
 from tests.live.troubles import CALM, Chances, Exchanges, Troubles, chances_of
 from tests.live.weeks import STEP, Week, sessions, week
 from tests.margins import load as margin_model
@@ -143,6 +143,7 @@ class Simulation:
     _beats: bool = True
     """Whether the next instant is the emulator's, and not only somebody's whose pause is over."""
     _wake: int = 0
+    """Whoever wakes next does so now, by the market's clock: the machine's may be wrong."""
 
     def __post_init__(self) -> None:
         self.loop = Loop(1_020.0)
@@ -196,19 +197,14 @@ class Simulation:
             return seconds
         if self.time.fast:
             # Not a beat beyond what is to come.
-            left = (self._next(now) - now) / 1e9 / self.time.speed
-            return max(seconds, min(self._beat, seconds + left + 0.01) if left > 0 else self._beat)
+            left = max(self._next(now) - now, 0) / 1e9 / self.time.speed
+            return max(seconds, min(self._beat, seconds + left + 0.01))
         if now // MINUTE_NS != self._beaten and self._open(now):
             return seconds
         at = now + 60 * MINUTE_NS if not self._open(now) else (now // MINUTE_NS + 1) * MINUTE_NS
-        due = self.holds.exchange.due()
-        if due is not None:
-            at = min(at, due)
-        if self.troubles.plan:
-            at = min(at, self.troubles.plan[0][0])
-        if now < self._slow:
-            at = min(at, self._slow)
-        return seconds + max((at - now) / 1e9, 1e-6)
+        due, plan = self.holds.exchange.due(), self.troubles.plan
+        at = min([at, *([] if due is None else [due]), *(at for at, *_ in plan[:1]), *[self._slow] * (now < self._slow)])
+        return self.time.together(seconds + max((at - now) / 1e9, 1e-6) + SLIP)
 
     def _next(self, now: int) -> int:
         """The next instant from which something will be going on: a trouble, a wake, the end of the session, an order
@@ -233,8 +229,8 @@ class Simulation:
             return False
         coming = one.runner.coming()
         if coming is not None:
-            self._wake = coming[0]
-        if -LATELY_NS < self._wake - self.now() <= SOON_NS:
+            self._wake = coming[0] - self.off
+        if -LATELY_NS < self._wake - now <= SOON_NS:
             return False
         core = one.core
         return not (
@@ -250,6 +246,7 @@ class Simulation:
     def _act(self) -> None:
         em = self.emulator
         if (morning := self._morning(em.clock.now())) is not None:
+            self.time.accelerate(1.0)
             self.loop.seconds += ceil((morning - em.clock.now()) / 1e9)
         now = em.clock.now()
         self._beat = self.time.beat(self.loop.seconds)

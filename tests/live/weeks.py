@@ -163,12 +163,13 @@ def _path(last: Floats) -> UnderlyingPath:
 def _options(draw: random.Random, day: date, open_ns: int, path: Floats, vix: Floats) -> WeekDay:
     series, centre, minutes = Series(SPY, day), round(float(path[0])), len(path)
     # More time than there is, so that what is sold is worth something.
-    left = np.maximum(np.arange(minutes)[::-1], 1) * 3.0 / (365 * 24 * 60.0)
+    left = np.maximum(np.arange(minutes)[::-1], 1)[::STEP] * 3.0 / (365 * 24 * 60.0)
+    spots, vols = path[::STEP], vix[::STEP] / 100.0
     contracts, bids, asks = [], [], []
     for strike in range(centre - 7, centre + 8):
         for right in (Right.CALL, Right.PUT):
-            worth = bsm.price(path, float(strike), left, vix / 100.0, right is Right.CALL, 0.0, 0.0)
-            mid = np.repeat(np.asarray(worth)[::STEP], STEP)[:minutes]
+            worth = bsm.price(spots, float(strike), left, vols, right is Right.CALL, 0.0, 0.0)
+            mid = np.repeat(np.asarray(worth), STEP)[:minutes]
             half = 1 + draw.randrange(2)
             bid = np.floor(mid * 100).astype(np.int64) - half
             contracts.append(OptionContract(series, strike_e4(strike), right))

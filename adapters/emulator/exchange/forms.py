@@ -74,7 +74,7 @@ def count(value: Decimal) -> int | str:
 def iso(instant: int) -> str:
     """UTC with milliseconds and ``+00:00``."""
     seconds, rest = divmod(instant, _SECOND)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest // MS:03d}+00:00"
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}.{rest // MS:03d}+00:00"
 
 
 def instant_of(value: object) -> int | None:

@@ -92,12 +92,6 @@ class BrokerOrder:
     stop: bool = False
     """Whether it has a trigger: the other side of a target."""
 
-    @staticmethod
-    def of(order: WireOrder) -> BrokerOrder:
-        made = BrokerOrder(order)
-        made.merge(order)
-        return made
-
     def merge(self, order: WireOrder) -> tuple[str, ...]:
         """Takes one more message in; the keys of fills that it tells differently from an earlier one."""
         if _age(order) > _age(self.newest):

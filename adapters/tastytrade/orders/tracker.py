@@ -19,7 +19,7 @@ from typing import Final
 
 from adapters.tastytrade.orders.bodies import OrderShapeError, ticks_of
 from adapters.tastytrade.orders.fills import Column, Fee, Units, fills_of
-from adapters.tastytrade.orders.shapes import WireOrder, natural, nested_orders, read_order, squeezed
+from adapters.tastytrade.orders.shapes import WireOrder, natural, nested_orders, read_order, squeezed, text_id
 from adapters.tastytrade.orders.states import STATUSES, BrokerOrder, asked, half, trades_as
 from adapters.tastytrade.symbols import wire_symbol
 from sim.model.event import (
@@ -170,24 +170,26 @@ class Tracker:
 
     def consume(self, raw: Mapping[str, object], now: int) -> list[Event]:
         """One order object. OrderShapeError where it cannot be read; nothing has changed then."""
-        order = read_order(raw)
+        known = self._orders.get(text_id(raw.get("id")))
+        if known is not None and raw == known.newest.raw:
+            # Lists tell of old orders again and again, word for word.
+            order = known.newest
+        else:
+            order = self._heard(read_order(raw))
+        opening = order.client_id.removesuffix(BROUGHT)
+        early = self._news(opening, now) if opening != order.client_id and opening in self._ours else []
+        return [*early, *self._tell(order.id, now)]
+
+    def _heard(self, order: WireOrder) -> WireOrder:
         if not order.id:
             raise OrderShapeError("an order without an id: a dry run is judged, not tracked")
-        known = self._orders.get(order.id)
-        if known is None:
-            self._orders[order.id] = BrokerOrder.of(order)
-        else:
-            for fill in known.merge(order):
-                self._note(
-                    f"order {order.id}: fill {fill} was told of with another price or quantity; the first stands"
-                )
+        for fill in self._orders.setdefault(order.id, BrokerOrder(order)).merge(order):
+            self._note(f"order {order.id}: fill {fill} was told of with another price or quantity; the first stands")
         if order.replaces:
             self._link(order.replaces, order.id)
         if order.replaced_by:
             self._link(order.id, order.replaced_by)
-        opening = order.client_id.removesuffix(BROUGHT)
-        early = self._news(opening, now) if opening != order.client_id and opening in self._ours else []
-        return [*early, *self._tell(order.id, now)]
+        return order
 
     def consume_complex(self, raw: Mapping[str, object], now: int) -> list[Event]:
         """A complex order: every order inside it that has an id. One that cannot be read is a note, and ``damaged``

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
@@ -102,9 +102,15 @@ class Call:
                 # "." and ".." would be walked, and an empty segment is another route.
                 if value.strip(". ") == "":
                     raise UsageError(f"{self.method} {self.route}: {part} is {value!r}, wanted a name; give one")
-                part = masks.get(part) or quote(value, safe="")
+                part = masks.get(part) or _segment(value)
             out += part
         return out
+
+
+@lru_cache(maxsize=1024)
+def _segment(value: str) -> str:
+    """A part of a path, percent-encoded."""
+    return quote(value, safe="")
 
 
 @cache

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
-from typing import Annotated, Any, ClassVar, Final, Generic, TypeVar, cast
+from typing import Annotated, Any, ClassVar, Final, Generic, TypeVar, cast, get_args
 
 import msgspec
 from msgspec import inspect
@@ -65,10 +65,20 @@ class Numbers(Shape, frozen=True, kw_only=True):
     """A shape whose numbers may be NaN on the wire: those are None."""
 
     def __post_init__(self) -> None:
-        for name in self.__struct_fields__:
+        for name in _decimals(type(self)):
             value = getattr(self, name)
             if isinstance(value, Decimal) and not value.is_finite():
                 msgspec.structs.force_setattr(self, name, None)
+
+
+@cache
+def _decimals(kind: type[Shape]) -> tuple[str, ...]:
+    """Fields that may hold a Decimal."""
+    return tuple(each.name for each in msgspec.structs.fields(kind) if _may_be(each.type, Decimal))
+
+
+def _may_be(kind: Any, wanted: type) -> bool:
+    return kind is wanted or any(_may_be(one, wanted) for one in get_args(kind))
 
 
 class Pagination(Shape, frozen=True, kw_only=True):
