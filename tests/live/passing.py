@@ -61,7 +61,7 @@ class Passing:
 
     def together(self, seconds: float) -> float:
         """The instant at which long naps end, where that is meant by ``seconds``."""
-        end = self.beat(seconds - NEAR)
+        end = self.beat(seconds - 2 * NEAR)
         return end if abs(end - seconds) < NEAR else seconds
 
     async def sleep(self, seconds: float) -> None:

@@ -143,7 +143,6 @@ class Simulation:
     _beats: bool = True
     """Whether the next instant is the emulator's, and not only somebody's whose pause is over."""
     _wake: int = 0
-    """Whoever wakes next does so now, by the market's clock: the machine's may be wrong."""
 
     def __post_init__(self) -> None:
         self.loop = Loop(1_020.0)
@@ -202,8 +201,12 @@ class Simulation:
         if now // MINUTE_NS != self._beaten and self._open(now):
             return seconds
         at = now + 60 * MINUTE_NS if not self._open(now) else (now // MINUTE_NS + 1) * MINUTE_NS
-        due, plan = self.holds.exchange.due(), self.troubles.plan
-        at = min([at, *([] if due is None else [due]), *(at for at, *_ in plan[:1]), *[self._slow] * (now < self._slow)])
+        if (due := self.holds.exchange.due()) is not None:
+            at = min(at, due)
+        if self.troubles.plan:
+            at = min(at, self.troubles.plan[0][0])
+        if now < self._slow:
+            at = min(at, self._slow)
         return self.time.together(seconds + max((at - now) / 1e9, 1e-6) + SLIP)
 
     def _next(self, now: int) -> int:
@@ -229,7 +232,7 @@ class Simulation:
             return False
         coming = one.runner.coming()
         if coming is not None:
-            self._wake = coming[0] - self.off
+            self._wake = coming[0] - self.off  # the machine's clock may be wrong
         if -LATELY_NS < self._wake - now <= SOON_NS:
             return False
         core = one.core

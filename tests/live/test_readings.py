@@ -66,6 +66,24 @@ def test_after_a_fill_everything_is_read_at_once_and_once(read: list[str]) -> No
     seated(scenario)
 
 
+def test_what_was_read_as_a_session_begins_is_not_read_again_at_once(read: list[str]) -> None:
+    async def scenario(s: Seat) -> None:
+        for _ in range(2):
+            await s.until(lambda: read)
+            assert read == ["everything"]
+            began, every = s.it.hours.now(), s.it.warden.rounds
+            await s.until(lambda: read[1:])
+            assert read == ["everything", "positions"]
+            assert s.it.hours.now() - began >= every.positions * 1e9
+            await s.until(lambda: read[-1] == "everything", 600)
+            assert 0 <= s.it.hours.now() - began - every.everything * 1e9 <= every.positions * 1e9
+            read.clear()
+            await s.rise()
+            await s.sit()
+
+    seated(scenario)
+
+
 def test_a_reading_that_failed_is_soon_tried_again(read: list[str]) -> None:
     async def scenario(s: Seat) -> None:
         warden = await rounds(s, read, 100.0, 600.0)

@@ -55,6 +55,14 @@ def test_a_calm_week_trades_every_day() -> None:
     assert made.seen["fills"] >= 2 * len(made.dates)
 
 
+@pytest.mark.parametrize("off", [-25, 25])
+def test_a_clock_that_is_wrong_sleeps_through_no_entry(off: int) -> None:
+    """Dull hours are lived through fast up to the entry by the machine's clock, which may be slow."""
+    made = Simulation(1, CALM, days=2, off=off * 1_000_000_000)
+    assert lived(made).seen["trades"] == 2
+    assert not [line for line in made.said if "slept through" in line]
+
+
 def test_a_seed_is_lived_through_again_to_the_byte() -> None:
     """Whatever was drawn, said and written."""
     first, second = (simulate(4, days=1) for _ in range(2))

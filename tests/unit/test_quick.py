@@ -47,6 +47,17 @@ def test_it_is_made_and_compared_as_before() -> None:
     assert list(signature(Quick).parameters) == names
 
 
+def test_its_pickles_are_those_of_a_dataclass() -> None:
+    made = Quick(4, c=(1, 2))
+    assert made.__getstate__() == Plain(4, c=(1, 2)).__getstate__() == [4, "x", (1, 2), 6]
+    copy: Quick = Quick.__new__(Quick)
+    copy.__setstate__([4, "x", (1, 2), 6])  # type: ignore[attr-defined]
+    assert copy == made
+    assert copy.total == 6
+    with pytest.raises(ValueError, match="not enough values"):
+        copy.__setstate__([4, "x"])  # type: ignore[attr-defined]
+
+
 def test_it_is_frozen_still() -> None:
     with pytest.raises(FrozenInstanceError):
         Quick(1).a = 2  # type: ignore[misc]

@@ -6,8 +6,10 @@ from decimal import Decimal
 
 import pytest
 
+from adapters.tastytrade.orders import tracker
 from adapters.tastytrade.orders.bodies import OrderShapeError
 from adapters.tastytrade.orders.fills import whole_ticks
+from adapters.tastytrade.orders.shapes import WireOrder, read_order
 from adapters.tastytrade.orders.states import STATUSES
 from adapters.tastytrade.orders.tracker import Tracker
 from sim.model.event import (
@@ -68,6 +70,27 @@ def test_skipped_states_duplicates_and_what_comes_late() -> None:
     done = frame(order, "Filled", 2, fills={SPY_PUT: [fill("1", 1, "1.26")]})
     events = told(tracking(order), [done, done, frame(order, "Live", 1), frame(order, "Routed", 0), done])
     assert words(events) == "Accepted Filled"
+
+
+def test_what_is_told_word_for_word_again_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every list has the orders of before; what is different in one word is read."""
+    read: list[object] = []
+
+    def noted(raw: Frame) -> WireOrder:
+        read.append(raw["status"])
+        return read_order(raw)
+
+    monkeypatch.setattr(tracker, "read_order", noted)
+    order = an_order()
+    one = tracking(order)
+    live, done = frame(order, "Live", 1), frame(order, "Filled", 2, fills={SPY_PUT: [fill("1", 1, "1.26")]})
+    assert words(told(one, [live, {**live}, done, {**done}, live, done])) == "Accepted Filled"
+    assert read == ["Live", "Filled", "Live"], "of one that has gone on, an older word is a word"
+    assert one.notes() == ()
+    again = frame(order, "Filled", 3, fills={SPY_PUT: [fill("1", 1, "1.27")]})
+    told(one, [again, again])
+    assert read[3:] == ["Filled"]
+    assert len(one.notes()) == 1
 
 
 def test_parts_are_told_as_they_come_with_what_is_left() -> None:
