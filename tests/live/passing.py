@@ -23,7 +23,7 @@ SLIP: Final = 2e-8
 """So much a sum of seconds may fall short of the instant that it is to reach."""
 FINE: Final = 2**20
 """Parts of a second that floats count exactly."""
-NEAR: Final = 2 / FINE
+NEAR: Final = 4 / FINE
 
 
 class Passing:
@@ -53,16 +53,16 @@ class Passing:
         self.clock.accelerate(speed)
         if not self.fast:
             # Naps that are slow end with the market's half minutes, and are of equal length to the last bit.
-            self._phase = ceil((self.loop.seconds - self.now() % HALF_NS / 1e9) % GRID * FINE) / FINE
+            self._phase = (ceil((self.loop.seconds - self.now() % HALF_NS / 1e9) % GRID * FINE) + 1) / FINE
 
     def beat(self, seconds: float) -> float:
         """The next instant after ``seconds`` of the loop at which long naps end."""
         return ((seconds - self._phase + JUST) // GRID + 1) * GRID + self._phase
 
     def together(self, seconds: float) -> float:
-        """The instant at which long naps end, where that is meant by ``seconds``."""
+        """The instant at which long naps end, where that is all but ``seconds``."""
         end = self.beat(seconds - 2 * NEAR)
-        return end if abs(end - seconds) < NEAR else seconds
+        return end if seconds <= end < seconds + NEAR else seconds
 
     async def sleep(self, seconds: float) -> None:
         """Seconds of the loop, about."""

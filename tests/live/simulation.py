@@ -22,7 +22,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date, time
 from decimal import Decimal
 from errno import ENOSPC
-from functools import cache
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
@@ -39,7 +38,6 @@ from adapters.tastytrade.sandbox import Sandbox
 from adapters.tastytrade.sender import Conduct
 from adapters.tastytrade.window import chain_of
 from adapters.tastytrade.wiring import Wiring
-from conf.compose import compose
 from conf.living import Living, checkpoint_of, living, resumed
 from conf.sitting import rulers_of
 from live.checkpoint import NAME as CHECKPOINT
@@ -50,12 +48,12 @@ from live.journal import Journal, JournalError
 from live.market import About
 from live.picture import Labels
 from live.runner import Hours, Pace
-from live.sitting import Sitting, Terms
+from live.sitting import Sitting, Terms, judged_alone
 from live.warden import Rounds
 from sim.calendar import Venue, at_ny, load_calendar
 from sim.clock import stopwatch
 from sim.model.errors import BrokerError
-from sim.model.event import Decision, Submit, Word
+from sim.model.event import Decision, Standing, Submit, Word
 from sim.model.instrument import OptionContract
 from sim.model.market import MINUTE_NS
 from sim.model.order import Stops
@@ -65,7 +63,7 @@ from tests.live.holds import ACCOUNT, Broken, Holds
 from tests.live.holds import held as books_of
 from tests.live.passing import SLIP, Passing
 from tests.live.troubles import CALM, Chances, Exchanges, Troubles, chances_of
-from tests.live.weeks import STEP, Week, sessions, week
+from tests.live.weeks import STEP, Week, configuration, sessions, week
 from tests.margins import load as margin_model
 from tests.virtual import Loop
 
@@ -91,21 +89,6 @@ MEMORY: Final = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 class Death(BaseException):
     """The process ends here, with nothing put in order."""
-
-
-@cache
-def configuration(*, held: bool) -> dict[str, Any]:
-    """The seed's same-day spread every day. ``held`` to its expiration, but for a stop that is hardly ever hit."""
-    exits = {"profit": "null", "stop": "30", "review": "null", "at": "null", "final": "null"} if held else {}
-    return compose(
-        [
-            "strategy=zero_dte", "strategy.underlying=SPY", "strategy.entry.weekday=any", "strategy.offset=2",
-            "strategy.wing=3", "strategy.round=1", "strategy.min_credit=0.05", "strategy.threshold_pct=0.3",
-            "account.currency=USD", "account.nlv=100000", "rules.phase.enabled=false",
-            "rules.never_trade.enabled=false", "rules.volume.enabled=false",
-            *(f"strategy.exits.{name}={value}" for name, value in exits.items()),
-        ]
-    )  # fmt: skip
 
 
 @dataclass
@@ -376,12 +359,18 @@ class Simulation:
             made.core, connected, made.strategies, Hours(self.now, self.time.pause), chain, self.journal, Codec(),
             rulers_of(made, self.config), Labels("simulation", "emulator", "", "week", "", synthetic=True),
             self.said.append, lambda kind, text: self.said.append(f"{kind}: {text}"), terms,
-            trail=checkpoint.trail, kept=checkpoint.look,
+            failed=self._failed, trail=checkpoint.trail, kept=checkpoint.look,
         )  # fmt: skip
         one.runner.until = self.ends
         one.runner.done.append(self._decided)
         self.holds.begins(one, path)
         return one
+
+    def _failed(self, error: BaseException, what: str, now: int) -> Standing | None:
+        """A reading that failed is tried again soon: that is something going on."""
+        self._slowly()
+        self._beat = self.loop.seconds
+        return judged_alone(error, what, now)
 
     def _decided(self, what: Input, decisions: Sequence[Decision]) -> None:
         assert self.one is not None

@@ -24,7 +24,8 @@ from live.keep import Trail, recover
 from live.market import About
 from sim.model.event import Standing
 from tests.live.holds import books
-from tests.live.simulation import CALM, Simulation, configuration, lived
+from tests.live.simulation import CALM, Simulation, lived
+from tests.live.weeks import configuration
 
 SEED = 1
 KEY = f"seed {SEED}"

@@ -10,9 +10,12 @@ import random
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import cache
+from typing import Any
 
 import numpy as np
 
+from conf.compose import compose
 from sim.calendar import Venue, load_calendar
 from sim.market.products import fund_option
 from sim.model.instrument import Exercise, Kind, OptionContract, Product, Right, Series, Style, strike_e4
@@ -35,6 +38,21 @@ STEP = 10
 """Minutes between two changes of the market."""
 VIX = Product("VIX", "VIX", Kind.INDEX, Decimal(100), CENTS, Style.EUROPEAN, Exercise.AM_CASH, "CBOE_INDEX")
 SPY = fund_option("SPY")
+
+
+@cache
+def configuration(*, held: bool) -> dict[str, Any]:
+    """The seed's same-day spread every day. ``held`` to its expiration, but for a stop that is hardly ever hit."""
+    exits = {"profit": "null", "stop": "30", "review": "null", "at": "null", "final": "null"} if held else {}
+    return compose(
+        [
+            "strategy=zero_dte", "strategy.underlying=SPY", "strategy.entry.weekday=any", "strategy.offset=2",
+            "strategy.wing=3", "strategy.round=1", "strategy.min_credit=0.05", "strategy.threshold_pct=0.3",
+            "account.currency=USD", "account.nlv=100000", "rules.phase.enabled=false",
+            "rules.never_trade.enabled=false", "rules.volume.enabled=false",
+            *(f"strategy.exits.{name}={value}" for name, value in exits.items()),
+        ]
+    )  # fmt: skip
 
 
 def sessions(first: date) -> list[date]:
