@@ -192,12 +192,16 @@ class SpreadNow:
 
 def spread_now(signed: Sequence[int], legs: Sequence[LiveQuotes], column: int, *, closing: bool) -> SpreadNow:
     """What ``spread`` says at one ``column``, without arrays: most orders fill on the first quote they meet."""
+    return spread_at(signed, [(int(leg.bid[column]), int(leg.ask[column])) for leg in legs], closing=closing)
+
+
+def spread_at(signed: Sequence[int], quoted: Sequence[tuple[int, int]], *, closing: bool) -> SpreadNow:
+    """The same of the sides (bid, ask) of each leg, in ticks."""
     natural = mid2 = width = 0
     tradable = marked = True
     sides = []
     zeros = []
-    for n, leg in zip(signed, legs, strict=True):
-        bid, ask = int(leg.bid[column]), int(leg.ask[column])
+    for n, (bid, ask) in zip(signed, quoted, strict=True):
         zero = closing and n < 0 and bid == BLANK
         if zero:
             bid = 0

@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 
 from adapters.emulator.exchange.charges import Charge
-from adapters.emulator.exchange.forms import ZERO, Json, count, iso, signed, text
+from adapters.emulator.exchange.forms import ZERO, Json, count, effect, iso, text
 from adapters.emulator.exchange.listed import EQUITY, FUTURE, Instrument, Prices, instrument
 from adapters.emulator.exchange.transactions import Entry, Transactions
 from adapters.emulator.opening import Opening
@@ -162,7 +162,10 @@ class Account:
     def position_json(self, position: Position, *, marks: bool = False) -> Json:
         """The CurrentPosition object. Quantity is never negative, its direction is a word."""
         instrument, quantity = position.instrument, position.quantity
-        average = (position.cost / quantity) if quantity else ZERO
+        average = text(_points(position.cost / quantity if quantity else ZERO))
+        mark, multiplier = text(_points(position.mark)), instrument.multiplier
+        gain, side = text(abs(position.realized)), effect(position.realized)
+        day = (position.realized_on or date_ny(position.updated)).isoformat()
         out: Json = {
             "account-number": self.number,
             "instrument-type": instrument.type,
@@ -170,30 +173,28 @@ class Account:
             "underlying-symbol": instrument.underlying,
             "quantity": count(abs(quantity)),
             "quantity-direction": "Long" if quantity > 0 else "Short" if quantity < 0 else "Zero",
-            "close-price": text(_points(position.mark)),
-            "average-open-price": text(_points(average)),
-            "average-yearly-market-close-price": text(_points(average)),
-            "average-daily-market-close-price": text(_points(average)),
-            "multiplier": int(instrument.multiplier)
-            if instrument.multiplier == int(instrument.multiplier)
-            else text(instrument.multiplier),
+            "close-price": mark,
+            "average-open-price": average,
+            "average-yearly-market-close-price": average,
+            "average-daily-market-close-price": average,
+            "multiplier": int(multiplier) if multiplier == int(multiplier) else text(multiplier),
             "cost-effect": "Debit" if quantity < 0 else "Credit",
             "is-frozen": False,
             "is-suppressed": False,
             "restricted-quantity": 0,
         }
-        if instrument.type != EQUITY and instrument.stops_trading is not None:
-            out["expires-at"] = iso(instrument.stops_trading)
-        out |= signed("realized-day-gain", position.realized)
-        out |= signed("realized-today", position.realized)
-        day = (position.realized_on or date_ny(position.updated)).isoformat()
+        if instrument.type != EQUITY and (stops := instrument.stops_trading) is not None:
+            out["expires-at"] = iso(stops)
+        out |= {"realized-day-gain": gain, "realized-day-gain-effect": side}
+        out |= {"realized-today": gain, "realized-today-effect": side}
         out |= {"realized-day-gain-date": day, "realized-today-date": day}
         if position.order_id:
             out["order-id"] = position.order_id
         if marks:
-            out["mark-price"] = text(_points(position.mark))
+            out["mark-price"] = mark
             out["mark"] = text(_points(position.mark * abs(quantity) * instrument.multiplier))
-        return out | {"created-at": iso(position.created), "updated-at": iso(position.updated)}
+        out["created-at"], out["updated-at"] = iso(position.created), iso(position.updated)
+        return out
 
 
 def _points(value: Decimal) -> Decimal:

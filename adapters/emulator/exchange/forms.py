@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, Final
 
 from adapters.emulator.refusal import Refusal
@@ -71,6 +72,7 @@ def count(value: Decimal) -> int | str:
     return int(value) if value == value.to_integral_value() else text(value)
 
 
+@lru_cache(maxsize=4096)
 def iso(instant: int) -> str:
     """UTC with milliseconds and ``+00:00``."""
     seconds, rest = divmod(instant, _SECOND)

@@ -20,13 +20,11 @@ from decimal import ROUND_FLOOR, Decimal
 from itertools import permutations
 from typing import Final, Protocol
 
-import numpy as np
-
 from adapters.emulator.exchange.forms import MS, ZERO
 from adapters.emulator.exchange.listed import EQUITY, Sides
 from adapters.emulator.exchange.order_json import Record
 from sim.model.market import BLANK, DEAD
-from sim.quotes import LiveQuotes, spread_now
+from sim.quotes import spread_at
 from sim.venue.fills import leg_prices
 
 NAMES: Final = ("market-simulator", "classic-cert", "scripted")
@@ -133,13 +131,13 @@ def market_of(order: Record, sides: Sequence[Sides], *prices: Decimal | None) ->
     if any(each % step for each in known):
         finest = min([0, *(int(each.as_tuple().exponent) for each in [*known, step])])
         step = Decimal(1).scaleb(finest)
-    lives = []
+    quoted = []
     for bid, ask, _ in sides:
         crossed = bid is not None and ask is not None and bid >= ask
         whole = [BLANK if each is None else DEAD if crossed or each < 0 else int(each / step) for each in (bid, ask)]
-        lives.append(LiveQuotes(np.array(whole[:1]), np.array(whole[1:])))
+        quoted.append((whole[0], whole[1]))
     # As in the simulated venue: in a closing spread a long wing that nobody bids for goes for nothing.
-    now = spread_now(signed, lives, 0, closing=order.closing and len(signed) > 1)
+    now = spread_at(signed, quoted, closing=order.closing and len(signed) > 1)
     return Market(step, signed, now.sides, now.natural, now.tradable)
 
 

@@ -150,7 +150,7 @@ Handler = Callable[[Request], Reply]
 Found = tuple["Route", Mapping[str, str]]
 """A route, and the decoded values of its names."""
 KINDS: Final = 256
-"""Of methods and numbers of segments: more are no client's."""
+"""Of methods and numbers of segments, and of paths that are kept: more are no client's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +167,14 @@ class Route:
 class Routes:
     """Routes by method and number of segments; a literal segment goes before a named one."""
 
-    __slots__ = ("_apt", "_routes", "_sorted")
+    __slots__ = ("_apt", "_known", "_routes", "_sorted")
 
     def __init__(self) -> None:
         self._routes: dict[tuple[str, tuple[str, ...]], Route] = {}
         self._sorted: list[Route] | None = None
         self._apt: dict[tuple[str, int], list[Route]] = {}
+        self._known: dict[tuple[str, str], Found] = {}
+        """What was asked for before."""
 
     def add(self, method: str, pattern: str, handler: Handler, *, public: bool = False) -> None:
         """Adds a route; a method and pattern that are there already are replaced."""
@@ -180,6 +182,7 @@ class Routes:
         self._routes[method, parts] = Route(method, parts, handler, public)
         self._sorted = None
         self._apt.clear()
+        self._known.clear()
 
     @property
     def all(self) -> Sequence[Route]:
@@ -190,9 +193,13 @@ class Routes:
 
     def match(self, method: str, path: str) -> Found | None:
         """The route of a raw path; None where there is none."""
+        if (known := self._known.get((method, path))) is not None:
+            return known
         segments = path.strip("/").split("/")
         for route in self._of(method, len(segments)):
             if (found := _match(route.pattern, segments)) is not None:
+                if len(self._known) < KINDS:
+                    self._known[method, path] = route, found
                 return route, found
         return None
 
