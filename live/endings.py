@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from adapters.tastytrade.rest.shapes_account import Transaction
@@ -113,6 +114,7 @@ def has_ended(contract: OptionContract, now: int) -> bool:
     return now >= last_trading(contract.series)
 
 
+@lru_cache(maxsize=4096)
 def last_trading(series: Series) -> int:
     """The instant at which a series trades last, UTC ns."""
     venue, morning = Venue(series.product.venue), series.product.exercise.morning

@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, time
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -370,7 +371,7 @@ class Holds:
         today = one.core.day
         return (
             today is None
-            or self.emulator.clock.now() >= at_ny(today, time(12, 59))
+            or self.emulator.clock.now() >= _one(today)
             or any(contract.expiration < today for contract in held(one))
         )
 
@@ -427,6 +428,12 @@ class Holds:
         for other, how in lived:
             if books(other) != books(one.core):
                 self.hold(False, f"{how} the books are {books(other)}, were {books(one.core)}")
+
+
+@cache
+def _one(day: date) -> int:
+    """From when on a day settles: it may end at one."""
+    return at_ny(day, time(12, 59))
 
 
 def one_day(ns: int) -> date:

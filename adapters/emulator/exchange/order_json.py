@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from adapters.emulator.exchange.forms import MS, ZERO, Json, count, effect, iso, text
 from adapters.emulator.exchange.listed import Instrument
@@ -134,6 +134,8 @@ class Record:
     walk: int = 0
     doomed: str = ""
     """How it ends as soon as it has arrived: on its way nothing can be done to it."""
+    met: tuple[object, Any] | None = None
+    """The quotes that it met last, and what they came to."""
 
     @property
     def over(self) -> bool:

@@ -121,6 +121,14 @@ class Market:
 
 def market_of(order: Record, sides: Sequence[Sides], *prices: Decimal | None) -> Market | None:
     """The market of an order's legs; None where shares and options do not go together in whole units."""
+    asked = tuple(sides), prices
+    if order.met is None or order.met[0] != asked:
+        order.met = asked, _market(order, sides, *prices)
+    found: Market | None = order.met[1]
+    return found
+
+
+def _market(order: Record, sides: Sequence[Sides], *prices: Decimal | None) -> Market | None:
     signed = weights(order)
     if signed is None or not any(signed):
         return None
