@@ -108,6 +108,8 @@ class Holds:
     _differing: set[str] = field(default_factory=set)
     """What the session has seen to differ and a person must have looked at before anything is opened."""
     _happened: int = 0
+    _asked: object = None
+    """What was held and worked when nothing was closed that is not there."""
     _intents: dict[str, Intent] = field(default_factory=dict)
     _entered: Counter[str] = field(default_factory=Counter)
     _placed: Counter[str] = field(default_factory=Counter)
@@ -238,6 +240,8 @@ class Holds:
 
     def _with_gone(self, ours: dict[OptionContract, int]) -> dict[OptionContract, int]:
         """Ours, less what a person has closed beside them."""
+        if not self._gone:
+            return ours
         today = one_day(self.emulator.clock.now())
         both = {c: ours.get(c, 0) + (self._gone[c] if c.expiration >= today else 0) for c in {*ours, *self._gone}}
         return {c: n for c, n in both.items() if n}
@@ -334,8 +338,13 @@ class Holds:
 
     def _closes_what_there_is(self) -> None:
         """Orders that work close no more than is held, where nothing is under way and nobody has traded beside."""
-        if self._gone or self._delivered or self._unseen:
+        if self._gone or self._delivered or self._unseen or not self.working:
             return
+        held = self.exchange.options(ACCOUNT)
+        asked = held, [(order.id, order.status, order.done) for order in self.working]
+        if asked == self._asked:
+            return
+        self._asked = asked
         closing: Counter[OptionContract] = Counter()
         for order in self.working:
             if order.status != "Contingent" and not self._other_side(order):
@@ -343,9 +352,6 @@ class Holds:
                     contract = leg.instrument.contract
                     if contract is not None and leg.quantity is not None and leg.action.endswith("Close"):
                         closing[contract] += int(leg.quantity - leg.filled)
-        if not closing:
-            return
-        held = self.exchange.options(ACCOUNT)
         for contract, units in closing.items():
             if units > abs(held.get(contract, 0)):
                 self.hold(False, f"{units} {contract.label} are being closed of {held}")
