@@ -58,9 +58,12 @@ def test_the_nap_is_over_and_the_bell_has_not_rung() -> None:
 def test_a_bell_and_a_nap_that_end_in_one_turn_leave_the_bell_still() -> None:
     async def scenario() -> None:
         time, bell = Time(), asyncio.Event()
-        waiting = asyncio.ensure_future(rung(bell, time.sleep(5.0)))
-        await idle()
-        asyncio.get_running_loop().call_soon(bell.set)
+
+        async def rings() -> None:
+            await time.sleep(5.0)
+            bell.set()
+
+        waiting = asyncio.ensure_future(rung(bell, rings()))
         await time.advance(time.seconds + 5.0)
         assert waiting.done()
         assert not bell.is_set()

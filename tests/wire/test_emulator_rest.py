@@ -170,6 +170,8 @@ def test_a_literal_goes_before_a_name_and_a_rest_takes_all() -> None:
     assert named("/a/1/c") == ("a/{x}/c", {"x": "1"})
     assert named("/a/1//d") == ("a/{rest*}", {"rest": "1//d"})
     assert routes.match("POST", "/a/live") is None
+    routes.add("GET", "/a/1/c", lambda _: Reply())
+    assert named("/a/1/c") == ("a/1/c", {}), "what was asked for before as well"
 
 
 def test_a_query_as_keys_and_values() -> None:
