@@ -38,6 +38,7 @@ from adapters.tastytrade.sandbox import Sandbox
 from adapters.tastytrade.sender import Conduct
 from adapters.tastytrade.window import chain_of
 from adapters.tastytrade.wiring import Wiring
+from conf import build
 from conf.living import Living, checkpoint_of, living, resumed
 from conf.sitting import rulers_of
 from live.checkpoint import NAME as CHECKPOINT
@@ -137,7 +138,7 @@ class Simulation:
         self.config = configuration(held=self.seed % 3 == 2)
         self.exchanges = Exchanges()
         self.emulator: Emulator = emulated(
-            self.market, fees=self._living().fees, margin=margin_model("default"),
+            self.market, fees=build.target(self.config["fees"], where="fees"), margin=margin_model("default"),
             start_ns=at_ny(self.dates[0], time(9, 20)), accounts=(Opening(ACCOUNT, Decimal(100_000)),),
             profile=self.exchanges, seconds=self.loop.time, sleep=self.time.sleep,
             tokens=Tokens(3600, virtual=True, seed=self.seed),

@@ -182,18 +182,15 @@ def _options(draw: random.Random, day: date, open_ns: int, path: Floats, vix: Fl
     series, centre, minutes = Series(SPY, day), round(float(path[0])), len(path)
     # More time than there is, so that what is sold is worth something.
     left = np.maximum(np.arange(minutes)[::-1], 1)[::STEP] * 3.0 / (365 * 24 * 60.0)
-    spots, vols = path[::STEP], vix[::STEP] / 100.0
-    contracts, bids, asks = [], [], []
-    for strike in range(centre - 7, centre + 8):
-        for right in (Right.CALL, Right.PUT):
-            worth = bsm.price(spots, float(strike), left, vols, right is Right.CALL, 0.0, 0.0)
-            mid = np.repeat(np.asarray(worth), STEP)[:minutes]
-            half = 1 + draw.randrange(2)
-            bid = np.floor(mid * 100).astype(np.int64) - half
-            contracts.append(OptionContract(series, strike_e4(strike), right))
-            bids.append(np.where(bid > 0, bid, BLANK))
-            asks.append(np.floor(mid * 100).astype(np.int64) + half + 1)
-    return WeekDay(SPY, day, open_ns, _path(path), vix, tuple(contracts), np.array(bids), np.array(asks))
+    listed = [(strike, right) for strike in range(centre - 7, centre + 8) for right in (Right.CALL, Right.PUT)]
+    strikes = np.array([[float(strike)] for strike, _ in listed])
+    calls = np.array([[right is Right.CALL] for _, right in listed])
+    worth = bsm.price(path[::STEP], strikes, left, vix[::STEP] / 100.0, calls, 0.0, 0.0)
+    mid = np.floor(np.repeat(worth, STEP, axis=1)[:, :minutes] * 100).astype(np.int64)
+    half = np.array([[1 + draw.randrange(2)] for _ in listed])
+    contracts = tuple(OptionContract(series, strike_e4(strike), right) for strike, right in listed)
+    bid = np.where(mid - half > 0, mid - half, BLANK)
+    return WeekDay(SPY, day, open_ns, _path(path), vix, contracts, bid, mid + half + 1)
 
 
 def _bars(draw: random.Random, first: date, level: float, width: float) -> tuple[DailyBar, ...]:
