@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
 from importlib import import_module
-from inspect import Parameter, signature
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,7 +39,7 @@ def target(node: Mapping[str, Any], *, where: str) -> Any:
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(f"{where}._target_ is {path!r}: cannot be imported ({error})") from None
     try:
-        takes = _takes(maker)
+        takes = signature(maker).parameters
     except (TypeError, ValueError):
         raise ConfigError(f"{where}._target_ is {path!r}: wanted a class, like sim.strategies.custom.Custom") from None
     given = {str(k): v for k, v in node.items() if not str(k).startswith("_")}
@@ -61,11 +60,6 @@ def target(node: Mapping[str, Any], *, where: str) -> Any:
         raise ConfigError(
             f"{where}: {' '.join(str(error).split())}; look at conf/{_group(where)} for what each key takes"
         ) from None
-
-
-@lru_cache(maxsize=256)
-def _takes(maker: Callable[..., Any]) -> Mapping[str, Parameter]:
-    return signature(maker).parameters
 
 
 def _group(where: str) -> str:

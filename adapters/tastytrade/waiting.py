@@ -27,11 +27,9 @@ async def rung(bell: asyncio.Event, nap: Awaitable[None]) -> None:
     """Until the bell rings or the nap is over; then it is still again. Raises what the nap raised."""
     napping, heard = asyncio.ensure_future(nap), False
 
-    def wake(napped: asyncio.Future[None]) -> None:
+    def wake(_: object) -> None:
         if not heard:
             bell.set()
-        elif not napped.cancelled():
-            napped.exception()  # nobody waits for it any more
 
     napping.add_done_callback(wake)
     try:
@@ -42,6 +40,8 @@ async def rung(bell: asyncio.Event, nap: Awaitable[None]) -> None:
         if not napping.done():
             napping.cancel()
             await asyncio.gather(napping, return_exceptions=True)
+        elif not napping.cancelled():
+            napping.exception()  # it may be nobody's any more
         bell.clear()
     if over:
         napping.result()

@@ -51,11 +51,13 @@ def quick(cls: type[C]) -> type[C]:
 
 
 def _pickled(cls: type[Any]) -> None:
-    """Its state is the list of its fields, as a dataclass has it."""
+    """Its state is the list of its fields, as a dataclass has it; a subclass may have more of them."""
     named = [each.name for each in fields(cls)]
-    names = {f"_write_{name}": cls.__dict__[name].__set__ for name in named}
-    lines = [f"def __getstate__(self):\n return [{', '.join(f'self.{name}' for name in named)}]"]
-    lines += [f"def __setstate__(self, state):\n [{', '.join(named)}] = state"]
+    names: dict[str, Any] = {f"_write_{name}": cls.__dict__[name].__set__ for name in named}
+    names |= {"_cls": cls, "_state_of": cls.__getstate__, "_take": cls.__setstate__}
+    lines = ["def __getstate__(self):", " if type(self) is not _cls: return _state_of(self)"]
+    lines += [f" return [{', '.join(f'self.{name}' for name in named)}]", "def __setstate__(self, state):"]
+    lines += [" if type(self) is not _cls: return _take(self, state)", f" [{', '.join(named)}] = state"]
     made: dict[str, Any] = {}
     exec("\n".join([*lines, *(f" _write_{name}(self, {name})" for name in named)]), names, made)
     for name, function in made.items():

@@ -58,6 +58,17 @@ def test_its_pickles_are_those_of_a_dataclass() -> None:
         copy.__setstate__([4, "x"])  # type: ignore[attr-defined]
 
 
+@dataclass(frozen=True)
+class More(Quick):
+    d: int = 0
+
+
+def test_a_subclass_keeps_what_it_has_more() -> None:
+    made = More(1, d=5)
+    copy = pickle.loads(pickle.dumps(made))
+    assert (copy, copy.d) == (made, 5)
+
+
 def test_it_is_frozen_still() -> None:
     with pytest.raises(FrozenInstanceError):
         Quick(1).a = 2  # type: ignore[misc]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -84,6 +85,33 @@ def test_what_the_nap_dies_of_is_raised() -> None:
         assert await alone()
 
     asyncio.run(scenario())
+
+
+def test_what_a_nap_died_of_as_its_waiter_was_cancelled_is_nobodys_trouble() -> None:
+    """At whichever turn that comes."""
+    troubles: list[object] = []
+
+    async def dies(turns: int) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        raise OSError("no clock")
+
+    async def scenario() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, what: troubles.append(what))
+        for turns in range(5):
+            for later in range(1, 8):
+                bell = asyncio.Event()
+                waiting = asyncio.ensure_future(rung(bell, dies(turns)))
+                for _ in range(later):
+                    await asyncio.sleep(0)
+                waiting.cancel()
+                await asyncio.gather(waiting, return_exceptions=True)
+                assert await alone()
+                assert not bell.is_set()
+        gc.collect()
+
+    asyncio.run(scenario())
+    assert not troubles
 
 
 def test_who_is_cancelled_leaves_nobody_asleep() -> None:

@@ -121,7 +121,7 @@ class Market:
 
 def market_of(order: Record, sides: Sequence[Sides], *prices: Decimal | None) -> Market | None:
     """The market of an order's legs; None where shares and options do not go together in whole units."""
-    asked = tuple(sides), prices
+    asked = tuple(sides), prices, order.closing
     if order.met is None or order.met[0] != asked:
         order.met = asked, _market(order, sides, *prices)
     found: Market | None = order.met[1]

@@ -176,6 +176,10 @@ class Tracker:
             order = known.newest
         else:
             order = self._heard(read_order(raw))
+        if order.replaces:
+            self._link(order.replaces, order.id)
+        if order.replaced_by:
+            self._link(order.id, order.replaced_by)
         opening = order.client_id.removesuffix(BROUGHT)
         early = self._news(opening, now) if opening != order.client_id and opening in self._ours else []
         return [*early, *self._tell(order.id, now)]
@@ -185,10 +189,6 @@ class Tracker:
             raise OrderShapeError("an order without an id: a dry run is judged, not tracked")
         for fill in self._orders.setdefault(order.id, BrokerOrder(order)).merge(order):
             self._note(f"order {order.id}: fill {fill} was told of with another price or quantity; the first stands")
-        if order.replaces:
-            self._link(order.replaces, order.id)
-        if order.replaced_by:
-            self._link(order.id, order.replaced_by)
         return order
 
     def consume_complex(self, raw: Mapping[str, object], now: int) -> list[Event]:
