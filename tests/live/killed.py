@@ -190,6 +190,7 @@ class Arena:
             if code == 0:
                 return
             assert PAST in self._said()[before:], self.said()
+            self.lives -= 1  # it was none
         raise AssertionError(self.said())
 
     def said(self) -> str:
