@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, time
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from adapters.emulator.emulator import Emulator
 from adapters.emulator.exchange.exchange import Exchange
@@ -22,7 +22,7 @@ from live.codec import Codec
 from live.flatten import FLATTEN
 from live.inputs import Input, Prices, Silent, Tick, Told
 from live.journal import Journal
-from live.keep import Trail, lives, recover
+from live.keep import DECIDED, Trail, recover
 from live.sitting import Sitting
 from sim.calendar import at_ny, ny
 from sim.model.event import Cancel, Decision, Settled, Standing, Submit
@@ -418,10 +418,10 @@ class Holds:
         """The inputs of the journal, decided about anew, give the same decisions; adopted, the same books."""
         with Journal.read_only(path) as journal:
             core, codec = living().core, Codec()
-            for n, (what, decisions) in enumerate(lives(journal, codec)):
+            for n, (what, was) in enumerate(written(journal, codec)):
                 now = core.take(what)
-                if now or decisions:
-                    was, is_ = codec.encode(decisions), codec.encode(tuple(now))
+                if now or was:
+                    is_ = codec.encode(tuple(now))
                     if was != is_:
                         self.hold(False, f"input {n} ({type(what).__name__}) was {was!r}, decided anew {is_!r}")
         lived = [(core, "decided anew")]
@@ -454,6 +454,17 @@ def _known(one: Sitting) -> set[str]:
 
 def held(one: Sitting) -> dict[OptionContract, int]:
     return {c: n for c, n in one.core.session.engine.desk.held().items() if n}
+
+
+def written(journal: Journal, codec: Codec) -> Iterator[tuple[Input, bytes]]:
+    """Every input of a journal, and the bytes of what was decided about it; none where nothing was."""
+    for no, body in journal.products():
+        codec.learn(no, body)
+    rows = [row for _, row in journal.rows()]
+    for row, after in zip(rows, [*rows[1:], None], strict=True):
+        if row.kind != DECIDED:
+            decided = after.body if after is not None and after.kind == DECIDED else b""
+            yield cast("Input", codec.decode(row.body)), decided
 
 
 def noted(path: Path) -> set[str]:
