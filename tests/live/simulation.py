@@ -75,10 +75,10 @@ MONDAYS: Final = tuple(
 )
 """Weeks: an ordinary one, the first of daylight saving, one before and one with an early close, a stormy one, the last
 of daylight saving and the days after it, Thanksgiving."""
-FAST: Final = 30.0
-"""Where nothing is going on the market's clock runs so many times as fast: all look at it every quarter of an hour."""
+FAST: Final = 24.0
+"""Where nothing is going on the market's clock runs so many times as fast: all look at it every twelve minutes."""
 SOON_NS: Final = 60 * 1_000_000_000
-BEHIND_NS: Final = 17 * MINUTE_NS
+BEHIND_NS: Final = 14 * MINUTE_NS
 LATELY_NS: Final = MINUTE_NS // 2
 """Nothing is going on where nothing works, nothing was done lately, and nothing will be soon."""
 AFTER_NS: Final = 7 * MINUTE_NS
