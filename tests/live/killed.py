@@ -176,12 +176,12 @@ class Arena:
         log = None if self.run is None else self.run / "log.jsonl"
         return log.read_text() if log is not None and log.exists() else ""
 
-    def end(self) -> None:
+    def end(self, minutes: int = 9) -> None:
         """A last life, which ends in order when nothing is held any more. On a busy machine the market may be past its
         end before it has begun."""
-        for minutes in (9, 20, 45):
+        for most in (minutes, minutes + 15, minutes + 40):
             now, before = self._asked("/emulator")["clock"]["now"], len(self._said())
-            life = self.live("--until", _later(now, minutes))
+            life = self.live("--until", _later(now, most))
             try:
                 code = life.wait(120)
             finally:
@@ -277,8 +277,8 @@ def killed(kills: int, seed: int, folder: Path, most: float = 3.0) -> Verdict:
         more = 0
         # Where the machine is busy every life may have ended before its first minute turned.
         while more < LONGER and not any(order["status"] == "Filled" for order in arena.orders()):
-            arena.end()
             more += 1
+            arena.end(9 + 10 * more)
         return judged(arena, more)
 
 
