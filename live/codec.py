@@ -176,9 +176,7 @@ class Codec:
             return raw
         if "$" in raw:
             return self._make(self._kind(raw.pop("$")), raw)
-        mark = next(iter(raw)) if len(raw) == 1 else next((key for key in raw if key[:1] == "$"), None)
-        if mark is not None and mark[:1] != "$":
-            mark = None
+        mark = next((key for key in raw if key[:1] == "$"), None)
         if mark is None:
             return _named(self._read, raw.items(), {}, READ)
         if mark not in self._readers or len(raw) > 1:

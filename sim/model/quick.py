@@ -2,8 +2,7 @@
 
 A frozen dataclass writes every field with ``object.__setattr__``, by its name: 0.7 microseconds for six fields, in a
 session that makes a hundred of them. ``quick`` writes them through the slots themselves, which takes half of that, and
-changes nothing else: same signature, still frozen. So it does where a pickle is read, which a dataclass does by looking
-up its fields once for every record.
+changes nothing else: same signature, still frozen.
 """
 
 from __future__ import annotations
@@ -15,8 +14,7 @@ C = TypeVar("C")
 
 
 def quick(cls: type[C]) -> type[C]:
-    """Gives a dataclass with ``frozen=True, slots=True`` an ``__init__`` that writes its slots directly, and so does
-    what reads its pickles, in the same form.
+    """Gives a dataclass with ``frozen=True, slots=True`` an ``__init__`` that writes its slots directly.
 
     A field with ``kw_only``, or made by a factory and not given, is refused with TypeError: nothing in the inner loop
     has one.
@@ -46,20 +44,4 @@ def quick(cls: type[C]) -> type[C]:
     init.__qualname__ = f"{cls.__name__}.__init__"
     init.__annotations__ = cls.__init__.__annotations__
     cls.__init__ = init  # type: ignore[method-assign]
-    _pickled(cls)
     return cls
-
-
-def _pickled(cls: type[Any]) -> None:
-    """Its state is the list of its fields, as a dataclass has it; a subclass may have more of them."""
-    named = [each.name for each in fields(cls)]
-    names: dict[str, Any] = {f"_write_{name}": cls.__dict__[name].__set__ for name in named}
-    names |= {"_cls": cls, "_state_of": cls.__getstate__, "_take": cls.__setstate__}
-    lines = ["def __getstate__(self):", " if type(self) is not _cls: return _state_of(self)"]
-    lines += [f" return [{', '.join(f'self.{name}' for name in named)}]", "def __setstate__(self, state):"]
-    lines += [" if type(self) is not _cls: return _take(self, state)", f" [{', '.join(named)}] = state"]
-    made: dict[str, Any] = {}
-    exec("\n".join([*lines, *(f" _write_{name}(self, {name})" for name in named)]), names, made)
-    for name, function in made.items():
-        function.__qualname__ = f"{cls.__name__}.{name}"
-        setattr(cls, name, function)

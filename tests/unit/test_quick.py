@@ -47,28 +47,6 @@ def test_it_is_made_and_compared_as_before() -> None:
     assert list(signature(Quick).parameters) == names
 
 
-def test_its_pickles_are_those_of_a_dataclass() -> None:
-    made = Quick(4, c=(1, 2))
-    assert made.__getstate__() == Plain(4, c=(1, 2)).__getstate__() == [4, "x", (1, 2), 6]
-    copy: Quick = Quick.__new__(Quick)
-    copy.__setstate__([4, "x", (1, 2), 6])  # type: ignore[attr-defined]
-    assert copy == made
-    assert copy.total == 6
-    with pytest.raises(ValueError, match="not enough values"):
-        copy.__setstate__([4, "x"])  # type: ignore[attr-defined]
-
-
-@dataclass(frozen=True)
-class More(Quick):
-    d: int = 0
-
-
-def test_a_subclass_keeps_what_it_has_more() -> None:
-    made = More(1, d=5)
-    copy = pickle.loads(pickle.dumps(made))
-    assert (copy, copy.d) == (made, 5)
-
-
 def test_it_is_frozen_still() -> None:
     with pytest.raises(FrozenInstanceError):
         Quick(1).a = 2  # type: ignore[misc]
