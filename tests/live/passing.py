@@ -35,6 +35,8 @@ class Passing:
         self.speed = 1.0
         self._phase = 0.0
         self._pauses = Sleepers()
+        self._naps = Sleepers()
+        """Long ones, each by the instant before which it does not end: when it ends the phase tells."""
 
     @property
     def fast(self) -> bool:
@@ -72,7 +74,7 @@ class Passing:
         elif seconds < LONG:
             await self.loop.nap(now + seconds)
         else:
-            await self.loop.nap(self.beat(max(now + seconds - GRID, now + EARLY)))
+            await self._naps.until(max(now + seconds - GRID, now + EARLY))
 
     async def pause(self, seconds: float) -> None:
         """Seconds of the market, which may begin to run fast meanwhile."""
@@ -80,7 +82,15 @@ class Passing:
             await self._pauses.until(self.now() + int(seconds * 1e9))
 
     def over(self) -> float | None:
-        """When, by the loop, the next pause is over; None where nobody pauses."""
+        """When, by the loop, the next pause or long nap is over; None where nobody takes one."""
+        over = [each for each in (self._pause_over(), self._nap_over()) if each is not None]
+        return min(over, default=None)
+
+    def _nap_over(self) -> float | None:
+        least = self._naps.next()
+        return None if least is None else max(self.beat(least), self.loop.seconds)
+
+    def _pause_over(self) -> float | None:
         until = self._pauses.next()
         if until is None:
             return None
@@ -94,5 +104,7 @@ class Passing:
         return max(over, self.loop.seconds + (JUST if left > 0 else 0.0))
 
     def wake(self) -> None:
-        """Whose pause is over goes on."""
+        """Whose pause or nap is over goes on."""
         self._pauses.wake(self.now())
+        while (least := self._naps.next()) is not None and self.beat(least) <= self.loop.seconds:
+            self._naps.wake(least)
