@@ -84,8 +84,8 @@ class Prices:
     def top(self, item: Item) -> Top:
         """The top of the book of an instrument. Options have no last trade here: their last is the mid's tick below."""
         world = self.listing.world
-        since = world.known_ns(item.underlying)
         if item.contract is None:
+            since = world.known_ns(item.underlying)
             spot = world.future(item.underlying, item.month) if item.month else world.spot(item.underlying)
             tick = future(item.underlying).tick if item.month else CENT
             if not item.month or item.month == world.front(item.underlying):
@@ -93,13 +93,13 @@ class Prices:
             return Top(_on(spot.bid, tick), _on(spot.ask, tick), _on(spot.last, tick), since)
         quote = world.quote(item.contract)
         if quote is None:
-            return Top(None, None, None, since)
+            return Top(None, None, None, world.known_ns(item.underlying))
         increment = item.contract.product.increment
         bid = quote.bid * increment if quote.bid >= 0 else None
         ask = quote.ask * increment if quote.ask >= 0 else None
         if bid is None or ask is None:
-            return Top(bid, ask, None, since)
-        return Top(bid, ask, item.contract.product.ticks.round((bid + ask) / 2, up=False), since)
+            return Top(bid, ask, None, quote.ts_init)
+        return Top(bid, ask, item.contract.product.ticks.round((bid + ask) / 2, up=False), quote.ts_init)
 
 
 def _on(value: float, tick: Decimal) -> Decimal | None:

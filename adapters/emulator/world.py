@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from math import isnan, nan
@@ -85,8 +85,8 @@ def _begun(calendar: Calendar, venue: Venue, first: date, start_ns: int) -> bool
 class World:
     """The market now. ``underlyings`` are those that are served; None for all of the market."""
 
-    __slots__ = ("_chains", "_dates", "_days", "_keys", "_present", "_venues", "calendar", "clock", "market",
-                 "underlyings")  # fmt: skip
+    __slots__ = ("_chains", "_dates", "_days", "_ends", "_keys", "_present", "_venues", "calendar", "clock", "market",
+                 "now", "underlyings")  # fmt: skip
 
     def __init__(self, market: Market, clock: Clock, underlyings: Sequence[str] | None = None) -> None:
         known = market.underlyings()
@@ -97,6 +97,8 @@ class World:
                     f"market {market.name!r} has no {name!r}{similar(name, known)}: it has {', '.join(known)}"
                 )
         self.market, self.clock = market, clock
+        self.now: Callable[[], int] = clock.now
+        """The present instant, UTC ns: asked for more often than anything else here."""
         self.calendar: Calendar = load_calendar()
         products = market.products()
         self._venues = {u: _venue(u, products) for u in self.underlyings}
@@ -105,13 +107,11 @@ class World:
         self._present: dict[str, tuple[int, int, date]] = {}
         self._chains: OrderedDict[tuple[Series, date, int], Chain] = OrderedDict()
         self._keys: dict[tuple[Series, date], dict[int, int]] = {}
+        self._ends: dict[Series, int] = {}
         empty = next((u for u, dates in self._dates.items() if not dates), None)
         if empty is not None:
             raise DataError(f"market {market.name!r} has no session of {empty}; leave it out of adapter.underlyings")
         self.trade_date(self.underlyings[0])
-
-    def now(self) -> int:
-        return self.clock.now()
 
     def warm(self) -> Iterator[None]:
         """Loads the present session, an underlying at a time, so that the first to ask need not wait for all."""
@@ -169,14 +169,14 @@ class World:
 
     def column(self, underlying: str) -> int:
         """The last column that is known now; -1 before the session's first."""
-        day = self.day(underlying)
-        return max(-1, min((self.now() - day.open_ns) // MINUTE_NS, day.minutes - 1))
+        return self._column(self.day(underlying))
 
     def known_ns(self, underlying: str) -> int:
         """The instant since which the present column is known: the time stamp of every quote of the underlying's
         options. Before the session's first column it is the close before it, never an instant that is still to come."""
-        k = self.column(underlying)
-        return self.closed_ns(underlying) if k < 0 else self.day(underlying).open_ns + k * MINUTE_NS
+        day = self.day(underlying)
+        k = self._column(day)
+        return self.closed_ns(underlying) if k < 0 else day.open_ns + k * MINUTE_NS
 
     def spot_ns(self, underlying: str) -> int:
         """The instant since which ``spot`` is known: the close before the session while that is what it shows."""
@@ -232,15 +232,19 @@ class World:
 
     def listed(self, contract: OptionContract) -> bool:
         """Whether the present session lists the contract."""
-        return self._row(contract) is not None
+        underlying = contract.underlying
+        return underlying in self._venues and self._row(contract, self.day(underlying)) is not None
 
     def chain(self, series: Series) -> Chain | None:
         """The whole series now; None before the first column. Kept for the minute."""
-        underlying = series.product.underlying
-        k = self.column(underlying)
-        if k < 0:
-            return None
-        day = self.day(underlying)
+        day = self.day(series.product.underlying)
+        k = self._column(day)
+        return None if k < 0 else self._chain(series, day, k)
+
+    def _column(self, day: MarketDay) -> int:
+        return max(-1, min((self.now() - day.open_ns) // MINUTE_NS, day.minutes - 1))
+
+    def _chain(self, series: Series, day: MarketDay, k: int) -> Chain:
         key = (series, day.session, k)
         found = self._chains.get(key)
         if found is None:
@@ -255,19 +259,23 @@ class World:
         A side that a sparse source has not repeated for long counts as withdrawn and is blank. While the venue is
         closed the last quotes stand; from the series' last trading instant on both sides are blank.
         """
-        row = self._row(contract)
-        chain = None if row is None else self.chain(contract.series)
-        if row is None or chain is None:
+        underlying, series = contract.underlying, contract.series
+        if underlying not in self._venues:
             return None
+        day = self.day(underlying)
+        row, k = self._row(contract, day), self._column(day)
+        if row is None or k < 0:
+            return None
+        chain = self._chain(series, day, k)
         limits = LIMITS[self.market.nature]
         bid, ask = int(chain.bid[row]), int(chain.ask[row])
         bid_age, ask_age = int(chain.bid_age[row]), int(chain.ask_age[row])
-        gone = self.now() >= self.ends(contract.series)
+        gone = self.now() >= self.ends(series)
         if gone or (limits.withdrawn and bid_age > limits.side):
             bid = BLANK
         if gone or (limits.withdrawn and ask_age > limits.side):
             ask = BLANK
-        known = self.known_ns(contract.underlying)
+        known = day.open_ns + k * MINUTE_NS
         return Quote(known, known, bid, ask, bid_age, ask_age)
 
     def forward(self, series: Series) -> float:
@@ -277,9 +285,14 @@ class World:
 
     def ends(self, series: Series) -> int:
         """The instant from which the series is no longer traded."""
-        product = series.product
-        day = self.calendar.session_on_or_before(series.expiration)
-        return self.calendar.last_trading_instant(Venue(product.venue), day, morning=product.exercise.morning)
+        found = self._ends.get(series)
+        if found is None:
+            product = series.product
+            day = self.calendar.session_on_or_before(series.expiration)
+            morning = product.exercise.morning
+            found = self.calendar.last_trading_instant(Venue(product.venue), day, morning=morning)
+            self._ends[series] = found
+        return found
 
     def settles(self, series: Series) -> int:
         """The instant at which the series gets its price."""
@@ -296,11 +309,7 @@ class World:
         open_now = self.is_open(contract.underlying)
         return open_now and self.now() < self.ends(contract.series) and self.listed(contract)
 
-    def _row(self, contract: OptionContract) -> int | None:
-        underlying = contract.underlying
-        if underlying not in self._venues:
-            return None
-        day = self.day(underlying)
+    def _row(self, contract: OptionContract, day: MarketDay) -> int | None:
         key = (contract.series, day.session)
         keys = self._keys.get(key)
         if keys is None:

@@ -32,18 +32,10 @@ class Position:
     realized_on: date | None = None
     mark: Decimal = ZERO
     order_id: int = 0
-
-    @property
-    def quantity(self) -> Decimal:
-        """Signed, long positive."""
-        if len(self.lots) == 1:
-            return self.lots[0][0]
-        return sum((quantity for quantity, _ in self.lots), ZERO)
-
-    @property
-    def cost(self) -> Decimal:
-        """Signed quantity times price, in points."""
-        return sum((quantity * price for quantity, price in self.lots), ZERO)
+    quantity: Decimal = ZERO
+    """Of all lots: signed, long positive."""
+    cost: Decimal = ZERO
+    """Signed quantity times price of all lots, in points."""
 
     def take(self, quantity: Decimal, price: Decimal) -> Decimal:
         """Trades ``quantity`` (signed) at ``price``; the realised gain in points."""
@@ -57,6 +49,8 @@ class Position:
                 self.lots.appendleft((have - used, paid))
         if left:
             self.lots.append((left, price))
+        self.quantity = sum((quantity for quantity, _ in self.lots), ZERO)
+        self.cost = sum((quantity * price for quantity, price in self.lots), ZERO)
         return gain
 
 

@@ -180,7 +180,7 @@ class Rest:
                 raise Refusal(403, "not_permitted", "User not permitted access")
         except Refusal as refusal:
             return refused(refusal)
-        answer = self._run(found, replace(request, version=version), body)
+        answer = self._run(found, request, body, version)
         if request.method != "GET":
             self._after()
         return answer
@@ -192,13 +192,14 @@ class Rest:
             raise Refusal(406, 406, "The requested version is not supported.")
         return int(header)
 
-    def _run(self, found: Found | None, request: Request, body: bytes) -> Answer:
+    def _run(self, found: Found | None, request: Request, body: bytes, version: int | None = None) -> Answer:
         try:
             if found is None:
                 raise Refusal(404, "not_found", f"There is no {request.method} {request.path}")
             route, params = found
             given = _parse(request, body)
-            return reply(route.handler(replace(request, body=given, params=params)), request.path)
+            whole = Request(request.method, request.path, request.query, request.headers, given, params, version)
+            return reply(route.handler(whole), request.path)
         except Refusal as refusal:
             return refused(refusal)
         except TomkingError as error:

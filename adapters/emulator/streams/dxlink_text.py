@@ -7,6 +7,7 @@ one event type, because clients read only the first.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
@@ -29,7 +30,9 @@ def encode(message: Any) -> str:
 class Layout:
     """The rows of one event type as text, compact (values in the order of ``fields``) or full (an object)."""
 
-    __slots__ = ("__weakref__", "_encode", "_feed", "_names", "_rows", "_texts", "compact", "event_type", "fields")
+    __slots__ = (
+        "__weakref__", "_all", "_encode", "_feed", "_names", "_rows", "_texts", "compact", "event_type", "fields",
+    )  # fmt: skip
 
     def __init__(self, feed: Feed, event_type: str, fields: tuple[str, ...], *, compact: bool) -> None:
         self._feed = feed
@@ -37,6 +40,7 @@ class Layout:
         self._names = [known(event_type, field) for field in fields]
         self._rows: dict[str, tuple[int, str | None]] = {}
         self._texts: dict[int, tuple[Row, str]] = {}
+        self._all = itemgetter(*self._names) if len(fields) > 1 else lambda row: (row[self._names[0]],)
         self._encode = msgspec.json.Encoder().encode
 
     def text(self, symbol: str, mark: int) -> str | None:
@@ -50,7 +54,10 @@ class Layout:
     def encode(self, row: Row) -> str:
         """A row without its brackets where it is compact; a whole object, without what is empty, where it is full."""
         if self.compact:
-            values = [NAN if name is None else row.get(name, NAN) for name in self._names]
+            try:
+                values = self._all(row)
+            except KeyError:
+                values = [NAN if name is None else row.get(name, NAN) for name in self._names]
             return self._encode(values)[1:-1].decode()
         named = {field: row.get(name) for field, name in zip(self.fields, self._names, strict=True) if name is not None}
         full = {field: value for field, value in named.items() if value is not None and value != NAN}

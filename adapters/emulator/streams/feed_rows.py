@@ -6,9 +6,8 @@ Prices in points; ``time`` in UTC milliseconds; ``dayId`` days since 1970; vega 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import isnan, nan
-from typing import Final
+from typing import Final, NamedTuple
 
 from adapters.emulator.streams.feed_fields import NAN, Row, Value, index_of, number
 from adapters.emulator.streams.feed_sheet import Greek, Prices, Side
@@ -21,8 +20,7 @@ _DECIMALS: Final = 9
 """Prices are rounded to so many places: a tick of 1/64 has six."""
 
 
-@dataclass(frozen=True, slots=True)
-class Instant:
+class Instant(NamedTuple):
     """A symbol at column ``k`` of a session; ``ts`` is its instant, UTC nanoseconds."""
 
     symbol: str
@@ -61,19 +59,20 @@ def quote(at: Instant, prices: Prices) -> Row:
 
 
 def option_quote(at: Instant, bid: Side, ask: Side, code: str) -> Row:
+    bids, asks = bid.price == bid.price, ask.price == ask.price
     return {
         "eventType": "Quote",
         "eventSymbol": at.symbol,
         "eventTime": 0,
         "sequence": 0,
         "timeNanoPart": 0,
-        "bidTime": bid.time_ms if not isnan(bid.price) else 0,
+        "bidTime": bid.time_ms if bids else 0,
         "bidExchangeCode": code,
-        "bidPrice": number(bid.price),
+        "bidPrice": bid.price if bids else NAN,
         "bidSize": NAN,
-        "askTime": ask.time_ms if not isnan(ask.price) else 0,
+        "askTime": ask.time_ms if asks else 0,
         "askExchangeCode": code,
-        "askPrice": number(ask.price),
+        "askPrice": ask.price if asks else NAN,
         "askSize": NAN,
     }
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -44,8 +44,7 @@ class Greek:
     vega: float
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(NamedTuple):
     """One side of an option: points, NaN where there is none, and the instant it was quoted (UTC ms, 0 for never)."""
 
     price: float
@@ -89,9 +88,11 @@ class Sheet:
     def has(self, contract: OptionContract) -> bool:
         return contract.row_key in self._rows
 
-    def quote(self, contract: OptionContract) -> tuple[Side, Side]:
-        """Bid and ask; the contract must be one of the series'."""
-        i = self._rows[contract.row_key]
+    def quote(self, contract: OptionContract) -> tuple[Side, Side] | None:
+        """Bid and ask; None where the contract is none of the series'."""
+        i = self._rows.get(contract.row_key)
+        if i is None:
+            return None
         return self._side(self._bid[i], self._bid_age[i]), self._side(self._ask[i], self._ask_age[i])
 
     def greek(self, contract: OptionContract) -> Greek:

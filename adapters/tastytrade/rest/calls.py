@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from enum import Enum
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
@@ -82,7 +82,7 @@ class Call:
     @property
     def shown(self) -> str:
         """The path with its symbols and without its accounts."""
-        return self._path({name: f"{{{name}}}" for name in SECRET})
+        return _path(self.method, self.route, tuple(self.values.items()), SECRET)
 
     @property
     def endpoint(self) -> str:
@@ -91,32 +91,27 @@ class Call:
     @property
     def target(self) -> str:
         """Path and query on the wire."""
+        path = _path(self.method, self.route, tuple(self.values.items()))
+        if not self.query:
+            return path
         query = "&".join(f"{quote(key, safe='[]')}={quote(value, safe=',:')}" for key, value in self.query)
-        return f"{self._path({})}{f'?{query}' if query else ''}"
-
-    def _path(self, masks: Mapping[str, str]) -> str:
-        out = ""
-        for n, part in enumerate(_parts(self.route)):
-            if n % 2:
-                value = self.values[part]
-                # "." and ".." would be walked, and an empty segment is another route.
-                if value.strip(". ") == "":
-                    raise UsageError(f"{self.method} {self.route}: {part} is {value!r}, wanted a name; give one")
-                part = masks.get(part) or _segment(value)
-            out += part
-        return out
+        return f"{path}?{query}"
 
 
 @lru_cache(maxsize=1024)
-def _segment(value: str) -> str:
-    """A part of a path, percent-encoded."""
-    return quote(value, safe="")
-
-
-@cache
-def _parts(route: str) -> tuple[str, ...]:
-    """What stands between the braces of a route, at every second place, and around them."""
-    return tuple(re.split(r"\{([^}]*)\}", route))
+def _path(method: str, route: str, values: tuple[tuple[str, str], ...], masked: frozenset[str] = frozenset()) -> str:
+    """A route with its braces filled, percent-encoded; the names of those that are ``masked`` stay."""
+    given, out = dict(values), ""
+    for n, part in enumerate(re.split(r"\{([^}]*)\}", route)):
+        if n % 2 == 0:
+            out += part
+            continue
+        value = given[part]
+        # "." and ".." would be walked, and an empty segment is another route.
+        if value.strip(". ") == "":
+            raise UsageError(f"{method} {route}: {part} is {value!r}, wanted a name; give one")
+        out += f"{{{part}}}" if part in masked else quote(value, safe="")
+    return out
 
 
 class Calls:
@@ -258,8 +253,9 @@ class Calls:
             headers["Authorization"] = f"Bearer {token}"
         if call.versioned and self._site.accept_version:
             headers["Accept-Version"] = self._site.accept_version
-        got = await self._wire.exchange(call.method, call.target, call.shown, headers, body)
-        if isinstance(got, Answer) and (told := clock_of(got.date)) is not None:
+        shown = call.shown if self._wire.logs else ""
+        got = await self._wire.exchange(call.method, call.target, shown, headers, body)
+        if isinstance(got, Answer) and got.date and (told := clock_of(got.date)) is not None:
             self.skew = self._wall_ns() / 1e9 - told
         return got
 

@@ -83,7 +83,7 @@ def user_agent() -> str:
 class Wire:
     """A connection pool to one address. ``log`` gets one line a request: method, masked path, outcome, ms."""
 
-    __slots__ = ("_base", "_closed", "_log", "_now", "_patience", "_transport")
+    __slots__ = ("_base", "_closed", "_headers", "_log", "_now", "_patience", "_timeouts", "_transport")
 
     def __init__(
         self,
@@ -101,6 +101,19 @@ class Wire:
         self._patience = patience or Patience()
         self._now, self._log = now, log
         self._closed = False
+        self._timeouts = {
+            "connect": self._patience.connect,
+            "read": self._patience.step,
+            "write": self._patience.step,
+            "pool": self._patience.step,
+        }
+        self._headers: tuple[Mapping[str, str], httpx.Headers] = {}, httpx.Headers()
+        """The last ones, as they were given and as they were sent: the next ones are mostly the same."""
+
+    @property
+    def logs(self) -> bool:
+        """Whether anybody reads what was asked for."""
+        return self._log is not None
 
     async def aclose(self) -> None:
         if not self._closed:
@@ -128,31 +141,20 @@ class Wire:
         if self._closed:
             return NoAnswer(sent=False, why="the connection was closed by this program")
         status: int | None = None
-        patience = self._patience
-        timeouts = {
-            "connect": patience.connect,
-            "read": patience.step,
-            "write": patience.step,
-            "pool": patience.step,
-        }
+        if body is not None:
+            headers = {"Content-Type": "application/json", **headers}
         try:
             request = httpx.Request(
                 method,
                 _url(f"{self._base}{target}"),
-                headers={
-                    "User-Agent": user_agent(),
-                    "Accept": "application/json",
-                    "Accept-Encoding": "gzip, deflate",
-                    **({"Content-Type": "application/json"} if body is not None else {}),
-                    **headers,
-                },
+                headers=self._headed(headers),
                 content=body,
-                extensions={"timeout": timeouts},
+                extensions={"timeout": self._timeouts},
             )
         except (httpx.InvalidURL, UnicodeError, ValueError, TypeError) as error:
             return NoAnswer(sent=False, why=f"it cannot be written down ({type(error).__name__})")
         try:
-            async with asyncio.timeout(patience.whole):
+            async with asyncio.timeout(self._patience.whole):
                 response = await self._transport.handle_async_request(request)
                 status = response.status_code
                 try:
@@ -163,6 +165,15 @@ class Wire:
             return NoAnswer(sent=status is not None, why=_words(error), status=status)
         except (httpx.HTTPError, httpx.StreamError, OSError, TimeoutError, EOFError, zlib.error, ValueError) as error:
             return NoAnswer(sent=True, why=_words(error), status=status)
+
+    def _headed(self, headers: Mapping[str, str]) -> httpx.Headers:
+        """The headers of a request that has these of its own."""
+        given, made = self._headers
+        if given != headers:
+            usual = {"User-Agent": user_agent(), "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
+            made = httpx.Headers(usual | dict(headers))
+            self._headers = headers, made
+        return made
 
     async def _read(self, response: httpx.Response) -> Answer | NoAnswer:
         chunks: list[bytes] = []
@@ -175,13 +186,13 @@ class Wire:
                 return NoAnswer(True, why, response.status_code, hopeless=True)
             chunks.append(chunk)
         body = b"".join(chunks)
-        support = response.headers.get("x-request-id", "")
+        headers = {name.lower(): value.decode("latin-1") for name, value in response.headers.raw}
+        support = headers.get(b"x-request-id", "")
         if response.status_code >= 400 and (found := _SUPPORT.search(body[:65536].decode("utf-8", "replace"))):
             support = found.group(1)
-        if not re.fullmatch(r"[A-Za-z0-9\-]{0,64}", support):
+        if support and not re.fullmatch(r"[A-Za-z0-9\-]{0,64}", support):
             support = ""
-        headers = response.headers
-        kind, told = headers.get("content-type", "").lower(), headers.get("date", "")
+        kind, told = headers.get(b"content-type", "").lower(), headers.get(b"date", "")
         return Answer(response.status_code, body, kind, support, told)
 
 
