@@ -214,8 +214,8 @@ class LiveDay:
     def path(self) -> UnderlyingPath:
         last = self._last.values
         at = int((self.hours.rth_open_ns - self.open_ns) // MINUTE_NS)
-        known = np.flatnonzero(~np.isnan(last[at : max(self.k + 1, at)])).tolist()
-        first = at + known[0] if known else -1
+        known = ~np.isnan(last[at : max(self.k + 1, at)])
+        first = at + int(known.argmax()) if np.count_nonzero(known) else -1
         opening = float(last[first]) if first >= 0 else float("nan")
         return UnderlyingPath(last, self._bid.values, self._ask.values, self._volume.values, opening, first)
 

@@ -57,7 +57,8 @@ def live(path: QuotePath, chain_age: Ints | None, limits: Freshness) -> LiveQuot
     """
     bid, ask, bid_age, ask_age = path.bid, path.ask, path.bid_age, path.ask_age
     old_bid = bid_age > limits.side
-    old_ask = ask_age > limits.side
+    # A market that hears both sides at once tells one age.
+    old_ask = old_bid if ask_age is bid_age else ask_age > limits.side
     met = bid >= ask
     if np.count_nonzero(old_bid):
         bid = np.where(old_bid & (bid != BLANK), BLANK if limits.withdrawn else DEAD, bid)
@@ -84,8 +85,10 @@ def live_of(paths: Sequence[QuotePath], chain_age: Ints | None, limits: Freshnes
         if together and not np.count_nonzero(bid[:, :end] >= ask[:, :end]):
             bid[:, end + limits.side :] = ask[:, end + limits.side :] = DEAD
             return LiveQuotes(bid, ask)
-    stacked = QuotePath(bid, ask, np.array([p.bid_age for p in paths]), np.array([p.ask_age for p in paths]))
-    return live(stacked, chain_age, limits)
+    bid_age = ask_age = np.array([p.bid_age for p in paths])
+    if any(p.ask_age is not p.bid_age for p in paths):
+        ask_age = np.array([p.ask_age for p in paths])
+    return live(QuotePath(bid, ask, bid_age, ask_age), chain_age, limits)
 
 
 def why_dead(quote: Quote, limits: Freshness, *, ask: bool) -> str | None:

@@ -136,6 +136,8 @@ class Record:
     """How it ends as soon as it has arrived: on its way nothing can be done to it."""
     met: tuple[object, Any] | None = None
     """The quotes that it met last, and what they came to."""
+    last: Json | None = None
+    """What it is shown as once it is over, when nothing of it changes any more."""
 
     @property
     def over(self) -> bool:
@@ -184,6 +186,13 @@ class Record:
         self.updated = max(at // MS, self.updated + 1)
 
     def json(self) -> Json:
+        if not self.over:
+            return self._json()
+        if self.last is None:
+            self.last = self._json()
+        return dict(self.last)
+
+    def _json(self) -> Json:
         ticket = self.ticket
         out: Json = {"id": self.id} if self.id else {}
         out |= {

@@ -159,3 +159,18 @@ def trades_as(order: BrokerOrder, ours: Order) -> bool:
     """Whether an order of the broker buys and sells what one of ours does: its opening does the opposite."""
     legs = {squeezed(wire_symbol(leg.contract)): leg.action.sign for leg in ours.request.legs}
     return all(legs.get(leg.key) == (1 if leg.action.startswith("Buy") else -1) for leg in order.newest.legs)
+
+
+def oddities(order: WireOrder, ours: Order, keys: Mapping[str, int]) -> list[str]:
+    """What the broker's object says otherwise than our order does. ``keys``: the index of each of our legs."""
+    found = []
+    if order.status not in STATUSES:
+        counts = "ended" if order.terminal else "live"
+        found.append(f"status {order.status!r} is not known; it counts as {counts}")
+    for leg in order.legs:
+        i = keys.get(leg.key)
+        if i is None:
+            found.append(f"the broker's has a leg {leg.symbol} that ours has not; reconcile")
+        elif leg.action and leg.action != (sent := ours.request.legs[i].action.value):
+            found.append(f"{leg.symbol} was sent as {sent} and came back as {leg.action}")
+    return found

@@ -20,7 +20,7 @@ from typing import Final
 from adapters.tastytrade.orders.bodies import OrderShapeError, ticks_of
 from adapters.tastytrade.orders.fills import Column, Fee, Units, fills_of
 from adapters.tastytrade.orders.shapes import WireOrder, natural, nested_orders, read_order, squeezed, text_id
-from adapters.tastytrade.orders.states import STATUSES, BrokerOrder, asked, half, trades_as
+from adapters.tastytrade.orders.states import BrokerOrder, asked, half, oddities, trades_as
 from adapters.tastytrade.symbols import wire_symbol
 from sim.model.event import (
     Event,
@@ -174,6 +174,8 @@ class Tracker:
         if known is not None and raw == known.newest.raw:
             # Lists tell of old orders again and again, word for word.
             order = known.newest
+            if self._done_with(order.id):
+                return []
         else:
             order = self._heard(read_order(raw))
         if order.replaces:
@@ -183,6 +185,13 @@ class Tracker:
         opening = order.client_id.removesuffix(BROUGHT)
         early = self._news(opening, now) if opening != order.client_id and opening in self._ours else []
         return [*early, *self._tell(order.id, now)]
+
+    def _done_with(self, broker_id: str) -> bool:
+        """Whether what is known of an order leaves nothing to tell: ours is over, and nothing hangs on it."""
+        ours = self._ours.get(self._owner.get(broker_id, ""))
+        if ours is None or ours.ended is None or broker_id not in ours.brokers:
+            return False
+        return not (ours.lost or ours.child or ours.parent)
 
     def _heard(self, order: WireOrder) -> WireOrder:
         if not order.id:
@@ -425,26 +434,12 @@ class Tracker:
             ours.accepted = True
             out.append(OrderAccepted(now, order_id, asked(order for _, order in known)))
         for broker_id, order in known:
-            self._look(ours, order.newest)
+            for odd in oddities(order.newest, ours.order, ours.keys):
+                self._note(f"order {order_id}: {odd}")
             out += self._filled(ours, broker_id, order, now)
         if ours.ended is None:
             out += self._ended(ours, known, now)
         return [*out, *self._followed(ours, now)]
-
-    def _look(self, ours: _Ours, order: WireOrder) -> None:
-        """Notes what the broker's object says otherwise than our order does."""
-        name = f"order {ours.order.id}"
-        if order.status not in STATUSES:
-            self._note(
-                f"{name}: status {order.status!r} is not known; it counts as {'ended' if order.terminal else 'live'}"
-            )
-        for leg in order.legs:
-            i = ours.keys.get(leg.key)
-            if i is None:
-                self._note(f"{name}: the broker's has a leg {leg.symbol} that ours has not; reconcile")
-            elif leg.action and leg.action != ours.order.request.legs[i].action.value:
-                sent = ours.order.request.legs[i].action.value
-                self._note(f"{name}: {leg.symbol} was sent as {sent} and came back as {leg.action}")
 
     def _filled(self, ours: _Ours, broker_id: str, order: BrokerOrder, now: int) -> list[Event]:
         units = self._units.get(broker_id)
