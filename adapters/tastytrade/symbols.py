@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from adapters.tastytrade.streamer_symbols import (
@@ -59,6 +60,8 @@ __all__ = [
 Known = Callable[[str], Product | None]
 
 _INDEX_ROOTS: Final = frozenset({*INDICES, "SPXW", "NDXP", "RUTW", "VIXW", "MRUT", "MXEA", "MXEF"})
+KEPT: Final = 16_384
+"""Contracts whose symbols are remembered: a session asks for the same ones again and again."""
 _NEAR: Final = 3
 """The days of monthlies are rules; around holidays the exchange may be a day or two off them."""
 _FIRST_DAYS: Final = 7
@@ -134,11 +137,13 @@ def _parts(contract: OptionContract) -> OccSymbol | FutureOptionSymbol:
     )  # fmt: skip
 
 
+@lru_cache(maxsize=KEPT)
 def wire_symbol(contract: OptionContract) -> str:
     """The trade symbol of a contract: OCC's 21 characters, or ``./ESH0 EW1F0 200103P3000``."""
     return str(_parts(contract))
 
 
+@lru_cache(maxsize=KEPT)
 def streamer_symbol(contract: OptionContract) -> str:
     """The streamer symbol of a contract, computed."""
     return streamer(_parts(contract))

@@ -175,10 +175,10 @@ class InProcess(httpx.AsyncBaseTransport):
             "http_version": "1.1", "scheme": url.scheme, "server": (url.host, url.port), "root_path": "",
             "asgi": {"version": "3.0"},
         }  # fmt: skip
-        body, status, headers = bytearray(), 500, []
+        body, status, headers = bytearray(), 500, list[tuple[bytes, bytes]]()
 
         async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": request.content, "more_body": False}
+            return {"type": "http.request", "body": request.read(), "more_body": False}
 
         async def send(message: MutableMapping[str, Any]) -> None:
             nonlocal status, headers
@@ -188,7 +188,7 @@ class InProcess(httpx.AsyncBaseTransport):
                 body.extend(message.get("body", b""))
 
         await self._app(scope, receive, send)
-        return httpx.Response(status, headers=headers, content=bytes(body), request=request)
+        return httpx.Response(status, headers=headers, stream=httpx.ByteStream(bytes(body)), request=request)
 
 
 @dataclass

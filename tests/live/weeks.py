@@ -74,10 +74,12 @@ class WeekDay:
     bid: Ints
     ask: Ints
     row: dict[OptionContract, int] = field(default_factory=dict)
-    rows: int = 0
+    _series: tuple[Series, ...] = ()
+    _board: Board | None = None
 
     def __post_init__(self) -> None:
         self.row = {contract: i for i, contract in enumerate(self.contracts)}
+        self._series = tuple(dict.fromkeys(contract.series for contract in self.contracts))
 
     @property
     def underlying(self) -> str:
@@ -88,12 +90,13 @@ class WeekDay:
         return len(self.path.last)
 
     def series(self) -> tuple[Series, ...]:
-        return tuple(dict.fromkeys(contract.series for contract in self.contracts))
+        return self._series
 
     def board(self, series: Series) -> Board:
-        return Board(
-            series, np.array([c.strike_e4 for c in self.contracts]), np.array([not c.is_call for c in self.contracts])
-        )
+        if self._board is None:
+            strikes, puts = [c.strike_e4 for c in self.contracts], [not c.is_call for c in self.contracts]
+            self._board = Board(series, np.array(strikes), np.array(puts))
+        return self._board
 
     def quotes(self, contract: OptionContract) -> QuotePath | None:
         i = self.row.get(contract)

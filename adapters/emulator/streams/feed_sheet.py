@@ -56,12 +56,14 @@ class Sheet:
 
     # fmt: off
     __slots__ = (
-        "_ask", "_ask_age", "_bid", "_bid_age", "_greeks", "_middle", "_rows", "_surface", "_view",
+        "_ask", "_ask_age", "_bid", "_bid_age", "_board", "_greeks", "_middle", "_rows", "_surface", "_view",
         "forward", "k", "series", "ts",
     )
     # fmt: on
 
-    def __init__(self, market: Market, day: MarketDay, hours: Session, series: Series, k: int) -> None:
+    def __init__(
+        self, market: Market, day: MarketDay, hours: Session, series: Series, k: int, before: Sheet | None = None
+    ) -> None:
         chain = day.chain(series, k)
         self.series, self.k, self.ts = series, k, chain.ts
         tick, limits = float(series.product.increment), LIMITS[market.nature]
@@ -77,8 +79,12 @@ class Sheet:
             for side, age in ((chain.bid, chain.bid_age), (chain.ask, chain.ask_age))
         )
         self._bid_age, self._ask_age = chain.bid_age.tolist(), chain.ask_age.tolist()
-        keys = (chain.board.strike_e4 << 1) | chain.board.is_put
-        self._rows = {key: i for i, key in enumerate(keys.tolist())}
+        self._board = chain.board
+        if before is not None and before._board is chain.board:
+            self._rows: dict[int, int] = before._rows
+        else:
+            keys = (chain.board.strike_e4 << 1) | chain.board.is_put
+            self._rows = {key: i for i, key in enumerate(keys.tolist())}
         self._view = UnderlyingView(market, day, hours, k, day.quotes)
         self._greeks: list[Greek] | None = None
         self._middle: float | None = None
@@ -176,7 +182,7 @@ class Sheets:
         if found is None or found.k != k:
             if series not in day.series():
                 return None
-            found = self._kept[series] = Sheet(self._market, day, self.hours(day), series, k)
+            found = self._kept[series] = Sheet(self._market, day, self.hours(day), series, k, found)
         return found
 
 

@@ -19,6 +19,7 @@ import httpx
 from sim.clock import stopwatch
 
 MIB: Final = 1 << 20
+_NOTHING: Final = httpx.ByteStream(b"")
 _SUPPORT: Final = re.compile(r"support identifier:?\s*([A-Za-z0-9\-]{6,64})", re.IGNORECASE)
 _NEVER_SENT: Final = (
     httpx.ConnectError,
@@ -107,7 +108,7 @@ class Wire:
             "write": self._patience.step,
             "pool": self._patience.step,
         }
-        self._headers: tuple[Mapping[str, str], httpx.Headers] = {}, httpx.Headers()
+        self._headers: tuple[Mapping[str, str] | None, httpx.Headers] = None, httpx.Headers()
         """The last ones, as they were given and as they were sent: the next ones are mostly the same."""
 
     @property
@@ -144,11 +145,14 @@ class Wire:
         if body is not None:
             headers = {"Content-Type": "application/json", **headers}
         try:
+            url = _url(f"{self._base}{target}")
             request = httpx.Request(
                 method,
-                _url(f"{self._base}{target}"),
-                headers=self._headed(headers),
+                url,
+                headers=self._headed(headers, url),
                 content=body,
+                # httpx works out nothing anew where a stream is given.
+                stream=_NOTHING if method == "GET" and body is None else None,
                 extensions={"timeout": self._timeouts},
             )
         except (httpx.InvalidURL, UnicodeError, ValueError, TypeError) as error:
@@ -166,12 +170,12 @@ class Wire:
         except (httpx.HTTPError, httpx.StreamError, OSError, TimeoutError, EOFError, zlib.error, ValueError) as error:
             return NoAnswer(sent=True, why=_words(error), status=status)
 
-    def _headed(self, headers: Mapping[str, str]) -> httpx.Headers:
+    def _headed(self, headers: Mapping[str, str], url: httpx.URL) -> httpx.Headers:
         """The headers of a request that has these of its own."""
         given, made = self._headers
         if given != headers:
-            usual = {"User-Agent": user_agent(), "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
-            made = httpx.Headers(usual | dict(headers))
+            usual = {"Host": url.netloc.decode("ascii"), "User-Agent": user_agent(), "Accept": "application/json"}
+            made = httpx.Headers({**usual, "Accept-Encoding": "gzip, deflate", **headers})
             self._headers = headers, made
         return made
 
