@@ -36,9 +36,16 @@ class Position:
     """Of all lots: signed, long positive."""
     cost: Decimal = ZERO
     """Signed quantity times price of all lots, in points."""
+    close: Decimal = ZERO
+    """The mark at the end of the session before; of what was opened since, its price."""
+    daily: Decimal = ZERO
+    """What a contract has cost on average, as if all had been bought anew at each session's end."""
+    shown: Json | None = None
+    """Its object, until something of it changes."""
 
     def take(self, quantity: Decimal, price: Decimal) -> Decimal:
         """Trades ``quantity`` (signed) at ``price``; the realised gain in points."""
+        self.shown = None
         gain, left = ZERO, quantity
         while left and self.lots and (self.lots[0][0] > 0) != (left > 0):
             have, paid = self.lots.popleft()
@@ -48,10 +55,19 @@ class Position:
             if have != used:
                 self.lots.appendleft((have - used, paid))
         if left:
+            held = sum((abs(lot) for lot, _ in self.lots), ZERO)
+            self.close = self.close if held else price
+            self.daily = (self.daily * held + price * abs(left)) / (held + abs(left))
             self.lots.append((left, price))
         self.quantity = sum((quantity for quantity, _ in self.lots), ZERO)
         self.cost = sum((quantity * price for quantity, price in self.lots), ZERO)
         return gain
+
+    def end_day(self) -> None:
+        """A session is over: what is held stands at its mark."""
+        if self.lots:
+            self.close = self.daily = self.mark
+            self.shown = None
 
 
 @dataclass(slots=True)
@@ -155,9 +171,17 @@ class Account:
 
     def position_json(self, position: Position, *, marks: bool = False) -> Json:
         """The CurrentPosition object. Quantity is never negative, its direction is a word."""
-        instrument, quantity = position.instrument, position.quantity
+        if position.shown is None:
+            position.shown = self._position(position)
+        out = dict(position.shown)
+        if marks:
+            out["mark-price"] = text(_points(position.mark))
+            out["mark"] = text(_points(position.mark * abs(position.quantity) * position.instrument.multiplier))
+        return out
+
+    def _position(self, position: Position) -> Json:
+        instrument, quantity, multiplier = position.instrument, position.quantity, position.instrument.multiplier
         average = text(_points(position.cost / quantity if quantity else ZERO))
-        mark, multiplier = text(_points(position.mark)), instrument.multiplier
         gain, side = text(abs(position.realized)), effect(position.realized)
         day = (position.realized_on or date_ny(position.updated)).isoformat()
         out: Json = {
@@ -167,10 +191,10 @@ class Account:
             "underlying-symbol": instrument.underlying,
             "quantity": count(abs(quantity)),
             "quantity-direction": "Long" if quantity > 0 else "Short" if quantity < 0 else "Zero",
-            "close-price": mark,
+            "close-price": text(_points(position.close)),
             "average-open-price": average,
             "average-yearly-market-close-price": average,
-            "average-daily-market-close-price": average,
+            "average-daily-market-close-price": text(_points(position.daily if quantity else ZERO)),
             "multiplier": int(multiplier) if multiplier == int(multiplier) else text(multiplier),
             "cost-effect": "Debit" if quantity < 0 else "Credit",
             "is-frozen": False,
@@ -184,9 +208,6 @@ class Account:
         out |= {"realized-day-gain-date": day, "realized-today-date": day}
         if position.order_id:
             out["order-id"] = position.order_id
-        if marks:
-            out["mark-price"] = mark
-            out["mark"] = text(_points(position.mark * abs(quantity) * instrument.multiplier))
         out["created-at"], out["updated-at"] = iso(position.created), iso(position.updated)
         return out
 

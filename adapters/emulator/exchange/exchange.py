@@ -127,6 +127,8 @@ class Exchange:
         if turned:
             for number in self._accounts:
                 self._snapshot(number, "EOD", self._now)
+                for position in self._accounts[number].positions.values():
+                    position.end_day()
         while True:
             moved = self._desk.run_timers(now)
             if self._settle(now) or self._desk.match(now) or moved:

@@ -196,7 +196,7 @@ class Pages:
                                     "instrument-type": instrument.type,
                                     "quantity": text(quantity),
                                     "average-open-price": "NaN",
-                                    "close-price": text(account.positions[instrument.symbol].mark),
+                                    "close-price": text(account.positions[instrument.symbol].close),
                                     "fixing-price": "NaN",
                                 }
                                 for instrument, quantity in entries
