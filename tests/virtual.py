@@ -30,11 +30,12 @@ class Sleepers:
         self._n = 0
         self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
 
-    async def until(self, at: float) -> None:
+    def until(self, at: float) -> asyncio.Future[None]:
+        """Done at that instant."""
         waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._n += 1
         heapq.heappush(self._waiting, (at, self._n, waiting))
-        await waiting
+        return waiting
 
     def next(self) -> float | None:
         """The instant at which the next one wakes; None where nobody waits."""
@@ -130,9 +131,30 @@ class Loop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self.seconds
 
-    async def nap(self, until: float) -> None:
-        """Until an instant of this loop. Costs it less than ``asyncio.sleep``: no timer, no turn to end it."""
-        await self._naps.until(until)
+    def nap(self, until: float) -> asyncio.Future[None]:
+        """Until an instant of this loop. Costs it less than ``asyncio.sleep``: no timer, no task, no turn to end it."""
+        return self._naps.until(until)
+
+    def _run_once(self) -> None:
+        """One turn, as asyncio makes it, without files to wait for and in half the time."""
+        ready, scheduled = self._ready, self._scheduled  # type: ignore[attr-defined]
+        while scheduled and scheduled[0]._cancelled:
+            self._timer_cancelled_count -= 1  # type: ignore[attr-defined]
+            heapq.heappop(scheduled)._scheduled = False
+        if not (ready or self._stopping):  # type: ignore[attr-defined]
+            timeout = max(0.0, scheduled[0]._when - self.seconds) if scheduled else None
+            if timeout is None or timeout > 0:
+                self.rest(timeout)
+        end = self.seconds + self._clock_resolution  # type: ignore[attr-defined]
+        while scheduled and scheduled[0]._when < end:
+            due = heapq.heappop(scheduled)
+            due._scheduled = False
+            ready.append(due)
+        # Whatever these bring about comes with the next turn.
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled:
+                handle._run()
 
     def rest(self, timeout: float | None) -> None:
         """AssertionError where nobody will ever have anything to do again."""

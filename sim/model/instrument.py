@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import Enum
+from functools import lru_cache
 
 from sim.model.errors import DataError
 from sim.model.quick import quick
@@ -178,18 +179,24 @@ class OptionContract:
     @property
     def symbol(self) -> str:
         """OCC's 21 characters, or the broker's future-option symbol (``./ESH0 EW1F0 200103P3000``)."""
-        day, right = f"{self.expiration:%y%m%d}", self.right.value
-        if self.product.kind is Kind.FUTURE:
-            year, month = divmod(self.expiration.year * 12 + self.expiration.month - 1 + self.product.ahead, 12)
-            code = f"{self.product.root}{MONTH_CODES[month]}{year % 10}"
-            return f".{'/' + self.series.future:<6}{code:<6}{day}{right}{plain(self.strike)}"
-        milli = self.strike_e4 * 1000 // STRIKE_SCALE
-        return f"{self.product.root:<6}{day}{right}{milli:08d}"
+        return _symbol(self)
 
     @property
     def label(self) -> str:
         """What a person reads: ``755C``."""
         return f"{plain(self.strike)}{self.right.value}"
+
+
+@lru_cache(maxsize=16_384)
+def _symbol(contract: OptionContract) -> str:
+    product, expiration = contract.product, contract.expiration
+    day, right = f"{expiration:%y%m%d}", contract.right.value
+    if product.kind is Kind.FUTURE:
+        year, month = divmod(expiration.year * 12 + expiration.month - 1 + product.ahead, 12)
+        code = f"{product.root}{MONTH_CODES[month]}{year % 10}"
+        return f".{'/' + contract.series.future:<6}{code:<6}{day}{right}{plain(contract.strike)}"
+    milli = contract.strike_e4 * 1000 // STRIKE_SCALE
+    return f"{product.root:<6}{day}{right}{milli:08d}"
 
 
 def contract_key(strike_e4: int, is_put: bool) -> int:

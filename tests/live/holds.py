@@ -24,7 +24,7 @@ from live.inputs import Input, Prices, Silent, Tick, Told
 from live.journal import Journal
 from live.keep import DECIDED, Trail, recover
 from live.sitting import Sitting
-from sim.calendar import at_ny, ny
+from sim.calendar import at_ny, date_ny, ny
 from sim.model.event import Cancel, Decision, Settled, Standing, Submit
 from sim.model.instrument import OptionContract
 from sim.model.order import Intent
@@ -242,7 +242,7 @@ class Holds:
         """Ours, less what a person has closed beside them."""
         if not self._gone:
             return ours
-        today = one_day(self.emulator.clock.now())
+        today = date_ny(self.emulator.clock.now())
         both = {c: ours.get(c, 0) + (self._gone[c] if c.expiration >= today else 0) for c in {*ours, *self._gone}}
         return {c: n for c, n in both.items() if n}
 
@@ -440,11 +440,6 @@ class Holds:
 def _one(day: date) -> int:
     """From when on a day settles: it may end at one."""
     return at_ny(day, time(12, 59))
-
-
-def one_day(ns: int) -> date:
-    """The day in New York."""
-    return ny(ns).date()
 
 
 def _known(one: Sitting) -> set[str]:

@@ -6,6 +6,7 @@ Long naps end together, and so do pauses while the market runs fast: fewer insta
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from math import ceil
 from typing import Final
 
@@ -66,20 +67,18 @@ class Passing:
         end = self.beat(seconds - 2 * NEAR)
         return end if seconds <= end < seconds + NEAR else seconds
 
-    async def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> Awaitable[None]:
         """Seconds of the loop, about."""
         now = self.loop.seconds
         if seconds <= 0:
-            await asyncio.sleep(0)
-        elif seconds < LONG:
-            await self.loop.nap(now + seconds)
-        else:
-            await self._naps.until(max(now + seconds - GRID, now + EARLY))
+            return asyncio.sleep(0)
+        if seconds < LONG:
+            return self.loop.nap(now + seconds)
+        return self._naps.until(max(now + seconds - GRID, now + EARLY))
 
-    async def pause(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> Awaitable[None]:
         """Seconds of the market, which may begin to run fast meanwhile."""
-        if seconds > 0:
-            await self._pauses.until(self.now() + int(seconds * 1e9))
+        return self._pauses.until(self.now() + int(seconds * 1e9)) if seconds > 0 else asyncio.sleep(0)
 
     def over(self) -> float | None:
         """When, by the loop, the next pause or long nap is over; None where nobody takes one."""

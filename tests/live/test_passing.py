@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 
 from adapters.emulator.clock import VirtualClock
@@ -42,3 +43,32 @@ def test_an_instant_beside_the_end_of_a_nap_is_that_end() -> None:
         assert made.together(end - before) == end
     for apart in (-0.01, 1e-9, NEAR / 2, 0.01, 7.0):
         assert made.together(end + apart) == end + apart, "nothing goes back"
+
+
+def test_a_long_nap_ends_as_the_phase_is_by_then() -> None:
+    """Else every turn from fast hours to slow ones would leave naps that end by themselves."""
+    loop = Loop(1_000.25)
+    made = Passing(loop)
+    made.clock = VirtualClock(1_700_000_000_123_456_789, seconds=loop.time)
+
+    async def main() -> None:
+        nap = asyncio.ensure_future(made.sleep(60.0))
+        before = made.over()
+        made.accelerate(24.0)
+        loop.seconds += 7.3
+        made.accelerate(1.0)
+        after = made.over()
+        assert before is not None
+        assert after is not None
+        assert after != before
+        assert after == made.beat(1_060.25 - GRID), "it ends with all others, and no later than it would have"
+        loop.seconds = after - 0.5
+        made.wake()
+        assert not nap.done()
+        loop.seconds = after
+        made.wake()
+        assert nap.done()
+        assert made.over() is None
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(main())

@@ -74,6 +74,7 @@ class WeekDay:
     bid: Ints
     ask: Ints
     row: dict[OptionContract, int] = field(default_factory=dict)
+    rows: int = 0
     _series: tuple[Series, ...] = ()
     _board: Board | None = None
 

@@ -72,12 +72,14 @@ class Sheet:
             Place(product.venue), load_calendar().session_on_or_before(series.expiration),
             morning=product.exercise.morning,
         )  # fmt: skip
+        bid, ask = chain.bid, chain.ask
         # As REST and the exchange have it: what has ended, or what a sparse source has not repeated, nobody quotes.
-        gone, most = chain.ts >= ends, limits.side if limits.withdrawn else NEVER
-        self._bid, self._ask = (
-            _points(np.where(gone | (age > most), BLANK, side), tick)
-            for side, age in ((chain.bid, chain.bid_age), (chain.ask, chain.ask_age))
-        )
+        if chain.ts >= ends:
+            bid = ask = np.full(len(bid), BLANK)
+        elif limits.withdrawn:
+            bid = np.where(chain.bid_age > limits.side, BLANK, bid)
+            ask = np.where(chain.ask_age > limits.side, BLANK, ask)
+        self._bid, self._ask = _points(bid, tick), _points(ask, tick)
         self._bid_age, self._ask_age = chain.bid_age.tolist(), chain.ask_age.tolist()
         self._board = chain.board
         if before is not None and before._board is chain.board:
