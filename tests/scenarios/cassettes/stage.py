@@ -61,7 +61,7 @@ class Network(httpx.AsyncBaseTransport):
         self.lost: list[Sent] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        body = json.loads(request.content) if request.content else None
+        body = json.loads(sent) if (sent := request.read()) else None
         self.sent.append(Sent(request.method, request.url.path, body))
         self._moved.set()
         try:
