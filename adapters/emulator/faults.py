@@ -64,7 +64,9 @@ class Fault:
     virtual: bool = False
 
     def matches(self, method: str, path: str) -> bool:
-        return fnmatchcase(method, self.method) and fnmatchcase(path, self.path)
+        # Every call is held against every fault: most are armed for all.
+        meant = self.method in ("*", method) or fnmatchcase(method, self.method)
+        return meant and (self.path == "*" or fnmatchcase(path, self.path))
 
     @staticmethod
     def of(given: Mapping[str, Any]) -> Fault:

@@ -60,7 +60,9 @@ def scrub(text: str, hide: Iterable[str] = ()) -> str:
 def one_line(text: str, hide: Iterable[str] = ()) -> str:
     """``scrub``, on one line of printable characters, without account numbers, and not endless."""
     text = ACCOUNT.sub(HIDDEN, scrub(text, hide))
-    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    text = " ".join(text.split())
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 

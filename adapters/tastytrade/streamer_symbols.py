@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from adapters.tastytrade.trade_symbols import (
@@ -171,6 +171,7 @@ def named(given: str | None, symbol: str | TradeSymbol, *, on: date | None = Non
     return Named(given, computed=False) if given else Named(streamer(symbol, on=on), computed=True)
 
 
+@lru_cache(maxsize=16_384)
 def parse_streamer(text: str) -> Streamed:
     """The parts of a streamer symbol; a stock's or an index' is itself. SymbolError for anything else."""
     if match := _CANDLE.fullmatch(text):
