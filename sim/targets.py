@@ -38,6 +38,8 @@ def wanted(desk: Desk, trade_id: str, k: int, stops: Stops | None) -> list[Order
     if any(o.request.trade_id.partition("/")[0] == first and exceeds(desk, o.request) for o in desk.resting()):
         return []
     taken = {leg.contract for order in working for leg in order.request.legs}
+    if taken.issuperset(leg.contract for leg in trade.legs):
+        return []
     stops = stops_at(desk, trade.underlying, k, stops)
     out = []
     for condition in trade.conditions():

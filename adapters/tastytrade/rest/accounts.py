@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from adapters.tastytrade.rest.calls import Call, Calls, Query
@@ -23,16 +23,17 @@ from adapters.tastytrade.rest.shapes_account import (
     Transaction,
 )
 
+M = TypeVar("M")
 T = TypeVar("T")
 
 
 class Accounts:
-    __slots__ = ("_calls", "_held")
+    __slots__ = ("_calls", "_last")
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
-        self._held: tuple[Call, Any, tuple[Holding, ...]] | None = None
-        """The last positions: what was asked for, what came, and what it says."""
+        self._last: dict[type, tuple[Call, Any, Any]] = {}
+        """The last list of each kind: what was asked for, what came, and what it says."""
 
     async def customer(self) -> Customer:
         return await self._one(Customer, Call("GET", "/customers/me"))
@@ -103,12 +104,7 @@ class Accounts:
             *([("include-marks", "true")] if marks else []),
             *([("include-closed-positions", "true")] if closed else []),
         ]
-        call = _of(account, "positions", query)
-        body = await self._calls.read(call)
-        # They are asked for every few seconds, and mostly are what they were.
-        if self._held is None or self._held[:2] != (call, body):
-            self._held = call, body, listed(Holding, body, call.endpoint)
-        return self._held[2]
+        return await self._list(Holding, _of(account, "positions", query))
 
     async def position_limit(self, account: str) -> PositionLimit:
         # Production has answered this one badly when a version was asked for.
@@ -211,10 +207,19 @@ class Accounts:
         return shape(kind, data_of(await self._calls.read(call), call.endpoint), call.endpoint)
 
     async def _list(self, kind: type[T], call: Call) -> tuple[T, ...]:
-        return listed(kind, await self._calls.read(call), call.endpoint)
+        return await self._made(kind, call, listed)
 
     async def _page(self, kind: type[T], call: Call) -> Page[T]:
-        return page(kind, await self._calls.read(call), call.endpoint)
+        return await self._made(kind, call, page)
+
+    async def _made(self, kind: type[T], call: Call, make: Callable[[type[T], Any, str], M]) -> M:
+        """What an answer says. Lists are asked for again and again, and mostly are what they were."""
+        body = await self._calls.read(call)
+        last = self._last.get(kind)
+        if last is None or last[:2] != (call, body):
+            last = self._last[kind] = call, body, make(kind, body, call.endpoint)
+        made: M = last[2]
+        return made
 
 
 def _of(account: str, what: str, query: Query = ()) -> Call:
