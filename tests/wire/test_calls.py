@@ -48,6 +48,7 @@ from tests.wire.web import (
     run,
 )
 
+D = Decimal
 GOOD = reply(PLACED, 201)
 NEW = reply({**ORDER, "id": 900002, "replaces-order-id": 900001, "status": "Contingent"})
 NEVER_SENT = [httpx.ConnectError("refused"), httpx.ConnectTimeout("slow"), httpx.PoolTimeout("full")]
@@ -453,6 +454,25 @@ def test_an_answer_is_cut_where_it_is_too_large() -> None:
 def test_an_answer_that_cannot_be_read_names_the_endpoint(body: bytes) -> None:
     with pytest.raises(Malformed, match=r"GET /accounts/\{account\}/orders/9"):
         run(client(Broker(httpx.Response(200, content=body))).orders.get(ACCOUNT, "9"))
+
+
+def test_a_list_that_is_the_same_is_not_read_anew_and_one_that_is_not_is() -> None:
+    one = {"symbol": "XYZ", "instrument-type": "Equity", "quantity": "100", "quantity-direction": "Long"}
+    broker = Broker(
+        items(one), items(one), items({**one, "quantity": "90"}), items({**one, "quantity": "90"}), items(one), items()
+    )
+
+    async def read() -> list[tuple[Any, ...]]:
+        accounts = client(broker).accounts
+        asked = [await accounts.positions(ACCOUNT) for _ in range(3)]
+        asked += [await accounts.positions(ACCOUNT, ["XYZ"]), await accounts.positions("5WT90009")]
+        return [*asked, await accounts.positions("5WT90009")]
+
+    first, second, third, fourth, fifth, last = run(read())
+    assert second is first
+    assert [each[0].quantity for each in (first, third, fourth, fifth)] == [D(100), D(90), D(90), D(100)]
+    assert fourth is not third, "another question"
+    assert last == ()
 
 
 def test_a_log_has_one_line_a_request_and_no_account() -> None:

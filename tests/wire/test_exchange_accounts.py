@@ -108,6 +108,31 @@ def test_positions_are_magnitudes_with_a_direction() -> None:
     assert rig.exchange.positions(B) == []
 
 
+def test_a_position_closes_where_the_session_before_has_left_it() -> None:
+    """What was opened since stands at its price, and the day's average is of both."""
+    rig = Rig(fees=fees("none"))
+
+    def shown() -> tuple[str, str, str]:
+        (one,) = rig.exchange.positions(A)
+        return one["close-price"], one["average-daily-market-close-price"], one["average-open-price"]
+
+    rig.place(market(leg("CHEAP", "Buy to Open", 100)))
+    rig.wait(1)
+    assert shown() == ("2.01", "2.01", "2.01")
+    rig.board.set("CHEAP", "3.00", "3.02")
+    rig.wait(3600)
+    assert shown() == ("2.01", "2.01", "2.01"), "the session is not over"
+    rig.wait(3 * 24 * 3600 - 3600)
+    assert shown() == ("3.01", "3.01", "2.01")
+    rig.board.set("CHEAP", "4.00", "4.02")
+    rig.place(market(leg("CHEAP", "Buy to Open", 100)))
+    rig.wait(1)
+    assert shown() == ("3.01", "3.515", "3.015")
+    rig.place(market(leg("CHEAP", "Sell to Close", 50)))
+    rig.wait(1)
+    assert shown() == ("3.01", "3.515", "3.35")
+
+
 def test_lots_are_closed_first_in_first_out() -> None:
     rig = Rig(fees=fees("none"))
     rig.place(market(leg("CHEAP", "Buy to Open", 100)))
