@@ -31,6 +31,7 @@ from typing import Any, Final
 
 import httpx
 
+from adapters.tastytrade.rest.shapes import instant
 from conf.living import living
 from conf.paper import composed
 from live.codec import Codec
@@ -51,8 +52,11 @@ CASH: Final = 100_000
 SPEED: Final = 120
 START: Final = "2024-07-19 09:50"
 LONGER: Final = 5
-"""Lives more at most, until something has traded."""
+"""Lives more at most, until something has traded and nothing is on its way."""
+LATELY_NS: Final = 10 * 1_000_000_000
+"""What fills so shortly before the end of a life it may not hear of: it is less than a tenth of a real second."""
 CENT: Final = Decimal("0.01")
+OVER: Final = frozenset({"Filled", "Cancelled", "Expired", "Rejected"})
 RUNS: Final = ", RUNNING"
 PAST: Final = "in New York already; give a later time of day"
 STRATEGY: Final = "_target_: tests.live.killed.Busy\nname: busy\nunderlying: ES\n"
@@ -218,6 +222,16 @@ class Arena:
             if len(page) < 200:
                 return out
 
+    def on_its_way(self) -> bool:
+        """Whether something works at the broker, or has filled there when the last life ended: it could not know."""
+        assert self.run is not None
+        with Journal.read_only(self.run / "journal.sqlite") as journal:
+            ended = max((row.ts for _, row in journal.rows()), default=0)
+        orders = self.orders()
+        fills = (fill for order in orders for leg in order["legs"] for fill in leg["fills"])
+        late = any((instant(fill["filled-at"]) or 0) > ended - LATELY_NS for fill in fills)
+        return late or any(order["status"] not in OVER for order in orders)
+
     def positions(self) -> dict[str, int]:
         held = self._asked(f"/accounts/{ACCOUNT}/positions")["items"]
         sign = {"Long": 1, "Short": -1, "Zero": 0}
@@ -229,7 +243,8 @@ class Arena:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of it, for the log. ``more``: lives that ended in order before anything had traded."""
+    """What came of it, for the log. ``more``: lives that ended in order before anything had traded, or while something
+    was on its way."""
 
     lives: int
     more: int
@@ -275,8 +290,9 @@ def killed(kills: int, seed: int, folder: Path, most: float = 3.0) -> Verdict:
             arena.kill(most)
         arena.end()
         more = 0
-        # Where the machine is busy every life may have ended before its first minute turned.
-        while more < LONGER and not any(order["status"] == "Filled" for order in arena.orders()):
+        # Where the machine is busy every life may have ended before its first minute turned, and the last one while its
+        # orders were on their way: what becomes of them the next one reads.
+        while more < LONGER and (arena.on_its_way() or not any(o["status"] == "Filled" for o in arena.orders())):
             more += 1
             arena.end(9 + 10 * more)
         return judged(arena, more)
