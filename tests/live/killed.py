@@ -53,8 +53,8 @@ SPEED: Final = 120
 START: Final = "2024-07-19 09:50"
 LONGER: Final = 5
 """Lives more at most, until something has traded and nothing is on its way."""
-LATELY_NS: Final = 10 * 1_000_000_000
-"""What fills so shortly before the end of a life it may not hear of: it is less than a tenth of a real second."""
+LATELY_NS: Final = 2_000_000_000
+"""What fills so shortly before the end of a life it may not hear of: it is a sixtieth of a real second."""
 CENT: Final = Decimal("0.01")
 OVER: Final = frozenset({"Filled", "Cancelled", "Expired", "Rejected"})
 RUNS: Final = ", RUNNING"
