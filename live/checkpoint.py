@@ -19,9 +19,8 @@ import pickle
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import Enum
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -158,9 +157,6 @@ class _Writer(pickle.Pickler):
             base = obj.base
             at = obj.__array_interface__["data"][0] - base.__array_interface__["data"][0]
             return view, (base, at, obj.shape, obj.strides, obj.dtype.str, obj.flags.writeable)
-        kind: Any = type(obj)
-        if names := _record(kind):
-            return blank, (kind,), [getattr(obj, name) for name in names], None, None, filled
         return NotImplemented
 
 
@@ -174,8 +170,8 @@ class _Reader(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("builtins", "getattr"):
             return bound
-        if module == __name__ and name in MADE:
-            return MADE[name]
+        if (module, name) == (__name__, "view"):
+            return view
         if (module, name) == (__name__, "outsider"):
             return self._outside.__getitem__
         if (module, name) in PLAIN:
@@ -194,37 +190,6 @@ def view(
     found: np.ndarray[Any, Any] = np.ndarray(shape, dtype, base.data if base.flags.c_contiguous else base, at, strides)
     found.flags.writeable = writes and base.flags.writeable
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Plain:
-    """What a frozen record has that keeps itself as the standard library would."""
-
-
-@cache
-def _record(kind: Any) -> tuple[str, ...]:
-    """The fields of a frozen record that pickles itself as all do: it is written and read here in a third of the time.
-    Nothing for any other class."""
-    usual = all(vars(kind).get(name) is vars(_Plain)[name] for name in ("__getstate__", "__setstate__"))
-    plain = all(getattr(kind, name) is getattr(_Plain, name) for name in ("__reduce__", "__reduce_ex__"))
-    return tuple(each.name for each in fields(kind)) if usual and plain else ()
-
-
-def blank(kind: Any) -> Any:
-    """A record whose fields are still to be filled."""
-    if not _record(kind):
-        raise pickle.UnpicklingError(f"{kind!r} is no record")
-    return object.__new__(kind)
-
-
-def filled(record: object, values: list[Any]) -> None:
-    """Its fields, in their order."""
-    kind: Any = type(record)
-    for name, value in zip(_record(kind), values, strict=True):
-        object.__setattr__(record, name, value)
-
-
-MADE: Final = {"view": view, "blank": blank, "filled": filled}
 
 
 def outsider(name: str) -> Any:

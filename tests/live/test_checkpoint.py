@@ -8,7 +8,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -225,53 +225,6 @@ def test_a_part_of_an_array_stays_one(folder: Path, tmp_path: Path) -> None:
     again[1, 3] = -7.0
     assert again is not base
     assert (row.tolist(), columns.tolist()) == ([4, 5, 6, -7], [[2, 3], [6, -7], [10, 11]])
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A record, of whatever."""
-
-    name: str
-    of: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class More(Kept):
-    """One with a field more."""
-
-    more: int = 0
-
-
-class Under(Kept):
-    """One that is kept as what it comes from is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Own:
-    """One that says itself how it is made anew."""
-
-    n: int
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Own, (self.n + 1,)
-
-
-def test_records_are_what_they_were_and_one_stays_one(folder: Path, tmp_path: Path) -> None:
-    """Also in a circle, with what a subclass adds, and where a class has its own way."""
-    round_: list[Any] = []
-    first = Kept("first", round_)
-    round_.append(first)
-    parts = (first, More("more", first, 3), Under("under"), Own(1), Trail(inputs=5))
-    checkpoint = Checkpoint(tmp_path / NAME, KEY, parts, {}, frozenset({__name__}), print, every=1)
-    with Journal.read_only(folder / "journal.sqlite") as journal:
-        checkpoint.look(journal, Trail(inputs=1))
-        checkpoint.resume(journal)
-    again, more, under, own, trail = checkpoint.parts
-    assert again is not first
-    assert (again.name, again.of[0] is again) == ("first", True)
-    assert (type(more), more.name, more.of is again, more.more) == (More, "more", True, 3)
-    assert (type(under), under.name) == (Under, "under")
-    assert (own.n, trail) == (2, Trail(inputs=5))
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
