@@ -136,7 +136,7 @@ class Record:
     """How it ends as soon as it has arrived: on its way nothing can be done to it."""
     met: tuple[object, Any] | None = None
     """The quotes that it met last, and what they came to."""
-    last: Json | None = None
+    shown: Json | None = None
     """What it is shown as once it is over, when nothing of it changes any more."""
 
     @property
@@ -188,9 +188,9 @@ class Record:
     def json(self) -> Json:
         if not self.over:
             return self._json()
-        if self.last is None:
-            self.last = self._json()
-        return dict(self.last)
+        if self.shown is None:
+            self.shown = self._json()
+        return dict(self.shown)
 
     def _json(self) -> Json:
         ticket = self.ticket

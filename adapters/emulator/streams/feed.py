@@ -122,8 +122,6 @@ class Feed:
         day, k = self._now(subject.underlying)
         at = Instant(subject.symbol, self.sheets.hours(day), k, day.open_ns + k * MINUTE_NS)
         if subject.contract is not None:
-            if event_type == "Quote":
-                return self._option_quote(subject.contract, day, at)
             return self._option_row(event_type, subject.contract, day, at)
         return self._underlying_row(event_type, subject, day, at)
 
@@ -212,9 +210,12 @@ class Feed:
         if event_type == "Summary":
             return feed_rows.summary(at, None, None)
         sheet = self.sheets.of(contract.series, day, at.k)
-        if sheet is None or not sheet.has(contract):
+        sides = None if sheet is None else sheet.quote(contract)
+        if sheet is None or sides is None:
             return None
         match event_type:
+            case "Quote":
+                return feed_rows.option_quote(at, *sides, feed_rows.exchange(at, option=True))
             case "Greeks":
                 return feed_rows.greeks(at, sheet.greek(contract))
             case "TheoPrice":
@@ -222,11 +223,6 @@ class Feed:
             case "Trade" | "TradeETH":
                 return feed_rows.untraded(at, event_type)
         return None
-
-    def _option_quote(self, contract: OptionContract, day: MarketDay, at: Instant) -> Row | None:
-        sheet = self.sheets.of(contract.series, day, at.k)
-        sides = None if sheet is None else sheet.quote(contract)
-        return None if sides is None else feed_rows.option_quote(at, *sides, feed_rows.exchange(at, option=True))
 
     def _underlying_row(self, event_type: str, subject: Subject, day: MarketDay, at: Instant) -> Row | None:
         if event_type == "Underlying":
