@@ -9,11 +9,12 @@ It reads no clock and no network: all it knows was put in. It refuses to name a 
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from math import isnan, nan
+from operator import attrgetter
 from typing import Final
 
 import numpy as np
@@ -426,8 +427,9 @@ class LiveMarket:
     def history(self, underlying: str, before: date, days: int) -> tuple[DailyBar, ...]:
         if days < 1:
             return ()
-        bars = [bar for bar in self._histories.get(underlying, ()) if bar.day < before.toordinal()]
-        return tuple(bars[-days:])
+        bars = self._histories.get(underlying, ())
+        end = bisect_left(bars, before.toordinal(), key=attrgetter("day"))
+        return bars[max(end - days, 0) : end]
 
     def settlement(self, series: Series) -> float | None:
         return None

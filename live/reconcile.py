@@ -205,6 +205,8 @@ class Reconciler:
 
     def net(self, theirs: Holdings) -> dict[OptionContract, int]:
         """The account's options less what it held before."""
+        if not self.foreign:
+            return dict(theirs.options)
         foreign = holdings(Book(self.foreign, None, None, None, 0)).options
         return {c: theirs.options.get(c, 0) - foreign.get(c, 0) for c in {*theirs.options, *foreign}}
 

@@ -17,6 +17,7 @@ from sim.ledger import Ledger, OpenTrade
 from sim.model.book import Account, Claim, Trade
 from sim.model.errors import DataError
 from sim.model.event import OrderFilled, Settled
+from sim.model.exits import Condition
 from sim.model.fill import Fill, LegFill, part_of
 from sim.model.instrument import OptionContract
 from sim.model.market import Floats
@@ -49,6 +50,7 @@ class Desk:
         "_gone",
         "_marking",
         "_past",
+        "_path",
         "book",
         "brought",
         "deadlines",
@@ -75,12 +77,13 @@ class Desk:
         self._bp = bp
         self._bp_used: tuple[int, Decimal] | None = None
         self._account: tuple[int, Account] | None = None
+        self._path: tuple[int, Floats] | None = None
         self._past = Past(ledger.start_cash)
         self._marking = marking
 
     def __getstate__(self) -> tuple[None, dict[str, object]]:
         """What a checkpoint keeps: the account as rules see it is drawn anew."""
-        return None, {name: getattr(self, name) for name in self.__slots__} | {"_account": None}
+        return None, {name: getattr(self, name) for name in self.__slots__} | {"_account": None, "_path": None}
 
     @property
     def day(self) -> DayBook:
@@ -116,6 +119,11 @@ class Desk:
         if len(self.watches) < 2:
             return self.watches.items()
         return [(trade_id, self.watches[trade_id]) for trade_id in self.ledger.open if trade_id in self.watches]
+
+    def conditions(self, trade_id: str) -> tuple[Condition, ...]:
+        """What the exits of an open trade watch for; between two trade dates nothing is watched."""
+        watch = self.watches.get(trade_id)
+        return self.ledger.open[trade_id].trade.conditions() if watch is None else watch.conditions
 
     def place(self, order: Order) -> None:
         """A new order works from now on."""
@@ -402,7 +410,7 @@ class Desk:
 
     def _changed(self) -> None:
         """Something is held or working that was not: what was worked out from the book no longer holds."""
-        self._bp_used = self._account = None
+        self._bp_used = self._account = self._path = None
 
     def claims(self) -> list[Claim]:
         """What every open trade takes a place for; parts of one order share it."""
@@ -436,8 +444,11 @@ class Desk:
         )  # fmt: skip
 
     def path(self, k: int) -> Floats:
-        """What the account was worth in every minute of the day up to column ``k``, in account currency."""
-        return self.marks.path(k, [(self.ledger.open[t], watch) for t, watch in self.watches.items()])
+        """What the account was worth in every minute of the day up to column ``k``, in account currency. To be read
+        only: who asks again is given the same."""
+        if self._path is None or self._path[0] != k:
+            self._path = (k, self.marks.path(k, [(self.ledger.open[t], watch) for t, watch in self.watches.items()]))
+        return self._path[1]
 
     def _behind(self) -> Past:
         """The past with the trades that have closed since it was last asked for."""

@@ -42,7 +42,7 @@ def wanted(desk: Desk, trade_id: str, k: int, stops: Stops | None) -> list[Order
         return []
     stops = stops_at(desk, trade.underlying, k, stops)
     out = []
-    for condition in trade.conditions():
+    for condition in desk.conditions(trade_id):
         if not can_rest(condition):
             continue
         legs = [leg for i, leg in enumerate(trade.legs) if not condition.legs or i in condition.legs]

@@ -66,8 +66,8 @@ class Watch:
     """
 
     __slots__ = (
-        "_armed", "_base", "_book", "_every", "_held", "_marks", "_max_width", "_paid2", "_values", "mark2", "minutes",
-        "offset", "since", "trade", "valid",
+        "_armed", "_base", "_book", "_every", "_held", "_marks", "_max_width", "_paid2", "_values", "conditions",
+        "mark2", "minutes", "offset", "since", "trade", "valid",
     )  # fmt: skip
 
     def __init__(
@@ -91,7 +91,8 @@ class Watch:
         self._marks: dict[tuple[int, ...], Marks] = {}
         self._values: dict[tuple[Measure, tuple[int, ...]], _Values] = {}
         self.renew()
-        self._armed = tuple(a for c in trade.conditions() if (a := self._arm(c)) is not None)
+        self.conditions = trade.conditions()
+        self._armed = tuple(a for c in self.conditions if (a := self._arm(c)) is not None)
 
     def renew(self) -> None:
         """The book has heard more quotes, and the trade is what it was: marks and measures are made anew. What is armed

@@ -14,6 +14,7 @@ import pytest
 
 from adapters.tastytrade.rest.shapes_account import Transaction
 from adapters.tastytrade.symbols import contract_of
+from live.inputs import Prices, Sides
 from live.money import Cash, apart, fallen, weighable
 from sim.model.fill import Fill, LegFill
 from tests.live.beside import moves
@@ -165,3 +166,25 @@ def test_it_is_weighed_when_every_trade_has_had_marks_of_today_for_a_while() -> 
     assert weighable(desk([], marks), 13)
     assert not weighable(desk([], marks, [False] * 23), 13)
     assert weighable(desk([], [False] * 23, opened=0), 0)
+
+
+def test_what_the_account_was_worth_is_worked_out_anew_once_something_is_heard() -> None:
+    """It is asked for several times at one look, and kept in between."""
+
+    async def scenario(s: Seat) -> None:
+        await s.opened()
+        await s.to(11, 1)
+        await s.elapse(9)
+        core, now = s.it.core, s.emulator.clock.now()
+        desk, k = core.session.engine.desk, core.column(now)
+        before = desk.path(k)
+        assert desk.path(k) is before
+        (short, *_) = (c for c, n in desk.held().items() if n < 0)
+        quoted = core.market.day("SPY", s.day).quotes(short)
+        assert quoted is not None
+        core.take(Prices(now, quotes=(Sides(short, int(quoted.bid[k]) + 2, int(quoted.ask[k]) + 2),)))
+        core.refresh()
+        assert desk.path(k)[-1] == before[-1] - 4 * 2.0, "four contracts, each two cents dearer"
+        assert desk.path(k)[:-1].tolist() == before[:-1].tolist()
+
+    seated(scenario)
