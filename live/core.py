@@ -154,7 +154,8 @@ class Core:
     def refresh(self) -> None:
         """What is worked out of quotes is worked out anew."""
         if self.session.engine.desk.book is not None:
-            self.session.engine.desk.refresh()
+            desk = self.session.engine.desk
+            desk.refresh(self.market.heard(desk.day.session))
         self.dirty = False
 
     def _told(self, event: Event, given: Sequence[Decision] | None) -> list[Decision]:

@@ -22,7 +22,7 @@ from sim.ledger import OpenTrade
 from sim.model.event import Event, Reprice, Standing
 from sim.model.instrument import OptionContract
 from sim.model.order import Intent, Order, Status
-from sim.quotes import SpreadNow, spread_now
+from sim.quotes import SpreadNow, spread_at
 
 SECOND_NS: Final = 1_000_000_000
 FLATTEN: Final = "flatten"
@@ -41,11 +41,9 @@ def quoted(
         core.market.roll(now)
         core.refresh()
     own = desk.day.days.get(pairs[0][0].underlying)
-    legs = desk.day.lives([contract for contract, _ in pairs])
-    if own is None or legs is None:
-        return None
-    k = min(core.column(now) - own.offset, own.day.minutes - 1)
-    return None if k < 0 else spread_now([n for _, n in pairs], legs, k, closing=closing)
+    k = -1 if own is None else min(core.column(now) - own.offset, own.day.minutes - 1)
+    sides = None if k < 0 else desk.day.sides([contract for contract, _ in pairs], k)
+    return None if sides is None else spread_at([n for _, n in pairs], sides, closing=closing)
 
 
 def to_close(book: OpenTrade) -> list[tuple[OptionContract, int]]:

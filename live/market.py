@@ -64,8 +64,8 @@ class LiveDay:
     """One underlying on one trade date, as far as it has been heard. A ``MarketDay``."""
 
     __slots__ = (
-        "_ask", "_bid", "_boards", "_changes", "_contracts", "_deaf", "_futures", "_keys", "_last", "_paths",
-        "_silence", "_silent", "_vix", "_volume", "asked", "hours", "k", "minutes", "rows", "underlying",
+        "_ask", "_bid", "_boards", "_changed", "_changes", "_contracts", "_deaf", "_futures", "_keys", "_last",
+        "_paths", "_silence", "_silent", "_vix", "_volume", "asked", "hours", "k", "minutes", "rows", "underlying",
     )  # fmt: skip
 
     def __init__(self, underlying: str, hours: Session, listed: Iterable[ListedSeries]) -> None:
@@ -82,6 +82,8 @@ class LiveDay:
         self._silent: int | None = None
         self._deaf: Bools = np.zeros(self.minutes, np.bool_)
         """Columns in which the feed was silent, and of which nothing was told since."""
+        self._changed = 0
+        """The first column in which quotes of options may have changed since ``heard``."""
         self._changes: dict[OptionContract, list[Change]] = {}
         self._paths: dict[OptionContract, tuple[QuotePath, int]] = {}
         """What was drawn of a contract, and how many of its changes are so for good."""
@@ -101,6 +103,7 @@ class LiveDay:
 
     def more(self, listed: Iterable[ListedSeries]) -> None:
         """What is listed was told anew while the day is on."""
+        self._changed = 0
         for each in listed:
             self._list(each)
 
@@ -117,7 +120,16 @@ class LiveDay:
             columns = np.arange(max(self.k, 0), k + 1)
             self._silence[columns] = columns - self._silent + 1
             self._deaf[columns] = True
+        self._touch(self.k)
         self.k = k
+
+    def _touch(self, column: int) -> None:
+        self._changed = min(self._changed, max(column, 0))
+
+    def heard(self) -> range:
+        """The columns in which quotes of options may have changed since this was asked last."""
+        changed, self._changed = self._changed, self.minutes
+        return range(changed, self.k + 1)
 
     def earlier(self, column: int, last: float, volume: float) -> None:
         """What an earlier column ended with. Columns must come in their order, and before the present is heard."""
@@ -167,6 +179,7 @@ class LiveDay:
         if self.k < 0:
             return
         self.rows += 1
+        self._touch(self.k)
         changes = self._changes.setdefault(sides.contract, [])
         now = (self.k, sides.bid, sides.ask, True)
         if changes and changes[-1][0] == self.k:
@@ -177,6 +190,7 @@ class LiveDay:
     def lost(self, since: int) -> None:
         """Nothing was heard since the column ``since``: every contract is stale from there on."""
         since = max(min(since, self.k), 0)
+        self._touch(since)
         if self._silent is None or since < self._silent:
             self._silent = since
         if self.k >= 0:
@@ -197,6 +211,7 @@ class LiveDay:
         """Something is heard again. Rows are fresh one by one, as they are quoted anew."""
         if self._silent is not None:
             self._silent = None
+            self._touch(self.k)
             if self.k >= 0:
                 self._silence[self.k] = 0
                 self._deaf[self.k] = False
@@ -365,6 +380,10 @@ class LiveMarket:
     def lost(self, since: int) -> None:
         for day in self._days.values():
             day.lost(int((since - day.open_ns) // MINUTE_NS))
+
+    def heard(self, session: date) -> dict[str, range]:
+        """By underlying, the columns of that day in which quotes of options may have changed since this was asked."""
+        return {name: day.heard() for (name, of), day in self._days.items() if of == session}
 
     def close(self, session: date) -> None:
         """A trade date is over."""

@@ -66,7 +66,6 @@ class BuyingPower:
 def marked(pairs: Sequence[tuple[OptionContract, int]], book: DayBook, k: int) -> list[MarginLine]:
     """Signed contracts with their marks and forwards in column ``k``, volatility and time left blank; DataError where a
     market is unknown."""
-    book.prepare([contract for contract, _ in pairs])
     lines = []
     # One look a series: contracts of one order stand beside one another.
     series, i, forward = None, 0, NAN
@@ -106,10 +105,10 @@ def with_volatility(lines: Sequence[MarginLine], now: int) -> list[MarginLine]:
 
 def _mark(contract: OptionContract, quantity: int, book: DayBook, i: int) -> float:
     """Mid in points at own column ``i``; a long without a bid is worth nothing, a short without one costs its ask."""
-    quotes = book.live(contract)
-    if quotes is None:
+    sides = book.sides((contract,), i)
+    if sides is None:
         raise DataError(f"no quote of {contract.symbol} today: margin cannot be computed")
-    bid, ask = int(quotes.bid[i]), int(quotes.ask[i])
+    ((bid, ask),) = sides
     increment = float(contract.product.increment)
     if bid >= 0 and ask >= 0:
         return 0.5 * (bid + ask) * increment

@@ -15,7 +15,7 @@ from sim.model.instrument import OptionContract, Series
 from sim.model.market import MINUTE_NS, QuotePath
 from sim.model.quick import quick
 from sim.ports import Market, MarketDay
-from sim.quotes import LIMITS, LiveQuotes, SpreadQuotes, live_of, spread
+from sim.quotes import LIMITS, LiveQuotes, SpreadQuotes, live_at, live_of, spread
 from sim.view import UnderlyingView
 
 
@@ -124,6 +124,21 @@ class DayBook:
             found = [self._live[contract] for contract in contracts]
         legs = [leg for leg in found if leg is not None]
         return legs if len(legs) == len(found) else None
+
+    def sides(self, contracts: Iterable[OptionContract], column: int) -> list[tuple[int, int]] | None:
+        """Tradable sides (bid, ask) of contracts in one of their underlying's own columns, in ticks: what ``lives``
+        tells of it, where the rest of the day is not wanted. None where one of them is not listed."""
+        limits, found = LIMITS[self.market.nature], []
+        for contract in contracts:
+            known = self._live.get(contract)
+            if known is not None:
+                found.append((int(known.bid[column]), int(known.ask[column])))
+                continue
+            path = self.path(contract)
+            if path is None:
+                return None
+            found.append(live_at(path, self.days[contract.underlying].day.chain_age(contract.series), limits, column))
+        return found
 
     def prepare(self, contracts: Sequence[OptionContract]) -> None:
         """Cleans the quotes of contracts that have not been asked for yet, those of one series in one sweep."""

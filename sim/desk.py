@@ -97,11 +97,12 @@ class Desk:
         for trade_id in self.ledger.open:
             self._watch(trade_id, 0)
 
-    def refresh(self) -> None:
-        """The market has said more: what was worked out of its quotes is worked out anew."""
+    def refresh(self, heard: Mapping[str, range]) -> None:
+        """The market has said more: what was worked out of its quotes is worked out anew. ``heard``: by underlying, the
+        own columns in which quotes of options may have changed; of one that is missing in all of them."""
         self.day.forget()
         for watch in self.watches.values():
-            watch.renew()
+            watch.renew(heard.get(watch.trade.underlying))
         self._changed()
 
     def close_day(self) -> None:

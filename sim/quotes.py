@@ -74,6 +74,22 @@ def live(path: QuotePath, chain_age: Ints | None, limits: Freshness) -> LiveQuot
     return LiveQuotes(bid, ask)
 
 
+def live_at(path: QuotePath, chain_age: Ints | None, limits: Freshness, column: int) -> tuple[int, int]:
+    """Both sides (bid, ask) of ``live`` in one ``column``, without arrays."""
+    bid, ask, age = int(path.bid[column]), int(path.ask[column]), int(path.bid_age[column])
+    other = age if path.ask_age is path.bid_age else int(path.ask_age[column])
+    if chain_age is not None and chain_age[column] > limits.chain:
+        return DEAD, DEAD
+    met, old = bid >= ask, BLANK if limits.withdrawn else DEAD
+    if age > limits.side and bid != BLANK:
+        bid = old
+    if other > limits.side and ask != BLANK:
+        ask = old
+    if met and bid >= 0 and ask >= 0:
+        return DEAD if age >= other else bid, DEAD if other >= age else ask
+    return bid, ask
+
+
 def live_of(paths: Sequence[QuotePath], chain_age: Ints | None, limits: Freshness) -> LiveQuotes:
     """``live`` of several contracts of one series, as rows of [contract, column]."""
     bid, ask = np.array([p.bid for p in paths]), np.array([p.ask for p in paths])

@@ -22,10 +22,12 @@ from sim.model.instrument import STRIKE_SCALE, OptionContract
 from sim.model.market import MINUTE_NS, Bools, Floats, Ints
 from sim.model.quick import quick
 from sim.pricing import black76, implied
-from sim.quotes import FAR
+from sim.quotes import FAR, spread_at
 from sim.view import YEAR_NS
 
 NOTHING: Final[frozenset[int]] = frozenset()
+FEW: Final = 4
+"""So many columns are worked out sooner one by one than all at once."""
 
 
 class Marks(NamedTuple):
@@ -66,8 +68,8 @@ class Watch:
     """
 
     __slots__ = (
-        "_armed", "_base", "_book", "_every", "_held", "_marks", "_max_width", "_paid2", "_values", "conditions",
-        "mark2", "minutes", "offset", "since", "trade", "valid",
+        "_armed", "_base", "_book", "_every", "_held", "_marks", "_max_width", "_paid2", "_signed", "_values",
+        "conditions", "mark2", "minutes", "offset", "since", "trade", "valid",
     )  # fmt: skip
 
     def __init__(
@@ -88,19 +90,42 @@ class Watch:
         self.minutes = mine.day.minutes
         self._base = min(max(since - self.offset, 0), self.minutes)
         self._held = tuple(i for i, leg in enumerate(trade.legs) if left[leg.contract])
+        self._signed = self._one_unit(self._held)
         self._marks: dict[tuple[int, ...], Marks] = {}
         self._values: dict[tuple[Measure, tuple[int, ...]], _Values] = {}
         self.renew()
         self.conditions = trade.conditions()
         self._armed = tuple(a for c in self.conditions if (a := self._arm(c)) is not None)
 
-    def renew(self) -> None:
-        """The book has heard more quotes, and the trade is what it was: marks and measures are made anew. What is armed
-        goes by the clock, and stays."""
+    def renew(self, heard: range | None = None) -> None:
+        """The book has heard more quotes, and the trade is what it was: marks and measures are made anew. ``heard``:
+        columns of the underlying in which any may have changed; None: all of them. What is armed goes by the clock, and
+        stays."""
+        kept = self._marks.get(self._held)
         self._marks.clear()
         self._values.clear()
-        whole = self._marked(self._held)
-        self.mark2, self.valid = whole.mark2, whole.valid
+        if kept is None or heard is None or not self._amended(kept, heard):
+            kept = self._marked(self._held)
+        self._marks[self._held] = kept
+        self.mark2, self.valid = kept.mark2, kept.valid
+
+    def _amended(self, marks: Marks, heard: range) -> bool:
+        """Whether what was heard is in ``marks`` of all that is held now: where it is of a few columns."""
+        columns = range(max(heard.start, self._base), min(heard.stop, self.minutes))
+        if len(columns) > FEW or marks.whole or not self._signed:
+            return False
+        numbers = [n for _, n in self._signed]
+        least = 2 * abs(self.trade.credit)
+        for column in columns:
+            sides = self._book.sides((contract for contract, _ in self._signed), column)
+            if sides is None:
+                return False
+            now, i = spread_at(numbers, sides, closing=True), column - self._base
+            marks.mark2[i] = -now.mid2
+            marks.valid[i] = now.marked and (
+                self._max_width is None or 2 * now.width <= self._max_width * max(abs(now.mid2), least)
+            )
+        return True
 
     # -- what is armed today ------------------------------------------------------------------------------------------
 
@@ -147,9 +172,14 @@ class Watch:
             found = self._marks[legs] = self._mark(legs)
         return found
 
+    def _one_unit(self, legs: tuple[int, ...]) -> list[tuple[OptionContract, int]]:
+        """What buys one unit of the legs back, signed, bought positive."""
+        trade = self.trade
+        return [(trade.legs[i].contract, -trade.legs[i].quantity // trade.quantity) for i in legs]
+
     def _mark(self, legs: tuple[int, ...]) -> Marks:
         trade = self.trade
-        signed = [(trade.legs[i].contract, -trade.legs[i].quantity // trade.quantity) for i in legs]
+        signed = self._signed if legs == self._held else self._one_unit(legs)
         quotes = self._book.quotes(signed, closing=True, columns=slice(self._base, None)) if signed else None
         if quotes is None:
             columns = self.minutes - self._base
@@ -261,11 +291,15 @@ class Watch:
                 continue
             if c.side is Side.CLOCK:
                 return c
-            values = self._of(armed)
-            if c.side is Side.AT_MOST:
-                if values.low[i] <= c.bound2:
-                    return c
-            elif values.high[i] >= c.bound2:
+            if c.measure is Measure.MARK and not self._every:
+                marks = self._marked(armed.watched)
+                if not marks.valid[i]:
+                    continue
+                low = high = marks.mark2[i] + (self._paid2 if armed.watched == self._held else 0)
+            else:
+                values = self._of(armed)
+                low, high = values.low[i], values.high[i]
+            if low <= c.bound2 if c.side is Side.AT_MOST else high >= c.bound2:
                 return c
         return None
 

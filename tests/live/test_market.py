@@ -14,9 +14,12 @@ from live.inputs import Earlier, ListedSeries, Minute, Prices, Sides, Spot
 from live.market import VIX, About, LiveMarket
 from sim.calendar import Venue, load_calendar
 from sim.daybook import DayBook
+from sim.model.book import Holding, Trade
 from sim.model.errors import DataError
+from sim.model.exits import ProfitTarget, StopLoss
 from sim.model.market import BLANK, DEAD, MINUTE_NS, NEVER, Nature
 from sim.quotes import LIMITS
+from sim.watch import Watch
 from tests.hand import STOCK, contract
 
 DAY, LATER = date(2024, 8, 1), date(2024, 8, 16)
@@ -223,6 +226,61 @@ def test_what_is_drawn_on_is_what_would_be_drawn_anew(seed: int) -> None:
         assert wanted is not None
         for name in ("bid", "ask", "bid_age", "ask_age"):
             assert getattr(path, name).tolist() == getattr(wanted, name).tolist()
+
+
+def some_trade(draw: Random) -> Trade:
+    """A spread, a wing alone or a condor, on the contracts of ``some_market``."""
+    legs = draw.choice(((("P", 95, -1), ("P", 90, 1)), (("P", 90, 1),), (("P", 95, -1), ("P", 90, 1), ("C", 95, -1))))
+    held = tuple(Holding(contract(STOCK, LATER, strike, right), 2 * n, 6) for right, strike, n in legs)
+    credit, exits = -sum(each.price * each.quantity for each in held) // 2, (ProfitTarget(0.5), StopLoss(1.0))
+    return Trade("t", "by_hand", "", "ABC", held, 2, credit, at(0), DAY, exits)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_marks_that_go_on_are_those_that_would_be_made_anew(seed: int) -> None:
+    """Most looks find one more column; a silence that is noticed late changes what has passed."""
+    draw = Random(f"marks {seed}")
+    contracts = [contract(STOCK, LATER, strike, right) for strike in (90, 95) for right in "CP"]
+    trade, width = some_trade(draw), draw.choice((None, 0.4, 1.5))
+    market = LiveMarket(About("test", "by hand", synthetic=True))
+    listed = [c for c in contracts if draw.random() < 0.9]
+    calls, puts = (tuple(c.strike_e4 for c in listed if c.is_call is call) for call in (True, False))
+    market.listed("ABC", DAY, (ListedSeries(PUT.series, calls, puts),))
+    book, minute = DayBook(market, DAY, ["ABC"]), 0.0
+    left = {leg.contract: leg.quantity for leg in trade.legs}
+    watch: Watch | None = None
+    for _ in range(80):
+        minute += draw.choice((0, 0, 0.3, 1, 1, 2.5, 7))
+        for _ in range(draw.randrange(3)):
+            match draw.randrange(12):
+                case 0:
+                    market.lost(at(minute - draw.choice((0, 0.5, 3, 20))))
+                case 1:
+                    market.roll(at(minute))
+                case 2 if draw.random() < 0.2:
+                    market.listed("ABC", DAY, (ListedSeries(PUT.series, (CALL.strike_e4,), (PUT.strike_e4,)),))
+                case _:
+                    told = draw.sample(contracts, draw.randrange(4))
+                    sides = tuple(Sides(c, draw.choice((BLANK, 0, 5, 6)), draw.choice((BLANK, 6, 8))) for c in told)
+                    market.hear(Prices(at(minute), (), (), None, sides))
+        market.roll(at(minute))
+        heard = market.heard(DAY)["ABC"]
+        book.forget()
+        if watch is None:
+            watch = Watch(trade, left, book, width, draw.randrange(3))
+        else:
+            watch.renew(heard)
+        fresh = DayBook(market, DAY, ["ABC"])
+        anew = Watch(trade, left, fresh, width, watch.since)
+        anew.each_minute()
+        assert watch.mark2.tolist() == anew.mark2.tolist()
+        assert watch.valid.tolist() == anew.valid.tolist()
+        for k in range(int(minute) + 2):
+            assert watch.hit(k) == anew.hit(k)
+            assert (watch.search(k), watch.mark_at(k)) == (anew.search(k), anew.mark_at(k))
+        named, k = [leg.contract for leg in trade.legs], market.day("ABC", DAY).k
+        whole, sides_now = fresh.lives(named), DayBook(market, DAY, ["ABC"]).sides(named, k)
+        assert sides_now == (None if whole is None else [(int(each.bid[k]), int(each.ask[k])) for each in whole])
 
 
 class TestMarket:

@@ -15,7 +15,7 @@ from sim.model.defence import CloseByDte, DeltaDefence, DistanceDefence, EarlyPr
 from sim.model.exits import CloseAt, CrossAfter, Exit, ProfitTarget, Review, StopLoss
 from sim.model.market import BLANK, NEVER, Nature, Quote, QuotePath
 from sim.model.order import Action, Intent, Leg, OrderRequest, TimeInForce
-from sim.quotes import LIMITS, Freshness, LiveQuotes, live, live_of, spread, spread_now, why_dead
+from sim.quotes import LIMITS, Freshness, LiveQuotes, live, live_at, live_of, spread, spread_now, why_dead
 from sim.session import Session
 from sim.venue.fills import FillModel, leg_prices
 from tests.hand import ES_WEEK, INDEX, STOCK, HandDay, HandMarket, contract
@@ -222,6 +222,23 @@ def test_exits_never_come_early(credit: int, share: float, multiple: float) -> N
     assert stop.bound2 >= 2 * credit * (1 + multiple) - 2 * credit * 1e-4
     (target,) = ProfitTarget(share).conditions(-credit)
     assert target.bound2 <= -2 * credit * (1 + share) + 2 * credit * 1e-4
+
+
+@given(
+    st.lists(st.tuples(prices, prices, ages, ages, ages), min_size=1, max_size=6),
+    st.sampled_from([*LIMITS.values(), Freshness(1, 3, True), Freshness(1, 3, False)]),
+    st.booleans(),
+    st.booleans(),
+)
+def test_one_column_is_cleaned_as_the_whole_day(
+    rows: list[tuple[int, int, int, int, int]], limits: Freshness, spoken: bool, together: bool
+) -> None:
+    bid, ask, bid_age, ask_age, silence = (np.array(each) for each in zip(*rows, strict=True))
+    path = QuotePath(bid, ask, bid_age, bid_age if together else ask_age)
+    chain_age = None if spoken else silence
+    whole = live(path, chain_age, limits)
+    for i in range(len(rows)):
+        assert live_at(path, chain_age, limits, i) == (int(whole.bid[i]), int(whole.ask[i]))
 
 
 def solid_chain(seed: int) -> tuple[list[QuotePath], np.ndarray | None]:
