@@ -399,6 +399,8 @@ class Runner:
         core.refresh()
         book, desk = self._book, core.session.engine.desk
         k = core.column(now)
+        # What is held the account looks at itself: that is no wish to hear the rest of its series.
+        book.prepare([*desk.held()])
         for own in core.market.days().values():
             own.asked.clear()
         view = View(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -272,3 +273,23 @@ def test_what_is_listed_while_a_day_is_on_is_there_beside_what_was() -> None:
         ListedSeries(near, (), (5_300_000, 5_310_000)), ListedSeries(far, (5_300_000,), ()),
     )  # fmt: skip
     assert market.listing("QQQ") == ()
+
+
+def test_what_is_held_is_looked_at_without_the_rest_of_its_series() -> None:
+    """A rehearsal listens to whatever was looked at: the account looks at what it holds by itself."""
+
+    async def scenario(s: Seat) -> None:
+        await s.opened()
+        await s.elapse(200)
+        runner, looked, strategy = s.it.runner, list[object](), s.it.runner.strategies[0]
+        # The chain that was looked at to open it is let go by now.
+        assert len(runner.tape._wanted) == 4
+        one: Any = SimpleNamespace(wakes=strategy.wakes, decide=lambda view: looked.append(view.account))
+        runner.strategies = (one,)
+        now = s.emulator.clock.now()
+        s.it.core.refresh()
+        assert runner._rehearse(s.day, now, now) == 0
+        assert looked
+        assert len(runner.tape._wanted) == 4
+
+    seated(scenario)
