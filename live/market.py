@@ -127,9 +127,10 @@ class LiveDay:
         self._changed = min(self._changed, max(column, 0))
 
     def heard(self) -> range:
-        """The columns in which quotes of options may have changed since this was asked last."""
+        """The columns in which quotes of options may have changed since this was asked last. What is listed anew has a
+        market of blanks in all that are to come, too."""
         changed, self._changed = self._changed, self.minutes
-        return range(changed, self.k + 1)
+        return range(changed, self.k + 1 if changed else self.minutes)
 
     def earlier(self, column: int, last: float, volume: float) -> None:
         """What an earlier column ended with. Columns must come in their order, and before the present is heard."""

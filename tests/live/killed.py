@@ -35,11 +35,13 @@ from adapters.tastytrade.rest.shapes import instant
 from conf.living import living
 from conf.paper import composed
 from live.codec import Codec
+from live.inputs import Told
 from live.journal import Journal
-from live.keep import Trail, recover
+from live.keep import Trail, lives, recover
 from live.market import About
 from live.money import flows_of
 from sim.clock import stopwatch
+from sim.model.event import OrderFilled
 from sim.model.instrument import OptionContract, Right
 from sim.model.order import Intent, OrderRequest, Pass, TimeInForce
 from sim.strategies.exits import exits_of
@@ -54,7 +56,7 @@ START: Final = "2024-07-19 09:50"
 LONGER: Final = 5
 """Lives more at most, until something has traded and nothing is on its way."""
 LATELY_NS: Final = 2_000_000_000
-"""What fills so shortly before the end of a life it may not hear of: it is a sixtieth of a real second."""
+"""What fills so shortly before the end of a life it may not have heard of: it is a sixtieth of a real second."""
 CENT: Final = Decimal("0.01")
 OVER: Final = frozenset({"Filled", "Cancelled", "Expired", "Rejected"})
 RUNS: Final = ", RUNNING"
@@ -223,14 +225,25 @@ class Arena:
                 return out
 
     def on_its_way(self) -> bool:
-        """Whether something works at the broker, or has filled there when the last life ended: it could not know."""
+        """Whether something works at the broker, or has filled there as the last life ended, which had not heard of it:
+        it could not know. What filled before that it must know, and is not waited for."""
         assert self.run is not None
+        heard, told, lately = Counter[str](), Counter[str](), set[str]()
         with Journal.read_only(self.run / "journal.sqlite") as journal:
             ended = max((row.ts for _, row in journal.rows()), default=0)
+            for what, _ in lives(journal, Codec()):
+                if isinstance(what, Told) and isinstance(what.event, OrderFilled):
+                    fill = what.event.fill
+                    heard[fill.order_id] += sum(abs(leg.quantity) for leg in fill.legs)
         orders = self.orders()
-        fills = (fill for order in orders for leg in order["legs"] for fill in leg["fills"])
-        late = any((instant(fill["filled-at"]) or 0) > ended - LATELY_NS for fill in fills)
-        return late or any(order["status"] not in OVER for order in orders)
+        for order in orders:
+            name = order.get("external-identifier", "")
+            for each in (each for leg in order["legs"] for each in leg["fills"]):
+                told[name] += int(Decimal(str(each["quantity"])))
+                if (instant(each["filled-at"]) or 0) > ended - LATELY_NS:
+                    lately.add(name)
+        unheard = any(told[name] > heard[name] for name in lately)
+        return unheard or any(order["status"] not in OVER for order in orders)
 
     def positions(self) -> dict[str, int]:
         held = self._asked(f"/accounts/{ACCOUNT}/positions")["items"]
