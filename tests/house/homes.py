@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 Tree = Mapping[str, str]
@@ -114,24 +115,25 @@ def _dotted(node: ast.expr, aliases: Aliases) -> frozenset[str]:
     return frozenset()
 
 
-def references(source: str, path: str = "<source>") -> Iterator[tuple[int, str]]:
+@cache
+def references(source: str, path: str = "<source>") -> frozenset[tuple[int, str]]:
     """(line, full name) of every import and of every use of an imported name, the longest chain of each."""
     module = ast.parse(source, path)
     aliases = _aliases(module)
-
-    def visit(node: ast.AST) -> Iterator[tuple[int, str]]:
+    found: set[tuple[int, str]] = set()
+    left: list[ast.AST] = [module]
+    while left:
+        node = left.pop()
         match node:
             case ast.Import(names=names):
-                yield from ((node.lineno, name.name) for name in names)
-            case ast.ImportFrom(module=str(source), names=names, level=0):
-                yield from ((node.lineno, f"{source}.{name.name}") for name in names)
+                found.update((node.lineno, name.name) for name in names)
+            case ast.ImportFrom(module=str(origin), names=names, level=0):
+                found.update((node.lineno, f"{origin}.{name.name}") for name in names)
             case ast.Attribute() | ast.Name() if meanings := _dotted(node, aliases):
-                yield from ((node.lineno, name) for name in meanings)
+                found.update((node.lineno, name) for name in meanings)
             case _:
-                for child in ast.iter_child_nodes(node):
-                    yield from visit(child)
-
-    return visit(module)
+                left.extend(ast.iter_child_nodes(node))
+    return frozenset(found)
 
 
 def _touches(name: str, names: frozenset[str]) -> bool:
@@ -144,7 +146,7 @@ def outside(tree: Tree, home: Home) -> list[str]:
         f"{path}:{line}: touches {home.what} ({name}); only {', '.join(home.homes)} may"
         for path, source in tree.items()
         if path.startswith(home.where) and not path.startswith((*home.homes, *home.exempt))
-        for line, name in sorted(set(references(source, path)))
+        for line, name in sorted(references(source, path))
         if _touches(name, home.names)
     ]
 
@@ -180,7 +182,7 @@ def unseeded(tree: Tree) -> list[str]:
                 findings.append(f"{path}:{node.lineno}: {min(made)} without a seed; give it one that the run knows")
         findings += [
             f"{path}:{line}: {name} draws from a state that no seed rules; use numpy.random.default_rng(seed)"
-            for line, name in sorted(set(references(source, path)))
+            for line, name in sorted(references(source, path))
             if _touches(name, RANDOM.names)
             and name not in SEEDED | HARMLESS
             and (path, name.split(".")[0]) not in UNGUESSED
