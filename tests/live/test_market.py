@@ -17,7 +17,7 @@ from sim.daybook import DayBook
 from sim.model.book import Holding, Trade
 from sim.model.errors import DataError
 from sim.model.exits import ProfitTarget, StopLoss
-from sim.model.market import BLANK, DEAD, MINUTE_NS, NEVER, Nature
+from sim.model.market import BLANK, DEAD, MINUTE_NS, NEVER, DailyBar, Nature
 from sim.quotes import LIMITS
 from sim.watch import Watch
 from tests.hand import STOCK, contract
@@ -287,6 +287,16 @@ class TestMarket:
     def test_a_day_that_lists_nothing_is_none(self, market: LiveMarket) -> None:
         with pytest.raises(DataError, match="nothing is listed on XYZ"):
             market.day("XYZ", DAY)
+
+    def test_a_history_ends_before_its_day(self, market: LiveMarket) -> None:
+        days = range(DAY.toordinal() - 3, DAY.toordinal() + 1)
+        bars = tuple(DailyBar(day, 100.0, 101.0, 99.0, 100.5, 1e6, 15.0, 0.15) for day in days)
+        market.remember("ABC", bars)
+        assert market.history("ABC", DAY, 2) == bars[1:3]
+        assert market.history("ABC", DAY, 9) == bars[:3]
+        assert market.history("ABC", LATER, 1) == bars[3:]
+        assert market.history("ABC", date(2024, 7, 1), 2) == ()
+        assert market.history("ABC", DAY, 0) == market.history("XYZ", DAY, 2) == ()
 
     def test_it_names_no_settlement(self, market: LiveMarket) -> None:
         assert market.settlement(PUT.series) is None
